@@ -1,0 +1,71 @@
+# Everything a developer or an operator types. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench install clean
+.DELETE_ON_ERROR:
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+READY  := $(VENV)/.installed
+ROOT   := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
+
+# The interpreter that mod_python3 embeds; `make install` installs for it.
+PYTHON ?= /usr/bin/python3
+# What tests to run, for example: make test ARGS="tests/etf -k atom"
+ARGS   ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) erlang ## try it: a scratch FreeSWITCH where one is installed, else the simulated switch
+	@$(PY) -m scripts.run
+
+test: $(READY) erlang ## run the tests; ARGS="tests/etf -k atom" for some of them
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(READY) ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy mod_erlang_py scripts tests
+
+bench: $(READY) erlang ## measure requests and events a second
+	@$(PY) -m scripts.bench $(ARGS)
+
+install: $(READY) ## install into a FreeSWITCH: FS_CONF_DIR=... FS_SCRIPT_DIR=... [PYTHON=/usr/bin/python3]
+	@$(PY) -m scripts.install --python '$(PYTHON)' \
+		$(if $(FS_CONF_DIR),--conf-dir '$(FS_CONF_DIR)') $(if $(FS_SCRIPT_DIR),--script-dir '$(FS_SCRIPT_DIR)')
+
+clean: ## remove .venv and everything that was made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# One recipe line prints what a missing Python or venv needs; as root on Debian and Ubuntu it is installed.
+define FIND_PYTHON
+usable() { "$$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' >/dev/null 2>&1; }; \
+find_python() { for p in python3 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3; do \
+	usable "$$p" && echo "$$p" && return; done; }
+endef
+
+$(READY): pyproject.toml
+	@$(FIND_PYTHON); python=$$(find_python); \
+	if [ -z "$$python" ] && [ -n "$(ROOT)" ]; then \
+		echo "Installing python3-venv"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y python3-venv; } >/dev/null; \
+		python=$$(find_python); \
+	fi; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.10 to 3.13 with venv is needed: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Installing into $(VENV)"; \
+	{ [ -x $(VENV)/bin/pip ] || "$$python" -m venv --clear $(VENV); } && \
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+	touch $@
+
+.PHONY: erlang
+erlang:
+	@if command -v erl >/dev/null && command -v epmd >/dev/null; then :; \
+	elif [ -n "$(ROOT)" ]; then \
+		echo "Installing erlang-base"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y erlang-base; } >/dev/null; \
+	else \
+		echo "Erlang/OTP is needed: apt-get install erlang-base" >&2; exit 1; \
+	fi

@@ -1,0 +1,40 @@
+"""`python -m mod_erlang_py`: the node on the simulated switch, to try it out without a FreeSWITCH."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from mod_erlang_py.service import Service
+from mod_erlang_py.switch.simulated import SimulatedSwitch
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m mod_erlang_py", description=__doc__)
+    parser.add_argument(
+        "--conf", type=Path, metavar="DIR", help="folder with autoload_configs/erlang_event.conf.xml"
+    )
+    arguments = parser.parse_args()
+
+    switch = SimulatedSwitch(arguments.conf)
+    log = logging.getLogger("mod_erlang_py")
+    log.addHandler(switch.log_handler())
+    log.setLevel(logging.DEBUG)
+    switch.start()
+    service = Service(switch)
+    service.start()
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        service.stop()
+        switch.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

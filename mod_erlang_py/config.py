@@ -1,0 +1,124 @@
+"""The settings of erlang_event.conf, as one frozen value.
+
+Names are the file's, with `-` as `_`. Defaults are mod_erlang_event's (its `config` function), except where said.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from mod_erlang_py.errors import ConfigError
+
+FILE = "erlang_event.conf"
+
+
+class Encoding(Enum):
+    """What a text of FreeSWITCH is in Erlang: a string (list of bytes) or a binary."""
+
+    STRING = "string"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    listen_ip: str = "0.0.0.0"
+    """Address to listen on; `*` is every address."""
+    listen_port: int = 8031
+    nodename: str = "freeswitch"
+    """With `@` taken whole; else the host is found, see node/names.py."""
+    shortname: bool = True
+    cookie: str = field(default="ClueCon", repr=False)
+    encoding: Encoding = Encoding.STRING
+    net_ticktime: int = 60
+    """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
+
+
+def read(settings: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
+    """The settings of a file's <param> list, the last of a name counting.
+
+    Returns the configuration and what is wrong with the file; a wrong value leaves its default in place.
+    """
+    values: dict[str, Any] = {}
+    wrong: list[ConfigError] = []
+    for name, value in settings:
+        parse = _PARSERS.get(name)
+        if parse is None:
+            wrong.append(ConfigError(name, value, _known(name)))
+            continue
+        try:
+            values[name.replace("-", "_")] = parse(value)
+        except ValueError as error:
+            wrong.append(ConfigError(name, value, str(error)))
+    return replace(Config(), **values), wrong
+
+
+def _known(name: str) -> str:
+    close = difflib.get_close_matches(name, _PARSERS, n=1)
+    return f"a setting of {FILE}" + (f", perhaps {close[0]}" if close else "")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        expected = f"a whole number from {low} to {high}"
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not low <= number <= high:
+            raise ValueError(expected)
+        return number
+
+    return parse
+
+
+def _flag(value: str) -> bool:
+    """As switch_true and switch_false read it."""
+    word = value.strip().lower()
+    if word in {"yes", "on", "true", "t", "enabled", "active", "allow"} or (
+        word.isdigit() and int(word) != 0
+    ):
+        return True
+    if word in {"no", "off", "false", "f", "disabled", "inactive", "disallow", "0"}:
+        return False
+    raise ValueError("true or false")
+
+
+def _encoding(value: str) -> Encoding:
+    try:
+        return Encoding(value.lower())
+    except ValueError:
+        raise ValueError("string or binary") from None
+
+
+def _nodename(value: str) -> str:
+    alive, at, host = value.partition("@")
+    if not alive or (at and not host) or "@" in host or any(c.isspace() for c in value):
+        raise ValueError("name or name@host")
+    return value
+
+
+def _cookie(value: str) -> str:
+    if not value or len(value) > 255 or any(ord(c) > 255 for c in value):
+        raise ValueError("1 to 255 Latin-1 characters")
+    return value
+
+
+def _address(value: str) -> str:
+    if not value:
+        raise ValueError("an address, or *")
+    return value
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "listen-ip": _address,
+    "listen-port": _whole(1, 65535),
+    "nodename": _nodename,
+    "shortname": _flag,
+    "cookie": _cookie,
+    "encoding": _encoding,
+    "net-ticktime": _whole(1, 3600),
+}

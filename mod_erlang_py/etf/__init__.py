@@ -1,0 +1,43 @@
+"""Bytes <-> Erlang terms: the external term format (ERTS, "External Term Format").
+
+terms.py   the Python values that stand for Erlang terms
+guard.py   is it one whole, legal, affordable term? Asked before anything is built from a peer's bytes
+codec.py   decode and encode
+"""
+
+from mod_erlang_py.etf.codec import decode, decode_bare, encode, encode_bare
+from mod_erlang_py.etf.guard import LIMITS, Limits, scan
+from mod_erlang_py.etf.terms import (
+    Atom,
+    Binary,
+    Function,
+    List,
+    Pid,
+    Port,
+    Reference,
+    Term,
+    atom_text,
+    encode_atom,
+    text,
+)
+
+__all__ = [
+    "LIMITS",
+    "Atom",
+    "Binary",
+    "Function",
+    "Limits",
+    "List",
+    "Pid",
+    "Port",
+    "Reference",
+    "Term",
+    "atom_text",
+    "decode",
+    "decode_bare",
+    "encode",
+    "encode_atom",
+    "encode_bare",
+    "scan",
+    "text",
+]

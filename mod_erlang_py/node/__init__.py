@@ -1,0 +1,15 @@
+"""Threads and sockets: everything that moves the bytes `dist/` understands.
+
+acceptor.py       one thread that accepts; a thread for each connection that shakes hands
+handshakes.py     runs dist's handshake machines over a socket, each within its time
+link.py           one peer node, connected
+reader.py         reads a link and runs what is asked, in order for each sender
+watch.py          notices a request that holds up its reader, so that another thread reads on
+outbox.py         what waits for a peer's socket
+ticker.py         keeps links alive and finds the dead ones
+registration.py   our entry in epmd; look-ups of other nodes
+processes.py      our pids, and who links to or monitors them
+net_kernel.py     the one registered process that every node has
+names.py          what the node is called
+node.py           wires these; its links, connecting, start and stop
+"""

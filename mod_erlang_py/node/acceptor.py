@@ -1,0 +1,151 @@
+"""Takes connections: one thread that accepts, and one for each connection until its handshake is done."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+
+from .names import ANY
+from .threads import Threads
+
+log = logging.getLogger(__name__)
+
+MAX_HALF_OPEN = 64
+"""Connections in their handshake at once; with one more, the oldest is closed."""
+BACKLOG = 128
+RETRY = 1.0
+"""Seconds until a port that was taken is tried again."""
+
+
+class Acceptor:
+    """shake_hands: gets each connection and its address "ip:port", in a thread of its own; closes it."""
+
+    def __init__(
+        self, ip: str, port: int, shake_hands: Callable[[socket.socket, str], None], threads: Threads
+    ) -> None:
+        self._ip = ip
+        self._port = port
+        self._shake_hands = shake_hands
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._half_open: dict[socket.socket, str] = {}
+        self._stopping = threading.Event()
+        self._listening: socket.socket | None = None
+
+    def run(self, listening: Callable[[str], None]) -> None:
+        """The accepting thread. listening: called with "ip:port" once the port is ours."""
+        server = self._listen()
+        if server is None:
+            return
+        listening(address_of(server.getsockname()))
+        while not self._stopping.is_set():
+            try:
+                connection, peer = server.accept()
+            except OSError as error:
+                if self._stopping.is_set():
+                    break
+                log.error("listen-port %d: accept: %s", self._port, error)
+                self._stopping.wait(RETRY if error.errno in (errno.EMFILE, errno.ENFILE) else 0.01)
+                continue
+            self._admit(connection, address_of(peer))
+        server.close()
+
+    def _listen(self) -> socket.socket | None:
+        said = ""
+        while not self._stopping.is_set():
+            try:
+                server = _bind(self._ip, self._port)
+            except OSError as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.error(
+                        "listen-ip %s, listen-port %d: %s; trying again every %g s",
+                        self._ip,
+                        self._port,
+                        error,
+                        RETRY,
+                    )
+                self._stopping.wait(RETRY)
+                continue
+            with self._lock:
+                if not self._stopping.is_set():
+                    self._listening = server
+                    return server
+            server.close()
+        return None
+
+    def _admit(self, connection: socket.socket, address: str) -> None:
+        oldest = None
+        with self._lock:
+            if len(self._half_open) >= MAX_HALF_OPEN:
+                oldest = next(iter(self._half_open))
+                log.warning(
+                    "%d connections in their handshake: closing the oldest, %s",
+                    MAX_HALF_OPEN,
+                    self._half_open[oldest],
+                )
+                del self._half_open[oldest]
+            self._half_open[connection] = address
+        if oldest is not None:
+            _shut_down(oldest)
+        try:
+            self._threads.start("handshake", lambda: self._greet(connection, address))
+        except RuntimeError as error:  # no more threads to be had
+            log.error("connection from %s: %s", address, error)
+            self.done(connection)
+            connection.close()
+
+    def _greet(self, connection: socket.socket, address: str) -> None:
+        try:
+            self._shake_hands(connection, address)
+        finally:
+            self.done(connection)
+
+    def done(self, connection: socket.socket) -> None:
+        """The connection is no longer half open."""
+        with self._lock:
+            self._half_open.pop(connection, None)
+
+    def stop(self) -> None:
+        """Take no more connections, and let go of those in their handshake."""
+        with self._lock:
+            self._stopping.set()
+            listening, half_open = self._listening, list(self._half_open)
+        if listening is not None:
+            _shut_down(listening)  # wakes accept
+        for connection in half_open:
+            _shut_down(connection)
+
+
+def _bind(ip: str, port: int) -> socket.socket:
+    host = None if ip == ANY else ip
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host,
+        port,
+        type=socket.SOCK_STREAM,
+        flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG if host is None else 0,
+    )[0]
+    server = socket.socket(family, kind, protocol)
+    try:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(address)
+        server.listen(BACKLOG)
+    except OSError:
+        server.close()
+        raise
+    return server
+
+
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it is closed already
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def address_of(sockaddr: tuple[object, ...]) -> str:
+    """ "ip:port" of a socket address, "[ip]:port" for IPv6."""
+    ip, port = sockaddr[0], sockaddr[1]
+    return f"[{ip}]:{port}" if ":" in str(ip) else f"{ip}:{port}"

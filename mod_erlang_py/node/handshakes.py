@@ -1,0 +1,93 @@
+"""Runs dist's handshake machines over a socket, within SETUP_TIME."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+from mod_erlang_py.dist.handshake import (
+    AcceptorHandshake,
+    Established,
+    Event,
+    InitiatorHandshake,
+    NameReceived,
+    PeerNode,
+    Status,
+    StatusReceived,
+)
+from mod_erlang_py.errors import HandshakeError
+
+SETUP_TIME = 7.0
+"""Seconds for a whole handshake (kernel's net_setuptime)."""
+CHUNK = 4096
+
+
+class Simultaneous(HandshakeError):
+    """The peer is connecting to us at this moment, and its attempt is the one that counts."""
+
+
+def accept(
+    sock: socket.socket, handshake: AcceptorHandshake, status: Callable[[str], Status]
+) -> tuple[PeerNode, bytes]:
+    """Be the acceptor. status: what to tell a node of that name.
+
+    Returns the peer, now known to have our cookie, and the bytes of the link that came along.
+    Raises HandshakeError and OSError.
+    """
+    for event in _events(sock, handshake):
+        if isinstance(event, NameReceived):
+            handshake.send_status(status(event.name))
+        elif isinstance(event, Established):
+            return event.peer, handshake.trailing_data
+    raise AssertionError("events end with Established or an error")
+
+
+def connect(sock: socket.socket, handshake: InitiatorHandshake) -> tuple[PeerNode, bytes]:
+    """Be the initiator; as `accept`. A link that the peer still holds under our name is replaced: we have none."""
+    try:
+        for event in _events(sock, handshake):
+            if event == StatusReceived(Status.ALIVE):
+                handshake.answer_alive(replace=True)
+            elif isinstance(event, Established):
+                return event.peer, handshake.trailing_data
+    except HandshakeError as error:
+        if StatusReceived(Status.NOK) in handshake.events_received():
+            raise Simultaneous(error.step, error.reason) from None
+        raise
+    raise AssertionError("events end with Established or an error")
+
+
+def _events(sock: socket.socket, handshake: AcceptorHandshake | InitiatorHandshake) -> Iterator[Event]:
+    deadline = time.monotonic() + SETUP_TIME
+    try:
+        while True:
+            _flush(sock, handshake, deadline)
+            sock.settimeout(_left(deadline))
+            data = sock.recv(CHUNK)
+            if not data:
+                raise HandshakeError("read", "closed by the peer")
+            handshake.receive_data(data)
+            for event in handshake.events_received():
+                if isinstance(event, Established):
+                    _flush(sock, handshake, deadline)
+                yield event
+    except TimeoutError:
+        raise HandshakeError("read", f"not done within {SETUP_TIME:g} s") from None
+    except HandshakeError:
+        _flush(sock, handshake, deadline)  # its farewell, not_allowed
+        raise
+
+
+def _flush(sock: socket.socket, handshake: AcceptorHandshake | InitiatorHandshake, deadline: float) -> None:
+    data = handshake.data_to_send()
+    if data:
+        sock.settimeout(_left(deadline))
+        sock.sendall(data)
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

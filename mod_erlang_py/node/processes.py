@@ -1,0 +1,78 @@
+"""Our side of links and monitors (the reference's sections 5.2 and 7).
+
+The node has one process with a pid, which lives as long as the node; every registered name leads to it. So a link or a
+monitor that names it stands until the connection ends, which Erlang notices by itself; one that names another pid of
+ours (of an earlier life, or invented) is told `noproc` at once, so that nobody waits.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from mod_erlang_py.dist.control import (
+    Exit,
+    MonitorP,
+    MonitorPExit,
+    Unlink,
+    UnlinkId,
+    UnlinkIdAck,
+)
+from mod_erlang_py.dist.control import Link as LinkSignal
+from mod_erlang_py.etf import Atom, Pid
+
+from .link import Link
+
+NOPROC = Atom("noproc")
+
+
+class Processes:
+    """The links between our pid and the processes of other nodes."""
+
+    def __init__(self, local: Pid) -> None:
+        self.local = local
+        self._lock = threading.Lock()
+        self._links: dict[Link, set[Pid]] = {}
+
+    def link(self, link: Link, pid: Pid) -> None:
+        """Link our pid to a process of the peer, so that we hear of its end."""
+        with self._lock:
+            known = self._links.setdefault(link, set())
+            if pid in known:
+                return
+            known.add(pid)
+        link.signal(LinkSignal(self.local, pid))
+
+    def linked(self, link: Link, message: LinkSignal) -> None:
+        """LINK from a process of the peer."""
+        if message.to_pid != self.local:
+            link.signal(Exit(message.to_pid, message.from_pid, NOPROC))
+            return
+        with self._lock:
+            self._links.setdefault(link, set()).add(message.from_pid)
+
+    def unlinked(self, link: Link, message: Unlink | UnlinkId) -> None:
+        """UNLINK or UNLINK_ID: the link is gone; UNLINK_ID is acknowledged in any case."""
+        with self._lock:
+            self._links.get(link, set()).discard(message.from_pid)
+        if isinstance(message, UnlinkId):
+            link.signal(UnlinkIdAck(message.id, message.to_pid, message.from_pid))
+
+    def exited(self, link: Link, message: Exit) -> bool:
+        """EXIT: a process that we are linked to has ended. False when we were not (any more)."""
+        with self._lock:
+            known = self._links.get(link, set())
+            if message.from_pid not in known:
+                return False
+            known.discard(message.from_pid)
+            return True
+
+    def monitored(self, link: Link, message: MonitorP) -> None:
+        """MONITOR_P: nothing to do for a process that is there."""
+        target = message.to
+        if isinstance(target, Pid) and target != self.local:
+            link.signal(MonitorPExit(target, message.from_pid, message.ref, NOPROC))
+
+    def forget(self, link: Link) -> list[Pid]:
+        """The connection ended. Returns the processes that were linked to us over it."""
+        with self._lock:
+            return list(self._links.pop(link, ()))

@@ -1,0 +1,64 @@
+"""Keeps links alive and finds the dead ones, as `net_kernel` and `dist_util` do.
+
+Every quarter of the tick time T: a link that wrote nothing since the last look gets a tick; one that read nothing for
+a whole cycle (so after T to 1.25 T) is gone, and so is one whose peer takes nothing for as long.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from .link import Link
+
+INTENSITY = 4
+"""Looks in a tick time (net_tickintensity)."""
+
+
+class _Seen:
+    """What a link had done at the last look, and for how many looks it did nothing."""
+
+    def __init__(self) -> None:
+        self.reads = -1
+        self.writes = -1
+        self.silent = 0
+        self.stuck = 0
+
+
+class Ticker:
+    """links: those that are up now. tick_time: seconds."""
+
+    def __init__(self, links: Callable[[], Iterable[Link]], tick_time: float) -> None:
+        self._links = links
+        self._tick_time = tick_time
+        self._stopping = threading.Event()
+        self._seen: dict[Link, _Seen] = {}
+
+    def run(self) -> None:
+        while not self._stopping.wait(self._tick_time / INTENSITY):
+            self.look()
+
+    def look(self) -> None:
+        """One look at every link."""
+        links = list(self._links())
+        self._seen = {link: self._seen.get(link) or _Seen() for link in links}
+        for link, seen in self._seen.items():
+            self._look_at(link, seen)
+
+    def _look_at(self, link: Link, seen: _Seen) -> None:
+        reads, writes = link.reader.reads, link.outbox.writes
+        idle = reads == seen.reads and not link.reader.held
+        seen.silent = seen.silent + 1 if idle else 0
+        stuck = writes == seen.writes and link.outbox.backlog > 0
+        seen.stuck = seen.stuck + 1 if stuck else 0
+        seen.reads = reads
+        if seen.silent > INTENSITY:
+            link.end(f"not responding for {self._tick_time:g} s")
+        elif seen.stuck > INTENSITY:
+            link.end(f"takes nothing for {self._tick_time:g} s")
+        elif writes == seen.writes and not link.outbox.backlog:
+            link.tick()
+        seen.writes = link.outbox.writes
+
+    def stop(self) -> None:
+        self._stopping.set()

@@ -1,0 +1,71 @@
+"""Notices a request that holds up the thread that reads its link, so that another thread reads on.
+
+A request runs in the thread that read it: most are done in microseconds, and handing them to another thread would cost
+more than they do. One that takes longer than PATIENCE loses its reader the reading. Go's runtime does the same with a
+processor whose thread stays in a system call. While nothing runs, this thread waits for a signal, without a timer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+PATIENCE = 0.001
+"""Seconds that a request may hold up its link."""
+
+IDLE_LOOKS = 20
+"""Looks without a running request after which the watch waits for a signal again."""
+
+
+class Watched(Protocol):
+    def overtake(self, now: float) -> bool:
+        """Read on in another thread if a request has run too long; whether one is running."""
+
+
+class Watch:
+    def __init__(self) -> None:
+        self._watched: set[Watched] = set()
+        self._lock = threading.Lock()
+        self._signal = threading.Event()
+        self._stopping = threading.Event()
+        self._looking = False
+
+    def add(self, watched: Watched) -> None:
+        with self._lock:
+            self._watched.add(watched)
+
+    def remove(self, watched: Watched) -> None:
+        with self._lock:
+            self._watched.discard(watched)
+
+    def started(self) -> None:
+        """A request began to run."""
+        if not self._looking:
+            self._looking = True
+            self._signal.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            self._signal.wait()
+            self._signal.clear()
+            idle = 0
+            while idle < IDLE_LOOKS and not self._stopping.wait(PATIENCE):
+                idle = 0 if self._look() else idle + 1
+            self._looking = False
+            if self._look():  # one that began before it could see that nobody looks
+                self.started()
+
+    def _look(self) -> bool:
+        with self._lock:
+            watched: Iterable[Watched] = tuple(self._watched)
+        now = time.perf_counter()
+        running = False
+        for one in watched:
+            running |= one.overtake(now)
+        return running
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._signal.set()

@@ -1,0 +1,15 @@
+"""What an Erlang process may ask: one module per message family, registered by (tag, arity).
+
+registry.py   the table, and how a term finds its entry
+context.py    what a request may use, and what it may answer
+dispatch.py   from a payload to a job; the one place where an error becomes {error, Reason}
+node.py       getpid, link, exit, {Ref, Pid}, {rex, _}
+api.py        api, bgapi
+otp.py        what OTP's own libraries send: gen_server:call, io and system messages
+"""
+
+from . import api, node, otp
+from .context import Context
+from .dispatch import Dispatcher
+
+__all__ = ["Context", "Dispatcher", "api", "node", "otp"]

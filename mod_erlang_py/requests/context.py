@@ -1,0 +1,61 @@
+"""What a request may use, and what it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mod_erlang_py.config import Config, Encoding
+from mod_erlang_py.etf import Atom, Binary, Pid, Term
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.node import Node
+from mod_erlang_py.switch.port import Switch
+from mod_erlang_py.workers import Workers
+
+OK = Atom("ok")
+ERROR = Atom("error")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of the running service that requests work on."""
+
+    config: Config
+    node: Node
+    switch: Switch
+    workers: Workers
+
+    def text(self, value: bytes) -> Term:
+        """A text of the switch as the `encoding` setting has it: a string or a binary."""
+        return Binary(value) if self.config.encoding is Encoding.BINARY else value
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. term: the whole message. reply goes to whoever asked, by the way the request came."""
+
+    context: Context
+    link: Link
+    sender: Pid | None
+    term: Term
+    reply: Callable[[Term], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply, and what is to be done once it is on its way."""
+
+    reply: Term
+    then: Callable[[], None]
+
+
+class NoReply:
+    """The answer of a request that gets none."""
+
+
+NO_REPLY = NoReply()
+
+
+def error(reason: str) -> Term:
+    """`{error, Reason}`"""
+    return (ERROR, Atom(reason))

@@ -1,0 +1,87 @@
+"""From a message's bytes to what is done about it."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from mod_erlang_py import etf
+from mod_erlang_py.errors import BadArg, DecodeError, LimitExceeded, NotText, ProtocolViolation, TermError
+from mod_erlang_py.etf import Pid, Reference, Term
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.reader import Job
+
+from . import registry
+from .context import Answer, Context, NoReply, Request, error
+from .node import spawn_reply
+
+log = logging.getLogger(__name__)
+
+UNDEF = error("undef")
+BADARG = error("badarg")
+
+
+class Dispatcher:
+    """Finds who answers a message."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
+        """Answer an urgent request, or return the job that answers.
+
+        Raises ProtocolViolation for bytes that OTP would close the link for too.
+        """
+        reply = partial(self._reply, link, sender)
+        try:
+            term = etf.decode(payload)
+        except LimitExceeded as over:
+            log.warning("%s: a message of %s refused: %s", link.name, sender, over)
+            reply(BADARG)
+            return None
+        except DecodeError as broken:
+            raise ProtocolViolation(f"a message of {sender}: {broken}") from None
+        request = Request(self._context, link, sender, term, reply)
+        try:
+            entry = self._find(term)
+        except BadArg:
+            reply(BADARG)
+            return None
+        if entry is None:
+            reply(UNDEF)
+            return None
+        if entry.urgent:
+            self._answer(request, entry)
+            return None
+        return Job(sender, partial(self._answer, request, entry))
+
+    def _find(self, term: Term) -> registry.Entry | None:
+        if isinstance(term, tuple) and term and Reference.of(term[0]) is not None:
+            return spawn_reply
+        return registry.find(term)
+
+    def _answer(self, request: Request, entry: registry.Entry) -> None:
+        """Run the request. Whatever it raises becomes a term for its sender, here and nowhere else."""
+        then = None
+        try:
+            answer = entry.run(request)
+            if isinstance(answer, Answer):
+                answer, then = answer.reply, answer.then
+        except (BadArg, NotText):
+            answer = BADARG
+        except Exception as failed:
+            log.exception("%s: request of %s failed", request.link.name, request.sender)
+            answer = error(type(failed).__name__)
+        if not isinstance(answer, NoReply):
+            request.reply(answer)
+        if then is not None:
+            then()
+
+    def _reply(self, link: Link, sender: Pid | None, term: Term) -> None:
+        if sender is None:
+            log.debug("%s: a request without a sender gets no reply", link.name)
+            return
+        try:
+            link.send(sender, term)
+        except TermError as wrong:
+            log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong)

@@ -1,0 +1,54 @@
+"""Requests about the node itself, and answers to what it asked."""
+
+from __future__ import annotations
+
+import logging
+
+from mod_erlang_py.etf import Pid, Reference, Term
+
+from .context import NO_REPLY, OK, Answer, NoReply, Request, error
+from .registry import Entry, request
+
+log = logging.getLogger(__name__)
+
+
+@request("getpid", 0)
+def getpid(ask: Request) -> Term:
+    """`{ok, Pid}`: the node's own pid."""
+    return (OK, ask.context.node.pid)
+
+
+@request("link", 0)
+def link(ask: Request) -> NoReply:
+    """Link the node's pid to the sender."""
+    if ask.sender is not None:
+        ask.context.node.processes.link(ask.link, ask.sender)
+    return NO_REPLY
+
+
+@request("exit", 0)
+def exit_(ask: Request) -> Answer:
+    """`ok`, and the connection is closed."""
+    return Answer(OK, lambda: ask.link.end("asked to exit"))
+
+
+def _spawn_reply(ask: Request) -> Term | NoReply:
+    """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple)."""
+    match ask.term:
+        case (_, pid, *_) if Pid.of(pid) is not None:
+            return error("notfound")
+    log.warning("%s: %s answered a reference with something else than a pid", ask.link.name, ask.sender)
+    return NO_REPLY
+
+
+spawn_reply = Entry(_spawn_reply, urgent=True)
+
+
+@request("rex", 1, or_more=True, urgent=True)
+def rex(ask: Request) -> Term | NoReply:
+    """`{rex, {Ref, Pid}}`: the same, as the result of an rpc (handle_msg_rpcresponse)."""
+    match ask.term:
+        case (_, (reference, *rest), *_) if Reference.of(reference) is not None:
+            return _spawn_reply(Request(ask.context, ask.link, ask.sender, (reference, *rest), ask.reply))
+    log.warning("%s: an rpc answered with something else than a reference and a pid", ask.link.name)
+    return NO_REPLY

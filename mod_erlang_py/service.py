@@ -1,0 +1,61 @@
+"""Wires the parts, starts and stops them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from mod_erlang_py import config, console
+from mod_erlang_py.etf import Pid
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.names import node_name
+from mod_erlang_py.node.node import Node
+from mod_erlang_py.node.reader import Job
+from mod_erlang_py.requests import Context, Dispatcher
+from mod_erlang_py.switch.port import Module, Switch
+from mod_erlang_py.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """The node inside one switch. Also the node's Receiver: the parts' common ear."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        settings, wrong = config.read(switch.settings(config.FILE))
+        for error in wrong:
+            log.error("%s: %s", config.FILE, error)
+        self.node = Node(node_name(settings, switch.hostname()), settings)
+        self.node.receiver = self
+        self._workers = Workers(self.node.threads)
+        self._context = Context(settings, self.node, switch, self._workers)
+        self._dispatcher = Dispatcher(self._context)
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Serve, and be the switch's module `mod_erlang_py`. Raises SwitchError."""
+        self._switch.load(Module(api=lambda line: console.run(self._context, line), shutdown=self.stop))
+        self.node.start()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Stop serving; once."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._workers.stop()
+            self.node.stop()
+
+    # Receiver
+
+    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
+        return self._dispatcher.received(link, sender, payload)
+
+    def exited(self, link: Link, pid: Pid) -> None:
+        log.debug("%s: %s has ended", link.name, pid)
+
+    def down(self, link: Link) -> None:
+        """Nothing depends on a link yet."""

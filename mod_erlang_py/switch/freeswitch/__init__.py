@@ -1,0 +1,14 @@
+"""The switch that this interpreter runs in, through mod_python3.
+
+libfreeswitch is called by ctypes, which lets other Python threads run meanwhile; the SWIG bindings do not.
+
+    ffi.py      the C functions and structures that are used, checked when they are looked up
+    switch.py   class FreeSwitch, the Switch of port.py
+    module.py   the module `mod_erlang_py`, registered from Python
+    events.py   firing events
+    log.py      Python's logging, written to the switch's log
+"""
+
+from .switch import FreeSwitch
+
+__all__ = ["FreeSwitch"]

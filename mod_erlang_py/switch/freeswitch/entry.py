@@ -1,0 +1,39 @@
+"""Start inside FreeSWITCH; called by scripts/erlang_py.py."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+
+from mod_erlang_py.service import Service
+
+from .switch import FreeSwitch
+
+log = logging.getLogger("mod_erlang_py")
+
+_lock = threading.Lock()
+_running: Service | None = None
+
+
+def start() -> None:
+    """Start the node in this switch, unless it runs already. Raises SwitchError."""
+    global _running
+    with _lock:
+        if _running is not None and not _running.stopped:
+            log.warning("already running; `unload mod_erlang_py` stops it")
+            return
+        switch = FreeSwitch()
+        if not log.handlers:
+            log.addHandler(switch.log_handler())
+            log.setLevel(logging.DEBUG)
+            log.propagate = False
+        if _running is None:
+            atexit.register(_stop)
+        _running = Service(switch)
+        _running.start()
+
+
+def _stop() -> None:
+    if _running is not None:
+        _running.stop()

@@ -1,0 +1,141 @@
+"""What the node needs of a switch. `freeswitch/` is the real one, `simulated/` the stand-in.
+
+Nothing here knows Erlang. Texts that come from or go to the switch's users are bytes, as FreeSWITCH keeps them: they
+need not be UTF-8. Names that FreeSWITCH defines (commands, event types, files) are str.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+
+class LogLevel(IntEnum):
+    """switch_log_level_t."""
+
+    CONSOLE = 0
+    ALERT = 1
+    CRIT = 2
+    ERR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+    DEBUG = 7
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResult:
+    """What an API command did.
+
+    found: the switch has the command. success: it returned SWITCH_STATUS_SUCCESS. output: all that it wrote.
+    """
+
+    found: bool
+    success: bool
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A switch_event_t: its type's name ("CUSTOM", "HEARTBEAT"), its headers in order, repeated ones too, its body.
+
+    An event to be fired holds only the headers its maker adds (and Event-Subclass for CUSTOM); one that was received
+    holds them all, Event-Name and the like included, in FreeSWITCH's order. Values are not URL-encoded.
+    """
+
+    name: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that name, compared without regard to case, as switch_event_get_header does."""
+        wanted = name.lower()
+        for key, value in self.headers:
+            if key.lower() == wanted:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What is registered with the switch as the module `mod_erlang_py`.
+
+    api: the API command `erlang`: gets its arguments, returns what fs_cli prints.
+    shutdown: called once, when the module is unloaded or the switch shuts down; returns when all threads have ended.
+    """
+
+    api: Callable[[str], str]
+    shutdown: Callable[[], None]
+
+
+class EventSource(Protocol):
+    """Events of the wanted types, in the order the switch delivers them, through a bounded queue."""
+
+    def want(self, names: frozenset[str]) -> None:
+        """From now on exactly these event types (names as in Event.name); none of them is lost in the change."""
+
+    def pop(self, timeout: float) -> Event | None:
+        """The next event; None after `timeout` seconds without one."""
+
+    def close(self) -> None:
+        """Unbind; a pop that waits returns."""
+
+
+class Switch(Protocol):
+    """One switch. Methods may be called from any thread; none of them is called while holding a lock of ours."""
+
+    description: str
+    """For people: "FreeSWITCH 1.11.1" or "simulated switch"."""
+
+    def execute(self, command: str, arguments: bytes) -> ApiResult:
+        """Run an API command to its end (switch_api_execute); may take as long as the command takes."""
+
+    def event_type(self, name: str) -> str | None:
+        """The event type of that name in any case ("heartbeat" -> "HEARTBEAT", "all" -> "ALL"), or None
+        (switch_name_event)."""
+
+    def fire(self, event: Event) -> None:
+        """Fire an event. Raises SwitchError when the switch will not have it."""
+
+    def events(self) -> EventSource:
+        """A new source of events, wanting nothing yet."""
+
+    def create_uuid(self) -> str: ...
+
+    def hostname(self) -> str:
+        """The machine's host name as the switch knows it (switch_core_get_hostname)."""
+
+    def settings(self, file: str) -> list[tuple[str, str]]:
+        """The <param name= value=> of the <settings> of a configuration file, in order; [] where there is none."""
+
+    def log_handler(self) -> logging.Handler:
+        """A handler that writes records of `logging` to the switch's own log, at its levels."""
+
+    def load(self, module: Module) -> None:
+        """Register the module. Raises SwitchError."""
+
+    def unload(self) -> None:
+        """Take the module out again, as `unload mod_erlang_py` does; calls its shutdown."""
+
+
+def level_of(record: logging.LogRecord) -> LogLevel:
+    """The switch's level for a `logging` record; CRITICAL is CRIT, and a level between two is the milder one."""
+    for floor, level in _LEVELS:
+        if record.levelno >= floor:
+            return level
+    return LogLevel.DEBUG
+
+
+NOTICE = 25
+logging.addLevelName(NOTICE, "NOTICE")
+
+_LEVELS: Iterable[tuple[int, LogLevel]] = (
+    (logging.CRITICAL, LogLevel.CRIT),
+    (logging.ERROR, LogLevel.ERR),
+    (logging.WARNING, LogLevel.WARNING),
+    (NOTICE, LogLevel.NOTICE),
+    (logging.INFO, LogLevel.INFO),
+)

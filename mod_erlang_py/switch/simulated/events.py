@@ -1,0 +1,188 @@
+"""Completing events, delivering them, and the queues they are received from.
+
+Source: switch_event.c: switch_event_prep_for_delivery_detailed, switch_event_base_add_header and
+switch_event_dup.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import PurePath
+
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.switch.port import Event
+from mod_erlang_py.switch.simulated.core import Core
+from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, UNIQUE_HEADERS
+
+Header = tuple[bytes, bytes]
+
+QUEUE_LENGTH = 10_000
+"""Events that a source holds before it drops."""
+
+_KNOWN = frozenset(EVENT_TYPES)
+_SUBCLASS = b"event-subclass"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where in the code an event was made: the Event-Calling headers."""
+
+    file: str
+    function: str
+    line: int
+
+    @classmethod
+    def caller(cls, depth: int) -> Origin:
+        """The function `depth` calls above the one that asks; 0 is that one itself."""
+        frame = sys._getframe(depth + 1)
+        return cls(PurePath(frame.f_code.co_filename).name, frame.f_code.co_name, frame.f_lineno)
+
+
+OnFull = Callable[[int], None]
+"""Called with the limit once per stretch of dropping, without a lock held."""
+
+OnClose = Callable[["EventSource"], None]
+
+
+class EventSource:
+    """A queue of the wanted events; the port's EventSource."""
+
+    def __init__(self, limit: int, on_close: OnClose, on_full: OnFull) -> None:
+        """limit: events."""
+        self._limit = limit
+        self._on_close = on_close
+        self._on_full = on_full
+        self._changed = threading.Condition()
+        self._wanted: frozenset[str] = frozenset()
+        self._queue: deque[Event] = deque()
+        self._dropping = False
+        self._closed = False
+
+    def want(self, names: frozenset[str]) -> None:
+        with self._changed:
+            self._wanted = names
+
+    def pop(self, timeout: float) -> Event | None:
+        """timeout: seconds. None at once after close(), which also forgets what was queued."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed, timeout)
+            return self._queue.popleft() if self._queue else None
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._queue.clear()
+            self._changed.notify_all()
+        self._on_close(self)
+
+    def offer(self, event: Event) -> None:
+        """Queue the event if it is wanted. Never waits."""
+        with self._changed:
+            if self._closed or not (event.name in self._wanted or "ALL" in self._wanted):
+                return
+            if len(self._queue) < self._limit:
+                self._dropping = False
+                self._queue.append(event)
+                self._changed.notify()
+                return
+            first, self._dropping = not self._dropping, True
+        if first:
+            self._on_full(self._limit)
+
+
+class EventBus:
+    def __init__(self, core: Core, on_full: OnFull, limit: int = QUEUE_LENGTH) -> None:
+        self._core = core
+        self._on_full = on_full
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._sources: tuple[EventSource, ...] = ()
+        self._open = True
+
+    def source(self) -> EventSource:
+        source = EventSource(self._limit, self._remove, self._on_full)
+        with self._lock:
+            self._sources += (source,)
+        return source
+
+    def fire(self, event: Event, origin: Origin) -> None:
+        """Complete and deliver. Raises SwitchError for an unknown type."""
+        self.deliver(self.complete(event, origin))
+
+    def complete(self, event: Event, origin: Origin) -> Event:
+        """The event as a receiver sees it: FreeSWITCH's own headers first, then the maker's, then the body.
+
+        In a CUSTOM event Event-Subclass is the very first: a receiver gets a copy, which begins with it.
+        A maker's header with an empty value takes away those of that name. Texts end at a zero byte, as in C.
+        Raises SwitchError for an unknown type.
+        """
+        if event.name not in _KNOWN:
+            raise SwitchError("fire", f"no such event type: {event.name}")
+        headers = self._own_headers(event.name, origin)
+        mine = [(c_string(name), c_string(value)) for name, value in event.headers]
+        if event.name == "CUSTOM":
+            subclass = event.header(_SUBCLASS)
+            mine = [header for header in mine if header[0].lower() != _SUBCLASS]
+            if subclass:
+                headers.insert(0, (b"Event-Subclass", c_string(subclass)))
+        unique = event.name in UNIQUE_HEADERS
+        for header in mine:
+            _add(headers, header, unique)
+        return Event(event.name, tuple(headers), None if event.body is None else c_string(event.body))
+
+    def deliver(self, event: Event) -> None:
+        """To every source that wants it. After close() to nobody."""
+        if self._open:
+            for source in self._sources:
+                source.offer(event)
+
+    def close(self) -> None:
+        self._open = False
+
+    def _remove(self, source: EventSource) -> None:
+        with self._lock:
+            self._sources = tuple(other for other in self._sources if other is not source)
+
+    def _own_headers(self, name: str, origin: Origin) -> list[Header]:
+        now = time.time_ns() // 1000
+        with self._lock:
+            self._sequence += 1
+            sequence = self._sequence
+        seconds = now // 1_000_000
+        texts: Iterable[tuple[str, str]] = (
+            ("Event-Name", name),
+            ("Core-UUID", self._core.uuid),
+            ("FreeSWITCH-Hostname", self._core.hostname),
+            ("FreeSWITCH-Switchname", self._core.switchname),
+            ("FreeSWITCH-IPv4", self._core.ipv4),
+            ("FreeSWITCH-IPv6", self._core.ipv6),
+            ("Event-Date-Local", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))),
+            ("Event-Date-GMT", formatdate(seconds, usegmt=True)),
+            ("Event-Date-Timestamp", str(now)),
+            ("Event-Calling-File", origin.file),
+            ("Event-Calling-Function", origin.function),
+            ("Event-Calling-Line-Number", str(origin.line)),
+            ("Event-Sequence", str(sequence)),
+        )
+        return [(key.encode(), os.fsencode(value)) for key, value in texts]
+
+
+def c_string(text: bytes) -> bytes:
+    return text.partition(b"\0")[0]
+
+
+def _add(headers: list[Header], header: Header, unique: bool) -> None:
+    name, value = header
+    if unique or not value:
+        wanted = name.lower()
+        headers[:] = [other for other in headers if other[0].lower() != wanted]
+    if value:
+        headers.append(header)

@@ -1,0 +1,187 @@
+"""The simulated switch itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TextIO
+
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.switch.port import NOTICE, ApiResult, Event, EventSource, Module
+from mod_erlang_py.switch.simulated.commands import Command, Context, built_in
+from mod_erlang_py.switch.simulated.core import Core
+from mod_erlang_py.switch.simulated.event_types import event_type
+from mod_erlang_py.switch.simulated.events import EventBus, Origin, c_string
+from mod_erlang_py.switch.simulated.heartbeat import Heartbeat, heartbeat_event
+from mod_erlang_py.switch.simulated.loadable import API_DESCRIPTION, API_NAME, OURS, Loadable
+from mod_erlang_py.switch.simulated.log import ConsoleHandler, ConsoleLog
+from mod_erlang_py.switch.simulated.settings import read_settings
+from mod_erlang_py.switch.simulated.variables import Variables
+
+Settings = Mapping[str, Sequence[tuple[str, str]]]
+
+_WHITESPACE = " \t\n\r\v"
+
+
+class SimulatedSwitch:
+    """A Switch without calls. Everything works before start() too, which brings STARTUP and the heartbeat."""
+
+    description: str = "simulated switch"
+
+    def __init__(
+        self,
+        conf_dir: Path | None = None,
+        settings: Settings = MappingProxyType({}),
+        heartbeat: float = 20.0,
+        log_to: TextIO | None = None,
+    ) -> None:
+        """
+        Args:
+            conf_dir: the folder that holds autoload_configs/.
+            settings: by file ("erlang_event.conf"); goes before conf_dir.
+            heartbeat: seconds between two HEARTBEAT events; 0 for none.
+            log_to: gets the log; standard error if None.
+        """
+        self._conf_dir = conf_dir
+        self._settings = {file: list(params) for file, params in settings.items()}
+        self._console = ConsoleLog(sys.stderr if log_to is None else log_to)
+        # Outside the tree of loggers: what a program does to those must not silence its switch.
+        self._log = logging.Logger("simulated switch")  # noqa: LOG001
+        self._log.addHandler(ConsoleHandler(self._console))
+        self._core = Core.of_this_machine()
+        self._variables = _first_variables(self._core, conf_dir)
+        self._bus = EventBus(self._core, self._queue_is_full)
+        self._modules = Loadable(self.fire, self._log)
+        self._context = Context(
+            core=self._core,
+            variables=self._variables,
+            modules=self._modules,
+            console=self._console,
+            execute=self.execute,
+            fire=self.fire,
+            commands=self._all_commands,
+        )
+        self._lock = threading.Lock()
+        self._started = self._stopped = False
+        self._heartbeat = Heartbeat(heartbeat, self._beat) if heartbeat > 0 else None
+
+    def start(self) -> None:
+        """Raises SwitchError when it was started before: a switch is started once."""
+        with self._lock:
+            if self._started or self._stopped:
+                raise SwitchError("start", "a simulated switch can be started once")
+            self._started = True
+        self._log.log(NOTICE, "This is the simulated switch of mod_erlang_py, not FreeSWITCH: no calls.")
+        self.fire(_info("STARTUP", b"System Ready"))
+        if self._heartbeat is not None:
+            self._heartbeat.start()
+
+    def stop(self) -> None:
+        """Fires SHUTDOWN, shuts the module down, ends the heartbeat; afterwards nothing is delivered."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            started = self._started
+        self.fire(_info("SHUTDOWN", b"System Shutting Down"))
+        self._modules.unload()
+        if started and self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._bus.close()
+
+    def execute(self, command: str, arguments: bytes) -> ApiResult:
+        """As switch_api_execute: whitespace around both is stripped, and the API event follows at the end."""
+        name = command.partition("\0")[0].strip(_WHITESPACE)
+        argument = c_string(arguments).strip(_WHITESPACE.encode())
+        said = ((b"API-Command", os.fsencode(name)), (b"API-Command-Argument", argument))
+        event = self._bus.complete(Event("API", said), Origin.caller(0))
+        result = self._run(self._find(name), argument)
+        self._bus.deliver(event)
+        return result
+
+    def event_type(self, name: str) -> str | None:
+        return event_type(name)
+
+    def fire(self, event: Event) -> None:
+        self._bus.fire(event, Origin.caller(1))
+
+    def events(self) -> EventSource:
+        return self._bus.source()
+
+    def create_uuid(self) -> str:
+        return str(uuid.uuid4())
+
+    def hostname(self) -> str:
+        return self._core.hostname
+
+    def settings(self, file: str) -> list[tuple[str, str]]:
+        """Raises SwitchError for a file that is there but cannot be used."""
+        if file in self._settings:
+            return list(self._settings[file])
+        if self._conf_dir is None:
+            return []
+        return read_settings(self._conf_dir, file, self._variable)
+
+    def log_handler(self) -> logging.Handler:
+        return ConsoleHandler(self._console)
+
+    def load(self, module: Module) -> None:
+        self._modules.load(module)
+
+    def unload(self) -> None:
+        """Does nothing when no module is loaded."""
+        self._modules.unload()
+
+    def _find(self, name: str) -> Command | None:
+        return self._all_commands().get(name.lower())
+
+    def _all_commands(self) -> Mapping[str, Command]:
+        """By name in lower case."""
+        module = self._modules.module
+        if module is None:
+            return built_in()
+        api = module.api
+
+        def erlang(_context: Context, argument: bytes) -> bytes:
+            return api(argument.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+        return {**built_in(), API_NAME: Command(API_NAME, API_DESCRIPTION, "", OURS, erlang)}
+
+    def _run(self, command: Command | None, argument: bytes) -> ApiResult:
+        if command is None:
+            return ApiResult(False, False, b"INVALID COMMAND!\n")
+        try:
+            return ApiResult(True, True, command.function(self._context, argument))
+        except Exception:
+            self._log.exception("the command %s failed", command.name)
+            return ApiResult(True, False, b"COMMAND RETURNED ERROR!\n")
+
+    def _variable(self, name: str) -> str | None:
+        value = self._variables.get(name.encode())
+        return None if value is None else value.decode("utf-8", "replace")
+
+    def _beat(self) -> None:
+        self.fire(heartbeat_event(self._core))
+
+    def _queue_is_full(self, limit: int) -> None:
+        self._log.error("An event queue is full (%d events); events are dropped until there is room", limit)
+
+
+def _info(name: str, text: bytes) -> Event:
+    return Event(name, ((b"Event-Info", text),))
+
+
+def _first_variables(core: Core, conf_dir: Path | None) -> Variables:
+    variables = Variables()
+    variables.set(b"hostname", os.fsencode(core.hostname))
+    variables.set(b"local_ip_v4", core.ipv4.encode())
+    variables.set(b"local_ip_v6", core.ipv6.encode())
+    variables.set(b"conf_dir", b"" if conf_dir is None else os.fsencode(conf_dir))
+    variables.set(b"core_uuid", core.uuid.encode())
+    return variables

@@ -1,0 +1,54 @@
+"""Threads for work that takes its time and that nobody waits for: bgapi."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from mod_erlang_py.node.threads import Threads
+
+log = logging.getLogger(__name__)
+
+MAX_WORKERS = 128
+"""Jobs that run at once; further ones wait their turn."""
+
+
+class Workers:
+    """Threads are started as jobs need them, and stay for the next ones."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._started = 0
+        self._unfinished = 0
+        self._stopping = False
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run the job soon. What it raises is logged. After stop: never."""
+        with self._lock:
+            if self._stopping:
+                return
+            self._unfinished += 1
+            if self._started < min(self._unfinished, MAX_WORKERS):
+                self._started += 1
+                self._threads.start("worker", self._work)
+            self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._stopping:
+            try:
+                job()
+            except Exception:
+                log.exception("a background job failed")
+            with self._lock:
+                self._unfinished -= 1
+
+    def stop(self) -> None:
+        """Start nothing more; workers end when their job does."""
+        with self._lock:
+            self._stopping = True
+            for _ in range(self._started):
+                self._jobs.put(None)
