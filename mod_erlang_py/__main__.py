@@ -14,9 +14,7 @@ from mod_erlang_py.switch.simulated import SimulatedSwitch
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mod_erlang_py", description=__doc__)
-    parser.add_argument(
-        "--conf", type=Path, metavar="DIR", help="folder with autoload_configs/erlang_event.conf.xml"
-    )
+    parser.add_argument("--conf", type=Path, metavar="DIR", help="folder with autoload_configs/erlang_event.conf.xml")
     arguments = parser.parse_args()
 
     switch = SimulatedSwitch(arguments.conf)
@@ -25,9 +23,9 @@ def main() -> int:
     log.setLevel(logging.DEBUG)
     switch.start()
     service = Service(switch)
-    service.start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        service.start()
         while True:
             signal.pause()
     except KeyboardInterrupt:

@@ -33,6 +33,14 @@ class Config:
     shortname: bool = True
     cookie: str = field(default="ClueCon", repr=False)
     encoding: Encoding = Encoding.STRING
+    max_event_bulk: int = 32
+    """The most events gathered in one write. (mod_erlang_event: sent between two polls, 1.)"""
+    max_log_bulk: int = 32
+    """The same of log lines."""
+    outbox_bytes: int = 64 * 1024 * 1024
+    """What may wait for one node that does not read; further events and log lines are lost. Ours."""
+    outbox_messages: int = 100_000
+    """The same in messages (SWITCH_CORE_QUEUE_LEN in mod_erlang_event). Ours."""
     net_ticktime: int = 60
     """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
 
@@ -47,18 +55,28 @@ def read(settings: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]
     for name, value in settings:
         parse = _PARSERS.get(name)
         if parse is None:
-            wrong.append(ConfigError(name, value, _known(name)))
+            wrong.append(ConfigError(name, _shown(name, value), _known(name)))
             continue
         try:
             values[name.replace("-", "_")] = parse(value)
         except ValueError as error:
-            wrong.append(ConfigError(name, value, str(error)))
+            wrong.append(ConfigError(name, _shown(name, value), str(error)))
     return replace(Config(), **values), wrong
 
 
 def _known(name: str) -> str:
-    close = difflib.get_close_matches(name, _PARSERS, n=1)
-    return f"a setting of {FILE}" + (f", perhaps {close[0]}" if close else "")
+    close = _nearest(name)
+    return f"a setting of {FILE}" + (f", perhaps {close}" if close else "")
+
+
+def _nearest(name: str) -> str:
+    """The known setting that the name resembles; "" when there is none."""
+    return next(iter(difflib.get_close_matches(name.lower(), _PARSERS, n=1)), "")
+
+
+def _shown(name: str, value: str) -> str:
+    """The value, unless it is a cookie, under that name or a misspelt one."""
+    return "***" if _nearest(name) == "cookie" else value
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -78,9 +96,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _flag(value: str) -> bool:
     """As switch_true and switch_false read it."""
     word = value.strip().lower()
-    if word in {"yes", "on", "true", "t", "enabled", "active", "allow"} or (
-        word.isdigit() and int(word) != 0
-    ):
+    if word in {"yes", "on", "true", "t", "enabled", "active", "allow"} or (word.isdecimal() and int(word) != 0):
         return True
     if word in {"no", "off", "false", "f", "disabled", "inactive", "disallow", "0"}:
         return False
@@ -120,5 +136,9 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "shortname": _flag,
     "cookie": _cookie,
     "encoding": _encoding,
+    "max-event-bulk": _whole(1, 1000),
+    "max-log-bulk": _whole(1, 1000),
+    "outbox-bytes": _whole(65536, 2**40),
+    "outbox-messages": _whole(1, 10_000_000),
     "net-ticktime": _whole(1, 3600),
 }

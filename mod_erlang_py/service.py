@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from mod_erlang_py import config, console
+from mod_erlang_py.config import Encoding
 from mod_erlang_py.etf import Pid
+from mod_erlang_py.etf.event import EventEncoder
+from mod_erlang_py.events import Events
+from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.names import node_name
 from mod_erlang_py.node.node import Node
+from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
 from mod_erlang_py.requests import Context, Dispatcher
 from mod_erlang_py.switch.port import Module, Switch
@@ -26,16 +33,22 @@ class Service:
         settings, wrong = config.read(switch.settings(config.FILE))
         for error in wrong:
             log.error("%s: %s", config.FILE, error)
-        self.node = Node(node_name(settings, switch.hostname()), settings)
+        room = Room(settings.outbox_bytes, settings.outbox_messages)
+        self.node = Node(node_name(settings, switch.hostname()), settings, room)
         self.node.receiver = self
         self._workers = Workers(self.node.threads)
-        self._context = Context(settings, self.node, switch, self._workers)
+        encoder = EventEncoder(settings.encoding is Encoding.BINARY)
+        self._events = Events(switch, encoder, settings.max_event_bulk)
+        self._logs = Logs(switch, settings.max_log_bulk)
+        self._context = Context(settings, self.node, switch, self._workers, self._events, self._logs)
         self._dispatcher = Dispatcher(self._context)
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Serve, and be the switch's module `mod_erlang_py`. Raises SwitchError."""
         self._switch.load(Module(api=lambda line: console.run(self._context, line), shutdown=self.stop))
+        self.node.threads.start("events", self._events.run)
+        self.node.threads.start("logs", self._logs.run)
         self.node.start()
 
     @property
@@ -47,6 +60,8 @@ class Service:
         if not self._stopped.is_set():
             self._stopped.set()
             self._workers.stop()
+            self._events.stop()
+            self._logs.stop()
             self.node.stop()
 
     # Receiver
@@ -55,7 +70,17 @@ class Service:
         return self._dispatcher.received(link, sender, payload)
 
     def exited(self, link: Link, pid: Pid) -> None:
-        log.debug("%s: %s has ended", link.name, pid)
+        for part in (self._events, self._logs):
+            _tell(partial(part.exited, link, pid))
 
     def down(self, link: Link) -> None:
-        """Nothing depends on a link yet."""
+        for part in (self._events, self._logs):
+            _tell(partial(part.down, link))
+
+
+def _tell(tell: Callable[[], None]) -> None:
+    """Tell one part; what goes wrong there keeps nobody else from hearing of it."""
+    try:
+        tell()
+    except Exception:
+        log.exception("a part of the service failed")

@@ -1,8 +1,8 @@
 """The script that mod_python3 imports: starts the Erlang node inside FreeSWITCH.
 
 `<param name="startup-script" value="erlang_py"/>` in python.conf.xml starts it with the switch, `pyrun erlang_py` at
-any time; `unload mod_erlang_py` stops it. mod_python3 reloads this file at every call: nothing starts and nothing is kept
-here. An error that reached mod_python3 could take the switch down: none leaves this file.
+any time; `unload mod_erlang_py` stops it. mod_python3 reloads this file at every call: nothing starts and nothing is
+kept here. An error that reached mod_python3 could take the switch down: none leaves this file.
 """
 
 import sys

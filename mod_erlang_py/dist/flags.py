@@ -45,17 +45,9 @@ class DistFlags(IntFlag):
 
 _F = DistFlags
 
-MANDATORY_23 = (
-    _F.EXTENDED_REFERENCES | _F.NEW_FUN_TAGS | _F.EXTENDED_PIDS_PORTS | _F.UTF8_ATOMS | _F.BIG_CREATION
-)
+MANDATORY_23 = _F.EXTENDED_REFERENCES | _F.NEW_FUN_TAGS | _F.EXTENDED_PIDS_PORTS | _F.UTF8_ATOMS | _F.BIG_CREATION
 MANDATORY_25 = (
-    MANDATORY_23
-    | _F.FUN_TAGS
-    | _F.EXPORT_PTR_TAG
-    | _F.BIT_BINARIES
-    | _F.NEW_FLOATS
-    | _F.MAP_TAG
-    | _F.HANDSHAKE_23
+    MANDATORY_23 | _F.FUN_TAGS | _F.EXPORT_PTR_TAG | _F.BIT_BINARIES | _F.NEW_FLOATS | _F.MAP_TAG | _F.HANDSHAKE_23
 )
 MANDATORY_26 = MANDATORY_25 | _F.UNLINK_ID | _F.V4_NC
 
@@ -85,7 +77,7 @@ def expanded(word: int) -> int:
 
 def missing(peer: int) -> DistFlags:
     """The flags we need that the peer's word lacks; DistFlags(0) when we can talk."""
-    return NEEDED & ~expanded(peer)
+    return DistFlags(NEEDED.value & ~expanded(peer))
 
 
 def names(flags: DistFlags) -> str:

@@ -149,9 +149,7 @@ class _Handshake:
 
     _handlers: ClassVar[_Handlers]
 
-    def __init__(
-        self, local: LocalNode, cookie: str, challenge: int, header: Literal[2, 4], state: State
-    ) -> None:
+    def __init__(self, local: LocalNode, cookie: str, challenge: int, header: Literal[2, 4], state: State) -> None:
         cookie.encode("latin-1")  # fail here rather than in the middle of a handshake
         self._local = local
         self._cookie = cookie
@@ -213,11 +211,11 @@ class _Handshake:
     def _handle(self, packet: bytes) -> None:
         handler = self._handlers.get((self._state, packet[:1]))
         if handler is None:
-            raise HandshakeError(self._state.value, f"unexpected packet {packet[:16].hex()}")
+            raise HandshakeError(self._state.value, f"unexpected packet {packet[:1]!r} of {len(packet)} bytes")
         try:
             handler(self, packet)
         except struct.error:
-            raise HandshakeError(self._state.value, f"malformed packet {packet[:40].hex()}") from None
+            raise HandshakeError(self._state.value, f"malformed packet {packet[:1]!r} of {len(packet)} bytes") from None
 
     def _fail(self) -> None:
         if self._state is not State.REFUSED:
@@ -232,7 +230,7 @@ class _Handshake:
             raise HandshakeError(self._state.value, f"{call} does not belong here")
 
     def _common_flags(self, word: int) -> DistFlags:
-        # Never DistFlags(word) of a stranger's word: the enum keeps every combination it has seen.
+        # Of a stranger's word only what we have too: the enum keeps every combination it has seen.
         return DistFlags(self._local.flags.value & expanded(word))
 
     def _verify(self, answer: bytes, sent: int) -> None:
@@ -289,7 +287,7 @@ class AcceptorHandshake(_Handshake):
         self._introduce(node_name(packet[7:], self._state.value), flags, None, 5)
 
     def _check_flags(self, flags: int) -> None:
-        if flags & DistFlags.NAME_ME:
+        if flags & DistFlags.NAME_ME.value:
             self._refuse("the peer asks for a name")
         if lacking := missing(flags):
             self._refuse(f"the peer lacks {names(lacking)}")
@@ -317,9 +315,7 @@ class AcceptorHandshake(_Handshake):
 
     def _send_challenge(self) -> None:
         name = self._local.name.encode()
-        head = struct.pack(
-            ">cQIIH", b"N", self._local.flags, self._challenge, self._local.creation, len(name)
-        )
+        head = struct.pack(">cQIIH", b"N", self._local.flags, self._challenge, self._local.creation, len(name))
         self._send(head + name)
         self._state = State.COMPLEMENT if self._creation is None else State.REPLY
 
@@ -414,9 +410,7 @@ class InitiatorHandshake(_Handshake):
         (answer,) = struct.unpack(">x16s", packet)
         self._verify(answer, self._challenge)
         self._state = State.CONNECTED
-        self._events.append(
-            Established(PeerNode(self._peer_name, self._common_flags(self._flags), self._creation))
-        )
+        self._events.append(Established(PeerNode(self._peer_name, self._common_flags(self._flags), self._creation)))
 
     _handlers: ClassVar[_Handlers] = {
         (State.STATUS, b"s"): _receive_status,

@@ -10,6 +10,9 @@ ticker.py         keeps links alive and finds the dead ones
 registration.py   our entry in epmd; look-ups of other nodes
 processes.py      our pids, and who links to or monitors them
 net_kernel.py     the one registered process that every node has
+traffic.py        shows the terms that pass, when asked to
+stream.py         the bytes of a link: TCP
+threads.py        starts threads and waits for them
 names.py          what the node is called
 node.py           wires these; its links, connecting, start and stop
 """

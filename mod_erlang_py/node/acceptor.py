@@ -24,9 +24,7 @@ RETRY = 1.0
 class Acceptor:
     """shake_hands: gets each connection and its address "ip:port", in a thread of its own; closes it."""
 
-    def __init__(
-        self, ip: str, port: int, shake_hands: Callable[[socket.socket, str], None], threads: Threads
-    ) -> None:
+    def __init__(self, ip: str, port: int, shake_hands: Callable[[socket.socket, str], None], threads: Threads) -> None:
         self._ip = ip
         self._port = port
         self._shake_hands = shake_hands
@@ -81,6 +79,9 @@ class Acceptor:
     def _admit(self, connection: socket.socket, address: str) -> None:
         oldest = None
         with self._lock:
+            if self._stopping.is_set():
+                connection.close()
+                return
             if len(self._half_open) >= MAX_HALF_OPEN:
                 oldest = next(iter(self._half_open))
                 log.warning(

@@ -14,6 +14,7 @@ from mod_erlang_py.dist.control import ControlMessage
 from mod_erlang_py.dist.handshake import PeerNode
 from mod_erlang_py.etf import Pid, Term
 
+from . import traffic
 from .outbox import Outbox
 from .reader import Reader
 from .stream import Stream
@@ -42,19 +43,25 @@ class Link:
         self._ended = False
 
     @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
     def name(self) -> str:
         """The peer's node name."""
         return self.peer.name
 
     def send(self, to: Pid, term: Term) -> None:
         """Send a term to a process of the peer. Raises EncodeError."""
+        if traffic.is_shown():
+            traffic.sent(self.name, to, term)
         self.outbox.put(encode_frame(send_control(self.local, to), etf.encode(term)))
 
     def send_name(self, name: str, term: Term) -> None:
         """Send a term to the process that the peer has registered under the name. Raises EncodeError."""
-        self.outbox.put(
-            encode_frame(control.encode_control(control.RegSend(self.local, name)), etf.encode(term))
-        )
+        if traffic.is_shown():
+            traffic.sent(self.name, name, term)
+        self.outbox.put(encode_frame(control.encode_control(control.RegSend(self.local, name)), etf.encode(term)))
 
     def signal(self, message: ControlMessage) -> None:
         """Send a control message that has no payload."""
@@ -75,8 +82,10 @@ class Link:
 
     def unread(self, reason: str) -> None:
         """The reading thread's last word: end, and give the socket back."""
-        self.end(reason)
-        self._stream.close()
+        try:
+            self.end(reason)
+        finally:
+            self._stream.close()
 
 
 def send_control(local: Pid, to: Pid) -> bytes:

@@ -23,7 +23,7 @@ from mod_erlang_py.dist.handshake import (
     Status,
     fresh_challenge,
 )
-from mod_erlang_py.errors import EpmdError, HandshakeError, NotConnected
+from mod_erlang_py.errors import DistError, EpmdError, HandshakeError, NotConnected
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.switch.port import NOTICE
 
@@ -65,12 +65,12 @@ class Receiver(Protocol):
 class Node:
     """name: the full node name. creation: set once epmd has answered, or was not to be had."""
 
-    def __init__(self, name: str, config: Config, room: Room | None = None) -> None:
+    def __init__(self, name: str, config: Config, room: Room) -> None:
         self.name = name
         self.receiver: Receiver
         self.threads = Threads()
         self._config = config
-        self._room = room or Room()
+        self._room = room
         self._lock = threading.Lock()
         self._links: dict[str, Link] = {}
         self._attempts: dict[str, Future[Link]] = {}
@@ -126,7 +126,7 @@ class Node:
             peer, trailing = handshakes.accept(sock, handshake, self._status)
             self._acceptor.done(sock)
             link = self._join(sock, peer, address, trailing)
-        except (HandshakeError, OSError) as error:
+        except (DistError, OSError) as error:
             sock.close()
             if not self._stopping:
                 log.warning("connection from %s refused: %s", address, error)
@@ -218,7 +218,7 @@ class Node:
         except handshakes.Simultaneous:
             wait([attempt], handshakes.SETUP_TIME)  # for the link that the peer is making
             refused = "it was connecting to us, but did not finish"
-        except (EpmdError, HandshakeError, OSError, UnicodeError) as error:
+        except (EpmdError, DistError, OSError, UnicodeError) as error:
             refused = str(error)
         with self._lock:
             del self._attempts[name]
@@ -235,7 +235,7 @@ class Node:
             handshake = InitiatorHandshake(self._local(), name, self._config.cookie, fresh_challenge())
             peer, trailing = handshakes.connect(sock, handshake)
             return self._join(sock, peer, address_of(sock.getpeername()), trailing)
-        except (HandshakeError, OSError):
+        except (DistError, OSError):
             sock.close()
             raise
 

@@ -6,6 +6,7 @@ wait for it; another thread takes over the reading, so that nobody else does (se
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -18,6 +19,8 @@ from mod_erlang_py.etf import Pid
 
 from .stream import Stream
 from .watch import PATIENCE, Watch
+
+log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
 MAX_HELD = 64
@@ -92,6 +95,9 @@ class Reader:
             reason = f"{error}"
         except OSError as error:
             reason = f"read: {error}"
+        except Exception as error:
+            log.exception("reading failed")
+            reason = f"{type(error).__name__} in reading"
         self._ended(reason)
 
     def _do(self, job: Job, turn: int) -> bool:
@@ -106,7 +112,7 @@ class Reader:
             self._running = job.sender
             self._since = time.perf_counter()
         self._watch.started()
-        job.run()
+        _run(job)
         with self._lock:
             if self._turn == turn:
                 self._since = 0.0
@@ -123,7 +129,7 @@ class Reader:
                     del self._behind[sender]
                     return
                 job = behind.popleft()
-            job.run()
+            _run(job)
 
     def overtake(self, now: float) -> bool:
         with self._lock:
@@ -134,5 +140,15 @@ class Reader:
             self._behind[self._running] = deque()
             self._turn += 1
             self._since = 0.0
-        self._start("reader", self.read)
+        try:
+            self._start("reader", self.read)
+        except RuntimeError as error:  # no more threads to be had
+            self._ended(str(error))
         return True
+
+
+def _run(job: Job) -> None:
+    try:
+        job.run()
+    except Exception:
+        log.exception("a request of %s failed", job.sender)

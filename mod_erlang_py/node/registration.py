@@ -105,9 +105,7 @@ class Registration:
             except EpmdError as error:
                 if str(error) != complaint:
                     complaint = str(error)
-                    log.error(
-                        "cannot register %s: %s; trying again every %g s", self._entry.name, error, RETRY
-                    )
+                    log.error("cannot register %s: %s; trying again every %g s", self._entry.name, error, RETRY)
                 self._name(secrets.randbelow(2**32 - 4) + 4, named)
                 self._stopping.wait(RETRY)
                 continue

@@ -20,9 +20,9 @@ class Threads:
     def start(self, name: str, target: Callable[[], None]) -> None:
         """Run `target` in a thread of its own; what it raises is logged."""
         thread = threading.Thread(target=self._run, args=(target,), name=f"erlang:{name}", daemon=True)
-        with self._lock:
+        with self._lock:  # join finds only threads that were started
+            thread.start()
             self._running.add(thread)
-        thread.start()
 
     def _run(self, target: Callable[[], None]) -> None:
         try:

@@ -52,9 +52,9 @@ class Ticker:
         stuck = writes == seen.writes and link.outbox.backlog > 0
         seen.stuck = seen.stuck + 1 if stuck else 0
         seen.reads = reads
-        if seen.silent > INTENSITY:
+        if seen.silent >= INTENSITY:
             link.end(f"not responding for {self._tick_time:g} s")
-        elif seen.stuck > INTENSITY:
+        elif seen.stuck >= INTENSITY:
             link.end(f"takes nothing for {self._tick_time:g} s")
         elif writes == seen.writes and not link.outbox.backlog:
             link.tick()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from mod_erlang_py.config import Config, Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
+from mod_erlang_py.events import Events
+from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.switch.port import Switch
@@ -24,6 +26,8 @@ class Context:
     node: Node
     switch: Switch
     workers: Workers
+    events: Events
+    logs: Logs
 
     def text(self, value: bytes) -> Term:
         """A text of the switch as the `encoding` setting has it: a string or a binary."""

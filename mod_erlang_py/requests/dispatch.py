@@ -8,6 +8,7 @@ from functools import partial
 from mod_erlang_py import etf
 from mod_erlang_py.errors import BadArg, DecodeError, LimitExceeded, NotText, ProtocolViolation, TermError
 from mod_erlang_py.etf import Pid, Reference, Term
+from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
 
@@ -41,6 +42,8 @@ class Dispatcher:
             return None
         except DecodeError as broken:
             raise ProtocolViolation(f"a message of {sender}: {broken}") from None
+        if traffic.is_shown():
+            traffic.received(link.name, sender, term)
         request = Request(self._context, link, sender, term, reply)
         try:
             entry = self._find(term)

@@ -32,9 +32,7 @@ _open: dict[str, tuple[int, Entry]] = {}
 _tags: set[str] = set()
 
 
-def request(
-    tag: str, *arities: int, or_more: bool = False, urgent: bool = False
-) -> Callable[[Function], Function]:
+def request(tag: str, *arities: int, or_more: bool = False, urgent: bool = False) -> Callable[[Function], Function]:
     """Register a function for a tag with these arities; with or_more, for all above the last of them too."""
 
     def register(function: Function) -> Function:

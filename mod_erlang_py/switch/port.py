@@ -7,10 +7,10 @@ need not be UTF-8. Names that FreeSWITCH defines (commands, event types, files) 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 
 class LogLevel(IntEnum):
@@ -38,6 +38,34 @@ class ApiResult:
     output: bytes
 
 
+Header: TypeAlias = "tuple[bytes, bytes]"
+
+
+class Headers(Sequence[Header]):
+    """Names and values of one event, kept apart: how many of them arrive fast, and leave fast."""
+
+    __slots__ = ("names", "values")
+
+    def __init__(self, names: Sequence[bytes], values: Sequence[bytes]) -> None:
+        self.names = names
+        self.values = values
+
+    @classmethod
+    def of(cls, headers: Sequence[Header]) -> Headers:
+        if isinstance(headers, cls):
+            return headers
+        return cls([name for name, _ in headers], [value for _, value in headers])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Header]:
+        return zip(self.names, self.values, strict=True)
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A switch_event_t: its type's name ("CUSTOM", "HEARTBEAT"), its headers in order, repeated ones too, its body.
@@ -47,16 +75,35 @@ class Event:
     """
 
     name: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Sequence[Header] = ()
     body: bytes | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that name, compared without regard to case, as switch_event_get_header does."""
+        headers = self.headers
+        if isinstance(headers, Headers) and name in headers.names:  # nearly always, and cheaply known
+            return headers.values[headers.names.index(name)]
         wanted = name.lower()
-        for key, value in self.headers:
+        for key, value in headers:
             if key.lower() == wanted:
                 return value
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the switch's log (switch_log_node_t).
+
+    channel: switch_text_channel_t. text: as the switch has it, line feed included. uuid: the call's, or b"".
+    """
+
+    level: LogLevel
+    channel: int
+    file: bytes
+    function: bytes
+    line: int
+    text: bytes
+    uuid: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +122,23 @@ class EventSource(Protocol):
     """Events of the wanted types, in the order the switch delivers them, through a bounded queue."""
 
     def want(self, names: frozenset[str]) -> None:
-        """From now on exactly these event types (names as in Event.name); none of them is lost in the change."""
+        """From now on exactly these event types (names as in Event.name, or "ALL").
+
+        Those wanted before and after lose no event in the change, and an event that is fired once this has returned
+        is not missed.
+        """
 
     def pop(self, timeout: float) -> Event | None:
-        """The next event; None after `timeout` seconds without one."""
+        """The next event; None after `timeout` seconds without one, and after `wake`. By one thread only."""
+
+    def dropped(self) -> int:
+        """How many events were given up since the last call, because they were not popped in time."""
+
+    def wake(self) -> None:
+        """A pop that waits returns."""
 
     def close(self) -> None:
-        """Unbind; a pop that waits returns."""
+        """Unbind and forget what waits. By the thread that pops."""
 
 
 class Switch(Protocol):
@@ -97,11 +154,21 @@ class Switch(Protocol):
         """The event type of that name in any case ("heartbeat" -> "HEARTBEAT", "all" -> "ALL"), or None
         (switch_name_event)."""
 
+    def event_types(self) -> Sequence[str]:
+        """All event types, in the switch's order, without ALL."""
+
     def fire(self, event: Event) -> None:
         """Fire an event. Raises SwitchError when the switch will not have it."""
 
     def events(self) -> EventSource:
         """A new source of events, wanting nothing yet."""
+
+    def matcher(self, expression: bytes) -> Callable[[bytes], bool]:
+        """What tells whether a text matches the regular expression, `/…/` (switch_regex). Raises SwitchError."""
+
+    def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
+        """Have the listener called for every line of the log, by a thread of the switch that must not be held up.
+        Returns what ends it."""
 
     def create_uuid(self) -> str: ...
 

@@ -64,3 +64,10 @@ def test_the_digest_expands_to_what_is_mandatory_in_25() -> None:
 
 def test_unknown_bits_are_kept() -> None:
     assert int(DistFlags(1 << 63 | 1)) == 1 << 63 | 1
+
+
+def test_strangers_words_leave_nothing_behind() -> None:
+    before = len(DistFlags._value2member_map_)
+    for bit in range(40, 64):
+        missing(OURS.value | 1 << bit)
+    assert len(DistFlags._value2member_map_) <= before + 1

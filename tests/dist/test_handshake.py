@@ -241,7 +241,7 @@ def test_alive_as_initiator(replace: bool, word: bytes, after: State) -> None:
 @pytest.mark.parametrize(
     ("first", "reason"),
     [
-        pytest.param(name(flags=OTP_FLAGS & ~DistFlags.UTF8_ATOMS), "UTF8_ATOMS", id="a flag missing"),
+        pytest.param(name(flags=MANDATORY_25 & ~DistFlags.UTF8_ATOMS), "UTF8_ATOMS", id="a flag missing"),
         pytest.param(name(flags=0), "EXTENDED_REFERENCES, NEW_FUN_TAGS", id="all flags missing"),
         pytest.param(name_v5(flags=MANDATORY_25 & ~DistFlags.HANDSHAKE_23), "HANDSHAKE_23", id="older than OTP 23"),
         pytest.param(name(b"127.0.0.1", OTP_FLAGS | DistFlags.NAME_ME), "asks for a name", id="NAME_ME"),
@@ -280,14 +280,14 @@ def test_names_need_not_be_ascii() -> None:
 
 def test_the_name_in_the_challenge_is_the_one_dialled() -> None:
     machine = initiator()
-    with pytest.raises(HandshakeError, match="otp2@127.0.0.1 answered"):
+    with pytest.raises(HandshakeError, match=r"otp2@.* answered"):
         machine.receive_data(status(b"ok") + challenge(b"otp2@127.0.0.1"))
 
 
 def test_the_acceptor_may_lack_flags_too() -> None:
     machine = initiator()
     with pytest.raises(HandshakeError, match="BIG_CREATION"):
-        machine.receive_data(status(b"ok") + challenge(flags=OTP_FLAGS & ~DistFlags.BIG_CREATION))
+        machine.receive_data(status(b"ok") + challenge(flags=MANDATORY_25 & ~DistFlags.BIG_CREATION))
 
 
 def test_our_own_challenge_is_not_answered() -> None:

@@ -6,7 +6,10 @@ libfreeswitch is called by ctypes, which lets other Python threads run meanwhile
     switch.py   class FreeSwitch, the Switch of port.py
     module.py   the module `mod_erlang_py`, registered from Python
     events.py   firing events
-    log.py      Python's logging, written to the switch's log
+    event_source.py, event_json.py   receiving them
+    log.py      the switch's log, written to by Python's logging, and read
+    regex.py    the switch's regular expressions
+    entry.py    start, for scripts/erlang_py.py
 """
 
 from .switch import FreeSwitch

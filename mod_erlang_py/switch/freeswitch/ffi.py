@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint, c_uint32, c_void_p
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,40 @@ LOAD_FUNCTION = CFUNCTYPE(c_int, POINTER(c_void_p), c_void_p)
 """switch_status_t (switch_loadable_module_interface_t **, switch_memory_pool_t *)"""
 SHUTDOWN_FUNCTION = CFUNCTYPE(c_int)
 """switch_status_t (void)"""
+
+
+class LogNode(Structure):
+    """switch_log_node_t, the part that log listeners see."""
+
+    _fields_ = (
+        ("data", c_char_p),
+        ("file", c_char * 80),
+        ("line", c_uint32),
+        ("func", c_char * 80),
+        ("level", c_int),
+        ("timestamp", c_int64),
+        ("content", c_char_p),
+        ("userdata", c_char_p),
+        ("channel", c_int),
+    )
+
+
+class EventStruct(Structure):
+    """switch_event_t, up to its body."""
+
+    _fields_ = (
+        ("event_id", c_int),
+        ("priority", c_int),
+        ("owner", c_void_p),
+        ("subclass_name", c_void_p),
+        ("headers", c_void_p),
+        ("last_header", c_void_p),
+        ("body", c_void_p),
+    )
+
+
+LOG_FUNCTION = CFUNCTYPE(c_int, POINTER(LogNode), c_int)
+"""switch_status_t (const switch_log_node_t *, switch_log_level_t)"""
 RAW_WRITE_FUNCTION = CFUNCTYPE(c_int, POINTER(StreamHandle), c_char_p, c_size_t)
 """switch_status_t (switch_stream_handle_t *, uint8_t *data, switch_size_t len)"""
 
@@ -80,8 +114,34 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "switch_event_set_body": (c_int, (c_void_p, c_char_p)),
     # switch_status_t (file, func, line, switch_event_t **, void *user_data)
     "switch_event_fire_detailed": (c_int, (c_char_p, c_char_p, c_int, POINTER(c_void_p), c_void_p)),
+    # switch_status_t (switch_event_t **copy, switch_event_t *)
+    "switch_event_dup": (c_int, (POINTER(c_void_p), c_void_p)),
     # void (switch_event_t **)
     "switch_event_destroy": (None, (POINTER(c_void_p),)),
+    # int EventConsumer::bind(const char *event_name, const char *subclass_name), void EventConsumer::cleanup()
+    "_ZN13EventConsumer4bindEPKcS1_": (c_int, (c_void_p, c_char_p, c_char_p)),
+    "_ZN13EventConsumer7cleanupEv": (None, (c_void_p,)),
+    # switch_status_t (switch_event_node_t **)
+    "switch_event_unbind": (c_int, (POINTER(c_void_p),)),
+    # switch_status_t (switch_queue_t *, void **data[, switch_interval_time_t microseconds])
+    "switch_queue_trypop": (c_int, (c_void_p, POINTER(c_void_p))),
+    "switch_queue_pop_timeout": (c_int, (c_void_p, POINTER(c_void_p), c_int64)),
+    # unsigned int (switch_queue_t *)
+    "switch_queue_size": (c_uint, (c_void_p,)),
+    # switch_status_t (switch_queue_t *)
+    "switch_queue_interrupt_all": (c_int, (c_void_p,)),
+    # switch_status_t (switch_event_t *, char **str); the caller frees
+    "switch_event_serialize_json": (c_int, (c_void_p, POINTER(c_void_p))),
+    # switch_regex_t *(const char *pattern, int options, int *errorcode, unsigned *erroroffset, void *context)
+    "switch_regex_compile": (c_void_p, (c_char_p, c_int, c_void_p, c_void_p, c_void_p)),
+    # void (void *)
+    "switch_regex_free": (None, (c_void_p,)),
+    # switch_status_t (const char *target, const char *expression)
+    "switch_regex_match": (c_int, (c_char_p, c_char_p)),
+    # switch_status_t (switch_log_function_t, switch_log_level_t, switch_bool_t is_console)
+    "switch_log_bind_logger": (c_int, (LOG_FUNCTION, c_int, c_int)),
+    # switch_status_t (switch_log_function_t)
+    "switch_log_unbind_logger": (c_int, (LOG_FUNCTION,)),
     # const char *(void)
     "switch_core_get_hostname": (c_char_p, ()),
     "switch_version_full": (c_char_p, ()),
@@ -158,23 +218,3 @@ def take_string(pointer: int | None) -> bytes:
         return ctypes.string_at(pointer)
     finally:
         quick().free(pointer)
-
-
-__all__ = [
-    "API_FUNCTION",
-    "API_INTERFACE",
-    "APPLICATION_INTERFACE",
-    "FALSE",
-    "LOAD_FUNCTION",
-    "RAW_WRITE_FUNCTION",
-    "SHUTDOWN_FUNCTION",
-    "STACK_BOTTOM",
-    "SUCCESS",
-    "ApiInterface",
-    "Library",
-    "StreamHandle",
-    "address_of",
-    "lib",
-    "quick",
-    "take_string",
-]

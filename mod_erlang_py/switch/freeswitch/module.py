@@ -54,9 +54,7 @@ def load(module: Module) -> None:
         try:
             made = lib().switch_loadable_module_create_module_interface(pool, NAME)
             interface[0] = made
-            command = ApiInterface.from_address(
-                lib().switch_loadable_module_create_interface(made, API_INTERFACE)
-            )
+            command = ApiInterface.from_address(lib().switch_loadable_module_create_interface(made, API_INTERFACE))
             command.interface_name = b"erlang"
             command.desc = b"erlang information"
             command.syntax = b"<command> [<args>]"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ctypes
 import logging
 import uuid
+from collections.abc import Callable, Sequence
 
 from lxml import etree
 
-from mod_erlang_py.switch.port import ApiResult, Event, EventSource, Module
+from mod_erlang_py.switch.port import ApiResult, Event, EventSource, LogLine, Module
 
-from . import events, module
+from . import events, module, regex
+from .event_source import ConsumerSource, event_names
 from .ffi import SUCCESS, StreamHandle, address_of, lib, quick, take_string
-from .log import SwitchLogHandler
+from .log import SwitchLogHandler, bind
 
 CHUNK = 1024
 """SWITCH_CMD_CHUNK_LEN."""
@@ -46,11 +48,20 @@ class FreeSwitch:
     def event_type(self, name: str) -> str | None:
         return events.event_type(name)
 
+    def event_types(self) -> Sequence[str]:
+        return event_names()
+
     def fire(self, event: Event) -> None:
         events.fire(event)
 
     def events(self) -> EventSource:
-        raise NotImplementedError
+        return ConsumerSource()
+
+    def matcher(self, expression: bytes) -> Callable[[bytes], bool]:
+        return regex.matcher(expression)
+
+    def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
+        return bind(listener)
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())

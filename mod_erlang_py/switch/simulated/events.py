@@ -7,19 +7,17 @@ switch_event_dup.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from email.utils import formatdate
-from pathlib import PurePath
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Event
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, UNIQUE_HEADERS
+from mod_erlang_py.switch.simulated.origin import Origin
 
 Header = tuple[bytes, bytes]
 
@@ -28,21 +26,6 @@ QUEUE_LENGTH = 10_000
 
 _KNOWN = frozenset(EVENT_TYPES)
 _SUBCLASS = b"event-subclass"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where in the code an event was made: the Event-Calling headers."""
-
-    file: str
-    function: str
-    line: int
-
-    @classmethod
-    def caller(cls, depth: int) -> Origin:
-        """The function `depth` calls above the one that asks; 0 is that one itself."""
-        frame = sys._getframe(depth + 1)
-        return cls(PurePath(frame.f_code.co_filename).name, frame.f_code.co_name, frame.f_lineno)
 
 
 OnFull = Callable[[int], None]
@@ -63,6 +46,8 @@ class EventSource:
         self._wanted: frozenset[str] = frozenset()
         self._queue: deque[Event] = deque()
         self._dropping = False
+        self._dropped = 0
+        self._woken = False
         self._closed = False
 
     def want(self, names: frozenset[str]) -> None:
@@ -70,10 +55,23 @@ class EventSource:
             self._wanted = names
 
     def pop(self, timeout: float) -> Event | None:
-        """timeout: seconds. None at once after close(), which also forgets what was queued."""
+        """timeout: seconds. None at once after close(), and once after wake(), even if it came before."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed, timeout)
+            self._changed.wait_for(lambda: self._queue or self._woken or self._closed, timeout)
+            if self._woken:
+                self._woken = False
+                return None
             return self._queue.popleft() if self._queue else None
+
+    def dropped(self) -> int:
+        with self._changed:
+            dropped, self._dropped = self._dropped, 0
+            return dropped
+
+    def wake(self) -> None:
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         with self._changed:
@@ -92,6 +90,7 @@ class EventSource:
                 self._queue.append(event)
                 self._changed.notify()
                 return
+            self._dropped += 1
             first, self._dropping = not self._dropping, True
         if first:
             self._on_full(self._limit)

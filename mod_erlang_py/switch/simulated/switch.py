@@ -7,20 +7,22 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TextIO
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import NOTICE, ApiResult, Event, EventSource, Module
+from mod_erlang_py.switch.port import NOTICE, ApiResult, Event, EventSource, LogLine, Module
 from mod_erlang_py.switch.simulated.commands import Command, Context, built_in
 from mod_erlang_py.switch.simulated.core import Core
-from mod_erlang_py.switch.simulated.event_types import event_type
-from mod_erlang_py.switch.simulated.events import EventBus, Origin, c_string
+from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, event_type
+from mod_erlang_py.switch.simulated.events import EventBus, c_string
 from mod_erlang_py.switch.simulated.heartbeat import Heartbeat, heartbeat_event
 from mod_erlang_py.switch.simulated.loadable import API_DESCRIPTION, API_NAME, OURS, Loadable
 from mod_erlang_py.switch.simulated.log import ConsoleHandler, ConsoleLog
+from mod_erlang_py.switch.simulated.origin import Origin
+from mod_erlang_py.switch.simulated.regex import matcher
 from mod_erlang_py.switch.simulated.settings import read_settings
 from mod_erlang_py.switch.simulated.variables import Variables
 
@@ -83,7 +85,7 @@ class SimulatedSwitch:
             self._heartbeat.start()
 
     def stop(self) -> None:
-        """Fires SHUTDOWN, shuts the module down, ends the heartbeat; afterwards nothing is delivered."""
+        """Fires SHUTDOWN, shuts the module down, ends the heartbeat; then delivers nothing any more."""
         with self._lock:
             if self._stopped:
                 return
@@ -94,6 +96,7 @@ class SimulatedSwitch:
         if started and self._heartbeat is not None:
             self._heartbeat.stop()
         self._bus.close()
+        self._console.close()
 
     def execute(self, command: str, arguments: bytes) -> ApiResult:
         """As switch_api_execute: whitespace around both is stripped, and the API event follows at the end."""
@@ -108,11 +111,20 @@ class SimulatedSwitch:
     def event_type(self, name: str) -> str | None:
         return event_type(name)
 
+    def event_types(self) -> Sequence[str]:
+        return tuple(name for name in EVENT_TYPES if name != "ALL")
+
     def fire(self, event: Event) -> None:
         self._bus.fire(event, Origin.caller(1))
 
     def events(self) -> EventSource:
         return self._bus.source()
+
+    def matcher(self, expression: bytes) -> Callable[[bytes], bool]:
+        return matcher(expression)
+
+    def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
+        return self._console.bind(listener)
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())

@@ -85,7 +85,7 @@ def strmicroepoch(_context: Context, argument: bytes) -> bytes:
 
 
 def _epoch(argument: bytes) -> float:
-    """Seconds since 1970; of now for "", 0 for no date or an earlier one. Dates are local; what a time lacks is 0.
+    """Seconds since 1970; of now for "", 0 for no date or an earlier one. Dates are local.
 
     Forms: 2026-11-23 12:00:00, 20261123120000, and 12:00:00 for today.
     """

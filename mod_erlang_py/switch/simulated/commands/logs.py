@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import PurePath
-
 from mod_erlang_py.switch.port import LogLevel
 from mod_erlang_py.switch.simulated.commands.registry import Context, command
 from mod_erlang_py.switch.simulated.commands.words import separate
 from mod_erlang_py.switch.simulated.expand import whole_number
 from mod_erlang_py.switch.simulated.log import DISABLED
+from mod_erlang_py.switch.simulated.origin import Origin
 
 _RULE = "-" * 80 + "\n"
 _CONSOLE_USAGE = (
@@ -32,7 +30,7 @@ def log(context: Context, argument: bytes) -> bytes:
     level = _level(first) if blank else None
     text = (rest if blank else first).decode("utf-8", "backslashreplace")
     chosen = LogLevel.DEBUG if level is None or level < 0 else LogLevel(level)
-    context.console.write(chosen, PurePath(__file__).name, sys._getframe().f_lineno, text)
+    context.console.write(chosen, Origin.caller(0), text)
     return b"+OK\n"
 
 

@@ -1,0 +1,95 @@
+"""Header filters of a node's event handler (handle_msg_filter in handle_msg.c, event_handler in mod_erlang_event.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.switch.port import Event
+
+Matcher: TypeAlias = Callable[[bytes], bool]
+"""Whether a header's value matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A test of one header. value: as it was written, `[+-]value` or `[+-]/regular expression/`."""
+
+    header: bytes
+    value: bytes
+    keep: bool
+    matches: Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    header: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """header: b"all" for every filter. value: b"" for every filter of the header."""
+
+    header: bytes
+    value: bytes
+
+
+class Invalid:
+    """A command that is none; nothing was changed."""
+
+
+Filters: TypeAlias = tuple[Filter, ...]
+Outcome: TypeAlias = "Added | Deleted | Invalid"
+
+
+def command(filters: Filters, text: bytes, matcher: Callable[[bytes], Matcher]) -> tuple[Filters, Outcome]:
+    """`Header value`, `add Header value`, `delete Header [value]` or `delete all`, applied to the filters.
+
+    matcher: the switch's, for regular expressions.
+    """
+    word, _, rest = text.lstrip(b" ").partition(b" ")
+    if word.lower() == b"delete" and rest:
+        header, _, value = rest.partition(b" ")
+        return _without(filters, header, value), Deleted(header, value)
+    if word.lower() == b"add":
+        word, _, rest = rest.partition(b" ")
+    if not word or not rest:
+        return filters, Invalid()
+    try:
+        return (*filters, _filter(word, rest, matcher)), Added(word, rest)
+    except SwitchError:
+        return filters, Invalid()
+
+
+def _without(filters: Filters, header: bytes, value: bytes) -> Filters:
+    if header.lower() == b"all":
+        return ()
+    name = header.lower()
+    return tuple(one for one in filters if one.header.lower() != name or (value and one.value != value))
+
+
+def _filter(header: bytes, value: bytes, matcher: Callable[[bytes], Matcher]) -> Filter:
+    keep = True
+    test = value
+    while test[:1] in (b"+", b"-", b" ") and test:
+        if test[:1] != b" ":
+            keep = test[:1] == b"+"
+        test = test[1:]
+    if not test:
+        return Filter(header, value, keep, lambda _: True)  # only the header's presence counts
+    if test.startswith(b"/"):
+        return Filter(header, value, keep, matcher(test))
+    wanted = test.lower()
+    return Filter(header, value, keep, lambda found: found.lower() == wanted)
+
+
+def passes(filters: Filters, event: Event) -> bool:
+    """Whether the event is to be sent: read in order, a failed keep or a matched drop ends with no."""
+    for one in filters:
+        found = event.header(one.header)
+        if found is not None and one.matches(found) is not one.keep:
+            return False
+    return True

@@ -1,0 +1,163 @@
+"""Log lines on their way from the switch to the log handlers of the nodes.
+
+The switch's log is listened to only while a node wants it. Its thread puts a line into a bounded queue and goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mod_erlang_py import etf
+from mod_erlang_py.delivery import Delivery
+from mod_erlang_py.dist.connection import encode_frame
+from mod_erlang_py.etf import Atom, Pid
+from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.switch.port import LogLevel, LogLine, Switch
+
+log = logging.getLogger(__name__)
+
+QUEUE_LENGTH = 10_000
+"""Lines that may wait for the pump."""
+
+
+@dataclass(eq=False)
+class LogHandler:
+    """A node's log handler. pid: None until register_log_handler, after nolog, and when the process has ended."""
+
+    delivery: Delivery
+    pid: Pid | None = None
+    level: LogLevel = LogLevel.DEBUG
+    control: bytes = field(default=b"", repr=False)
+
+
+class Logs:
+    """bulk: the most messages gathered in one write."""
+
+    def __init__(self, switch: Switch, bulk: int) -> None:
+        self._switch = switch
+        self._bulk = bulk
+        self._lock = threading.Lock()
+        self._binding = threading.Lock()
+        self._handlers: dict[Link, LogHandler] = {}
+        self._lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
+        self._refused = 0
+        self._unbind: Callable[[], None] | None = None
+        self._stopping = False
+
+    def register(self, link: Link, pid: Pid) -> None:
+        """The process becomes the log handler of its node, at level DEBUG."""
+
+        def change(handler: LogHandler) -> None:
+            handler.pid = pid
+            handler.level = LogLevel.DEBUG
+            handler.control = send_control(link.local, pid)
+
+        self._change(link, change)
+
+    def set_level(self, link: Link, level: LogLevel) -> None:
+        def change(handler: LogHandler) -> None:
+            handler.level = level
+
+        self._change(link, change)
+
+    def nolog(self, link: Link) -> None:
+        def change(handler: LogHandler) -> None:
+            handler.pid = None
+
+        self._change(link, change)
+
+    def exited(self, link: Link, pid: Pid) -> None:
+        handler = self.handler(link)
+        if handler is not None and handler.pid == pid:
+            self.nolog(link)
+
+    def down(self, link: Link) -> None:
+        with self._lock:
+            self._handlers.pop(link, None)
+        self._bind()
+
+    def handler(self, link: Link) -> LogHandler | None:
+        with self._lock:
+            return self._handlers.get(link)
+
+    def _change(self, link: Link, change: Callable[[LogHandler], None]) -> None:
+        with self._lock:
+            if link.ended:
+                return  # `down` has been, or will be, here
+            handler = self._handlers.get(link)
+            if handler is None:
+                handler = self._handlers[link] = LogHandler(Delivery(link, "log lines"))
+            change(handler)
+        self._bind()
+
+    def _bind(self) -> None:
+        """Listen to the switch's log while somebody wants it."""
+        with self._binding:
+            with self._lock:
+                wanted = not self._stopping and any(handler.pid for handler in self._handlers.values())
+            if wanted and self._unbind is None:
+                self._unbind = self._switch.bind_log(self._listen)
+            elif not wanted and self._unbind is not None:
+                self._unbind()
+                self._unbind = None
+
+    def _listen(self, line: LogLine) -> None:
+        """In the switch's log thread."""
+        if self._lines.qsize() < QUEUE_LENGTH:
+            self._lines.put(line)
+        else:
+            self._refused += 1
+
+    def run(self) -> None:
+        """The pump's thread."""
+        while not self._stopping:
+            line = self._lines.get()
+            frames: dict[LogHandler, list[bytes]] = {}
+            for _ in range(self._bulk - 1):
+                if line is not None:
+                    self._hand_out(line, frames)
+                try:
+                    line = self._lines.get_nowait()
+                except queue.Empty:
+                    line = None
+                    break
+            if line is not None:
+                self._hand_out(line, frames)
+            self._send(frames)
+
+    def _hand_out(self, line: LogLine, frames: dict[LogHandler, list[bytes]]) -> None:
+        payload = b""
+        with self._lock:
+            handlers = [one for one in self._handlers.values() if one.pid is not None and one.level >= line.level]
+        for handler in handlers:
+            payload = payload or etf.encode(term(line))
+            frames.setdefault(handler, []).append(encode_frame(handler.control, payload))
+
+    def _send(self, frames: dict[LogHandler, list[bytes]]) -> None:
+        refused, self._refused = self._refused, 0
+        with self._lock:
+            for handler, some in frames.items():
+                if handler.pid is not None:
+                    handler.delivery.send(some)
+                    handler.delivery.missed(refused)
+        for handler in frames:
+            handler.delivery.report(self._switch)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._bind()
+        self._lines.put(None)
+
+
+def term(line: LogLine) -> etf.Term:
+    """`{log, [{level, L}, …]}`; its texts are strings, whatever the encoding (check_log_queue)."""
+    values = (line.level.value, line.channel, line.file, line.function, line.line, line.text, line.uuid)
+    return (_LOG, list(zip(_KEYS, values, strict=True)))
+
+
+_LOG = Atom("log")
+_KEYS = tuple(map(Atom, ("level", "text_channel", "file", "func", "line", "data", "user_data")))

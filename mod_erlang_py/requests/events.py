@@ -1,0 +1,174 @@
+"""Events: who handles them, which of them, and making them (handle_msg_event and its neighbours in handle_msg.c)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from mod_erlang_py import filters
+from mod_erlang_py.errors import BadArg, SwitchError
+from mod_erlang_py.etf import Atom, Term, atom_text, text
+from mod_erlang_py.etf.event import url_escape
+from mod_erlang_py.subscription import ALL, CUSTOM, NOTHING, Names, Subscription
+from mod_erlang_py.switch.port import Event
+
+from .context import OK, Context, Request, error
+from .registry import request
+
+log = logging.getLogger(__name__)
+
+INVALID_SYNTAX = Atom("-ERR invalid syntax")
+
+
+@request("register_event_handler", 0)
+def register_event_handler(ask: Request) -> Term:
+    """The sender is linked and becomes the event handler of its node."""
+    if ask.sender is None:
+        raise BadArg("a handler is a process")
+    ask.context.node.processes.link(ask.link, ask.sender)
+    ask.context.events.register(ask.link, ask.sender)
+    return OK
+
+
+@request("event", 1, or_more=True)
+def event(ask: Request) -> Term:
+    """`{event, Name, …}`: these too."""
+    wanted = names(ask)
+    ask.context.events.subscribe(ask.link, lambda now: now.add(wanted))
+    return OK
+
+
+@request("nixevent", 1, or_more=True)
+def nixevent(ask: Request) -> Term:
+    """`{nixevent, Name, …}`: these no more."""
+    unwanted = names(ask)
+    ask.context.events.nix(ask.link, lambda now: now.nix(unwanted))
+    return OK
+
+
+@request("setevent", 1, or_more=True)
+def setevent(ask: Request) -> Term:
+    """`{setevent, Name, …}`: exactly these. Not 'ALL'."""
+    wanted = exactly(ask)
+    ask.context.events.subscribe(ask.link, lambda _: wanted)
+    return OK
+
+
+@request("noevents", 0)
+def noevents(ask: Request) -> Term:
+    return OK if ask.context.events.noevents(ask.link) else error("notlistening")
+
+
+@request("filter", 1, or_more=True)
+def filter_(ask: Request) -> Term:
+    """`{filter, Command, …}`: `{filter_command_processing_log, [Outcome]}`."""
+    commands = [text(one) for one in _arguments(ask)]
+    outcomes: list[filters.Outcome] = []
+
+    def change(now: filters.Filters) -> filters.Filters:
+        for one in commands:
+            now, outcome = filters.command(now, one, ask.context.switch.matcher)
+            outcomes.append(outcome)
+        return now
+
+    ask.context.events.filters(ask.link, change)
+    return (Atom("filter_command_processing_log"), [_outcome(ask.context, one) for one in outcomes])
+
+
+def _outcome(context: Context, outcome: filters.Outcome) -> Term:
+    match outcome:
+        case filters.Added(header, value):
+            return tuple(map(context.text, (b"added", header, value)))
+        case filters.Deleted(header, value):
+            return tuple(map(context.text, (b"deleted", header, value)))
+    return INVALID_SYNTAX
+
+
+@request("sendevent", 1, or_more=True)
+def sendevent(ask: Request) -> Term:
+    """`{sendevent, Name, Headers}`, `{sendevent, 'CUSTOM', Subclass, Headers}`: fire an event.
+
+    Headers: a list of `{Key, Value}`; the key "body" sets the body.
+    """
+    name, *rest = _arguments(ask)
+    switch = ask.context.switch
+    event_type = switch.event_type(_word(name))
+    if event_type is None or event_type == ALL:
+        raise BadArg("no event of that name")
+    made: list[tuple[bytes, bytes]] = []
+    if event_type == CUSTOM and rest:
+        subclass = text(rest.pop(0))
+        if subclass:
+            made.append((b"Event-Subclass", _c_text(subclass)))
+    if not rest:
+        raise BadArg("no headers")
+    body = None
+    for key, value in pairs(rest[0]):
+        if key == b"body":
+            body = value
+        else:
+            made.append((key, url_escape(value)))
+    try:
+        switch.fire(Event(event_type, tuple(made), body))
+    except SwitchError as refused:
+        log.error("sendevent of %s: %s", ask.sender, refused)
+        return error("badarg")
+    return OK
+
+
+def pairs(headers: Term) -> list[tuple[bytes, bytes]]:
+    """The texts of a list of `{Key, Value}`. Raises BadArg, NotText."""
+    if not isinstance(headers, list):
+        raise BadArg("headers are a list")
+    made = []
+    for one in headers:
+        if not isinstance(one, tuple) or len(one) != 2:
+            raise BadArg("a header is {Key, Value}")
+        made.append((_c_text(text(one[0])), _c_text(text(one[1]))))
+    return made
+
+
+def _c_text(value: bytes) -> bytes:
+    if b"\0" in value:
+        raise BadArg("NUL in a text")
+    return value
+
+
+def names(ask: Request) -> Names:
+    """The event names of a request; after CUSTOM, its subclasses. Unknown ones are logged. Raises BadArg."""
+    types, subclasses, unknown = set(), set(), []
+    for word in map(_word, _arguments(ask)):
+        if CUSTOM in types:
+            subclasses.add(word.encode())
+            continue
+        event_type = ask.context.switch.event_type(word)
+        if event_type is None:
+            unknown.append(word)
+        else:
+            types.add(event_type)
+    if unknown:
+        log.warning("%s: %s asked for %s: no such event", ask.link.name, ask.sender, ", ".join(unknown))
+    return Names(frozenset(types), frozenset(subclasses))
+
+
+def exactly(ask: Request) -> Subscription:
+    """The subscription that a setevent or session_setevent names. Raises BadArg."""
+    wanted = names(ask)
+    if ALL in wanted.types:
+        raise BadArg("setevent takes no ALL")
+    return NOTHING.add(wanted)
+
+
+def _arguments(ask: Request) -> Sequence[Term]:
+    arguments: Sequence[Term] = ask.term[1:]
+    if not arguments:
+        raise BadArg("nothing named")
+    return arguments
+
+
+def _word(term: Term) -> str:
+    word = atom_text(term)
+    try:
+        return text(term).decode() if word is None else word
+    except UnicodeDecodeError:
+        raise BadArg("a name is UTF-8") from None

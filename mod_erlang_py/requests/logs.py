@@ -1,0 +1,38 @@
+"""The switch's log (handle_msg_set_log_level and handle_msg_atom in handle_msg.c)."""
+
+from __future__ import annotations
+
+from mod_erlang_py.errors import BadArg
+from mod_erlang_py.etf import Term, atom_text
+from mod_erlang_py.switch.port import LogLevel
+
+from .context import OK, Request
+from .registry import request
+
+LEVELS = {level.name: level for level in LogLevel if level is not LogLevel.CONSOLE} | {"ERROR": LogLevel.ERR}
+
+
+@request("register_log_handler", 0)
+def register_log_handler(ask: Request) -> Term:
+    """The sender is linked and becomes the log handler of its node, at level DEBUG."""
+    if ask.sender is None:
+        raise BadArg("a handler is a process")
+    ask.context.node.processes.link(ask.link, ask.sender)
+    ask.context.logs.register(ask.link, ask.sender)
+    return OK
+
+
+@request("set_log_level", 2)
+def set_log_level(ask: Request) -> Term:
+    """`{set_log_level, Level}`: an atom, of the switch's levels but console; `error` is `err`."""
+    level = LEVELS.get((atom_text(ask.term[1]) or "").upper())
+    if level is None:
+        raise BadArg("no such level")
+    ask.context.logs.set_level(ask.link, level)
+    return OK
+
+
+@request("nolog", 0)
+def nolog(ask: Request) -> Term:
+    ask.context.logs.nolog(ask.link)
+    return OK

@@ -1,0 +1,43 @@
+"""The session_ requests: which events of the call that is attached to the sender (handle_msg_session_event …)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mod_erlang_py.etf import Term
+from mod_erlang_py.subscription import Subscription
+
+from .context import Request, error
+from .events import exactly, names
+from .registry import request
+
+
+@request("session_event", 1, or_more=True)
+def session_event(ask: Request) -> Term:
+    """`{session_event, Name, …}`: these too."""
+    wanted = names(ask)
+    return _change(ask, lambda now: now.add(wanted))
+
+
+@request("session_nixevent", 1, or_more=True)
+def session_nixevent(ask: Request) -> Term:
+    """`{session_nixevent, Name, …}`: these no more."""
+    unwanted = names(ask)
+    return _change(ask, lambda now: now.nix(unwanted))
+
+
+@request("session_setevent", 1, or_more=True)
+def session_setevent(ask: Request) -> Term:
+    """`{session_setevent, Name, …}`: exactly these. Not 'ALL'."""
+    wanted = exactly(ask)
+    return _change(ask, lambda _: wanted)
+
+
+@request("session_noevents", 0)
+def session_noevents(ask: Request) -> Term:
+    return _change(ask, lambda _: Subscription())
+
+
+def _change(_ask: Request, _to: Callable[[Subscription], Subscription]) -> Term:
+    """No call is ever attached to a process before the application `erlang` is there."""
+    return error("notlistening")

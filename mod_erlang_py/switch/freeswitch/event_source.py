@@ -1,0 +1,132 @@
+"""Events from the switch: an EventConsumer of mod_python3's bindings, whose queue is filled without the GIL.
+
+The bindings hold the GIL while they bind, which waits for a lock that a thread of the switch may hold while it needs
+the GIL: so binding and popping go past them, by ctypes, to the same object.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from ctypes import byref, c_uint32, c_void_p
+from functools import cache
+from typing import Any
+
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.switch.port import Event, Headers
+
+from .event_json import parse
+from .events import ALL, event_id
+from .ffi import SUCCESS, EventStruct, lib, quick, take_string
+
+QUEUE_LENGTH = 100_000
+"""Events the queue holds (SWITCH_CORE_QUEUE_LEN, as in mod_erlang_event)."""
+SHED_AT = 95_000
+SHED_TO = 80_000
+"""With so many waiting, the oldest are given up unread, so that the queue never refuses one: that would be an ERR line
+of the switch for each."""
+
+
+class ConsumerSource:
+    """The EventSource of port.py."""
+
+    def __init__(self) -> None:
+        import freeswitch  # exists only inside mod_python3
+
+        self._consumer: Any = freeswitch.EventConsumer(None, "", QUEUE_LENGTH)
+        self._this = int(self._consumer.this)
+        self._queue = int(self._consumer.events)
+        # switch_event_node_t *enodes[SWITCH_EVENT_ALL + 1]; uint32_t node_index (switch_cpp.h; SWIG cannot set it)
+        nodes = int(self._consumer.enodes)
+        self._nodes = (c_void_p * (len(event_names()) + 1)).from_address(nodes)
+        self._node_index = c_uint32.from_address(nodes + ctypes.sizeof(self._nodes))
+        self._lock = threading.Lock()
+        self._bound: list[str] = []
+        self._dropped = 0
+        self._closed = False
+
+    def want(self, names: frozenset[str]) -> None:
+        wanted = frozenset(event_names()) if ALL in names else names
+        with self._lock:
+            if self._closed:
+                return
+            for name in [name for name in self._bound if name not in wanted]:
+                self._unbind(name)
+            for name in sorted(wanted.difference(self._bound)):
+                self._bind(name)
+
+    def _bind(self, name: str) -> None:
+        bound = lib()._ZN13EventConsumer4bindEPKcS1_(self._this, name.encode(), None)
+        self._bound.append(name)
+        if not bound or self._node_index.value != len(self._bound):
+            raise SwitchError("EventConsumer::bind", f"{name} refused, or an EventConsumer of another layout")
+
+    def _unbind(self, name: str) -> None:
+        """The consumer only adds to its nodes: the last one takes the place of the one that goes."""
+        index = self._bound.index(name)
+        node = c_void_p(self._nodes[index])
+        lib().switch_event_unbind(byref(node))
+        last = self._bound.pop()
+        if last != name:
+            self._nodes[index] = self._nodes[len(self._bound)]
+            self._bound[index] = last
+        self._nodes[len(self._bound)] = None
+        self._node_index.value = len(self._bound)
+
+    def pop(self, timeout: float) -> Event | None:
+        popped = c_void_p()
+        if quick().switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
+            if timeout <= 0:
+                return None
+            if lib().switch_queue_pop_timeout(self._queue, byref(popped), int(timeout * 1_000_000)) != SUCCESS:
+                return None
+        elif quick().switch_queue_size(self._queue) > SHED_AT:
+            self._shed()
+        return take(popped)
+
+    def _shed(self) -> None:
+        while quick().switch_queue_size(self._queue) > SHED_TO:
+            event = c_void_p()
+            if quick().switch_queue_trypop(self._queue, byref(event)) != SUCCESS:
+                return
+            quick().switch_event_destroy(byref(event))
+            self._dropped += 1
+
+    def dropped(self) -> int:
+        dropped, self._dropped = self._dropped, 0
+        return dropped
+
+    def wake(self) -> None:
+        quick().switch_queue_interrupt_all(self._queue)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            lib()._ZN13EventConsumer7cleanupEv(self._this)
+
+
+def take(event: c_void_p) -> Event | None:
+    """The event that the pointer owns, which is destroyed."""
+    if not event.value:
+        return None
+    try:
+        struct = EventStruct.from_address(event.value)
+        name = event_names()[struct.event_id]
+        text = c_void_p()
+        lib().switch_event_serialize_json(event, byref(text))
+        names, values = parse(take_string(text.value))
+        if not struct.body:
+            return Event(name, Headers(names, values))
+        # The serializer shows a body as two headers more, Content-Length and _body.
+        return Event(name, Headers(names[:-2], values[:-2]), ctypes.string_at(struct.body))
+    finally:
+        quick().switch_event_destroy(byref(event))
+
+
+@cache
+def event_names() -> tuple[str, ...]:
+    """The names of all event types, by switch_event_types_t, without ALL."""
+    last = event_id(ALL)
+    assert last is not None
+    names: list[bytes] = [quick().switch_event_name(number) for number in range(last)]
+    return tuple(name.decode() for name in names)

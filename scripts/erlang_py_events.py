@@ -1,0 +1,46 @@
+"""Fires events as fast as the switch takes them, or at a rate: `pyrun erlang_py_events COUNT [RATE] [HEADERS]`.
+
+For scripts/bench.py, inside FreeSWITCH. The events are CUSTOM, of the subclass `erlang_py::bench`, numbered by the
+header Number from 1, with their time in Sent (nanoseconds since the epoch); RATE is events a second, 0 for no limit.
+They are copies of one, so that firing costs little and lets other Python threads run.
+"""
+
+import sys
+import time
+from ctypes import byref, c_void_p
+from pathlib import Path
+
+PACKAGES = Path(__file__).resolve().parent / "erlang_py_packages"
+SUBCLASS = b"erlang_py::bench"
+
+
+def runtime(args: str) -> None:
+    if str(PACKAGES) not in sys.path and PACKAGES.is_dir():
+        sys.path.append(str(PACKAGES))
+    count, rate, headers = (*map(int, args.split()), 0, 75)[:3] if len(args.split()) < 3 else map(int, args.split())
+    fire(count, rate, headers)
+
+
+def fire(count: int, rate: int, headers: int) -> None:
+    from mod_erlang_py.switch.freeswitch.events import event_id
+    from mod_erlang_py.switch.freeswitch.ffi import STACK_BOTTOM, lib, quick
+
+    call, free = quick(), lib()
+    template = c_void_p()
+    call.switch_event_create_subclass_detailed(b"bench", b"fire", 0, byref(template), event_id("CUSTOM"), SUBCLASS)
+    # 14 are the switch's own, and Number and Sent
+    for number in range(headers - 16):
+        value = b"sip:%d@127.0.0.1:5060;transport=udp" % number if number % 3 else b"a value, number %d" % number
+        call.switch_event_add_header_string(template, STACK_BOTTOM, b"variable_bench_header_%d" % number, value)
+    began = time.perf_counter()
+    for number in range(1, count + 1):
+        if rate:
+            ahead = began + number / rate - time.perf_counter()
+            if ahead > 0:
+                time.sleep(ahead)
+        event = c_void_p()
+        free.switch_event_dup(byref(event), template)
+        call.switch_event_add_header_string(event, STACK_BOTTOM, b"Number", b"%d" % number)
+        call.switch_event_add_header_string(event, STACK_BOTTOM, b"Sent", b"%d" % time.time_ns())
+        free.switch_event_fire_detailed(b"bench", b"fire", 0, byref(event), None)
+    call.switch_event_destroy(byref(template))

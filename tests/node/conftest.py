@@ -1,0 +1,82 @@
+"""Sockets and threads for the tests of node/: no peers, no epmd unless a test says so."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+import pytest
+
+from mod_erlang_py.node.threads import Threads
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The two ends of a TCP connection with small buffers and a deadline on the second, the peer's."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        peer = socket.create_connection(server.getsockname(), timeout=10)
+        ours, _ = server.accept()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    yield ours, peer
+    ours.close()
+    peer.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    """All of them have ended when the test has."""
+    threads = Threads()
+    yield threads
+    assert threads.join(10) == []
+
+
+class Running(Protocol):
+    """A function that runs in a thread."""
+
+    def result(self, timeout: float = 10.0) -> object: ...
+
+
+class _Running:
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+        self._value: object = None
+        self._error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._function()
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout: float = 10.0) -> object:
+        """What it returned or raised; it has ended by then."""
+        self.thread.join(timeout)
+        assert not self.thread.is_alive(), "still running"
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[[Callable[[], object]], Running]]:
+    """in_thread(function).result() is what it returned or raised; all have ended when the test has."""
+    started: list[_Running] = []
+
+    def start(function: Callable[[], object]) -> Running:
+        started.append(_Running(function))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.thread.join(10)
+        assert not one.thread.is_alive(), "a thread of the test is still running"

@@ -1,0 +1,60 @@
+"""Our Node in the test's process, and who receives for it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from mod_erlang_py import etf
+from mod_erlang_py.config import Config
+from mod_erlang_py.etf import Pid, Term
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.node import Node
+from mod_erlang_py.node.outbox import Room
+from mod_erlang_py.node.reader import Job
+from tests.waiting import DEADLINE, wait_until
+
+
+class Receiver:
+    """Keeps what it hears. Answers {echo, Term} with Term."""
+
+    def __init__(self) -> None:
+        self.messages: queue.SimpleQueue[tuple[str, Term]] = queue.SimpleQueue()
+        self.downs: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.exits: queue.SimpleQueue[Pid] = queue.SimpleQueue()
+
+    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
+        term = etf.decode(payload)
+        self.messages.put((link.name, term))
+        if sender is not None and isinstance(term, tuple) and term[:1] == (etf.Atom("echo"),):
+            return Job(sender, lambda: link.send(sender, term[1]))
+        return None
+
+    def exited(self, link: Link, pid: Pid) -> None:
+        self.exits.put(pid)
+
+    def down(self, link: Link) -> None:
+        self.downs.put(link.name)
+
+
+class LocalNode:
+    """A Node with a Receiver, listening on 127.0.0.1."""
+
+    def __init__(self, port: int, name: str = "freeswitch@localhost") -> None:
+        self.port = port
+        self.receiver = Receiver()
+        self.node = Node(name, Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon"), Room())
+        self.node.receiver = self.receiver
+        self.node.start()
+        assert self.node.registration.registered.wait(DEADLINE)
+        wait_until(lambda: self.node._named.is_set())
+
+    def names(self) -> list[str]:
+        return [link.name for link in self.node.links()]
+
+    def threads(self) -> list[str]:
+        """Names of the running threads of all nodes of this process."""
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("erlang:")]
+
+    def stop(self) -> None:
+        self.node.stop()

@@ -1,0 +1,233 @@
+"""Node.connect: our own connections, to peers made of a few lines of Python."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mod_erlang_py.dist.epmd import EpmdEntry
+from mod_erlang_py.dist.flags import OURS
+from mod_erlang_py.dist.handshake import (
+    AcceptorHandshake,
+    NameReceived,
+    Status,
+    fresh_challenge,
+)
+from mod_erlang_py.dist.handshake import (
+    LocalNode as Us,
+)
+from mod_erlang_py.errors import HandshakeError, NotConnected
+from mod_erlang_py.node import handshakes
+from mod_erlang_py.node.link import Link
+from tests.node.conftest import Running
+from tests.node.epmds import FakeEpmd
+from tests.node.nodes import LocalNode
+from tests.peers.client import Client
+from tests.waiting import DEADLINE, wait_until
+
+InThread = Callable[[Callable[[], object]], Running]
+
+
+class Listener:
+    """A peer that is dialled; accepts one connection at a time, when asked to."""
+
+    def __init__(self, name: str, epmd: FakeEpmd) -> None:
+        self.name = name
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.server.settimeout(DEADLINE)
+        self.accepted: list[socket.socket] = []
+        port = int(self.server.getsockname()[1])
+        epmd.entries[name.partition("@")[0]] = EpmdEntry(name.partition("@")[0], port)
+
+    def accept(self) -> tuple[socket.socket, AcceptorHandshake]:
+        """A connection that has said its name and waits for the status."""
+        sock, _ = self.server.accept()
+        sock.settimeout(DEADLINE)
+        self.accepted.append(sock)
+        machine = AcceptorHandshake(Us(self.name, OURS, 9), "ClueCon", fresh_challenge())
+        while not any(isinstance(event, NameReceived) for event in machine.events_received()):
+            machine.receive_data(sock.recv(4096))
+        return sock, machine
+
+    def finish(self, sock: socket.socket, machine: AcceptorHandshake, status: Status = Status.OK) -> None:
+        machine.send_status(status)
+        sock.sendall(machine.data_to_send())
+        while status is Status.OK and not machine.events_received():
+            machine.receive_data(sock.recv(4096))
+        sock.sendall(machine.data_to_send())
+
+    def serve(self) -> None:
+        self.finish(*self.accept())
+
+    def close(self) -> None:
+        self.server.close()
+        for sock in self.accepted:
+            sock.close()
+
+
+@pytest.fixture
+def fake_epmd(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEpmd]:
+    fake = FakeEpmd()
+    monkeypatch.setenv("ERL_EPMD_PORT", str(fake.port))
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def local(fake_epmd: FakeEpmd, free_port: Callable[[], int]) -> Iterator[LocalNode]:
+    local = LocalNode(free_port())
+    yield local
+    local.stop()
+    assert local.threads() == []
+
+
+@pytest.fixture
+def listener(fake_epmd: FakeEpmd) -> Iterator[Callable[[str], Listener]]:
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str) -> Listener:
+            made = Listener(name, fake_epmd)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+MakeListener = Callable[[str], Listener]
+
+
+def test_it_connects_once(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
+    peer = listener("peer@localhost")
+    serving = in_thread(peer.serve)
+    link = local.node.connect("peer@localhost")
+    serving.result()
+    assert (link.name, link.peer.creation) == ("peer@localhost", 9)
+    assert local.node.connect("peer@localhost") is link
+    assert local.names() == ["peer@localhost"]
+    assert len(peer.accepted) == 1
+    peer.close()
+    assert local.receiver.downs.get(timeout=DEADLINE) == "peer@localhost"
+
+
+def test_those_who_connect_at_the_same_time_share_the_attempt(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    peer = listener("peer@localhost")
+    connecting = [in_thread(lambda: local.node.connect("peer@localhost")) for _ in range(8)]
+    sock, machine = peer.accept()
+    wait_until(lambda: local.node._attempts)
+    peer.finish(sock, machine)
+    links = {one.result() for one in connecting}
+    assert len(links) == 1
+    peer.server.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        peer.server.accept()
+
+
+def test_an_unknown_node(local: LocalNode) -> None:
+    with pytest.raises(NotConnected, match=r"no connection to nobody@localhost: .*unknown") as refused:
+        local.node.connect("nobody@localhost")
+    assert refused.value.node == "nobody@localhost"
+
+
+def test_a_host_without_an_epmd(local: LocalNode, fake_epmd: FakeEpmd) -> None:
+    fake_epmd.stop()
+    with pytest.raises(NotConnected, match="epmd"):
+        local.node.connect("peer@localhost")
+
+
+@pytest.mark.parametrize("name", ["peer@no such host.invalid", "peer@" + "x" * 300, "peer", ""])
+def test_a_name_that_leads_nowhere(local: LocalNode, name: str) -> None:
+    with pytest.raises(NotConnected):
+        local.node.connect(name)
+
+
+def test_a_node_that_is_gone_but_registered(local: LocalNode, listener: MakeListener) -> None:
+    listener("peer@localhost").close()
+    with pytest.raises(NotConnected, match="refused"):
+        local.node.connect("peer@localhost")
+
+
+def test_a_node_that_says_nothing(local: LocalNode, listener: MakeListener, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener("peer@localhost")
+    monkeypatch.setattr(handshakes, "SETUP_TIME", 0.3)
+    with pytest.raises(NotConnected, match=r"within 0\.1 s"):
+        local.node.connect("peer@localhost", timeout=0.1)
+    with pytest.raises(NotConnected, match=r"within 0\.3 s"):
+        local.node.connect("peer@localhost")
+    assert local.node._attempts == {}
+
+
+def test_it_can_be_tried_again(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
+    peer = listener("peer@localhost")
+
+    def refuse() -> None:
+        sock, machine = peer.accept()
+        peer.finish(sock, machine, Status.NOT_ALLOWED)
+
+    refusing = in_thread(refuse)
+    with pytest.raises(NotConnected, match="not_allowed"):
+        local.node.connect("peer@localhost")
+    refusing.result()
+    serving = in_thread(peer.serve)
+    assert isinstance(local.node.connect("peer@localhost"), Link)
+    serving.result()
+
+
+def test_both_connect_and_the_peers_name_is_higher(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    """Its attempt counts: ours gets nok, and connect returns the link that the peer made."""
+    peer = listener("zzz@localhost")
+    connecting = in_thread(lambda: local.node.connect("zzz@localhost"))
+    sock, machine = peer.accept()
+    with Client(local.port, name="zzz@localhost") as client:
+        assert client.statuses == [Status.OK_SIMULTANEOUS]
+        peer.finish(sock, machine, Status.NOK)
+        link = connecting.result()
+        assert local.node.links() == [link]
+        wait_until(lambda: not local.node._attempts)
+        assert local.node.connect("zzz@localhost") is link
+    assert local.receiver.downs.get(timeout=DEADLINE) == "zzz@localhost"
+
+
+def test_both_connect_and_ours_is_higher(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
+    """Ours counts: the peer gets nok, and its other side goes on."""
+    peer = listener("aaa@localhost")
+    connecting = in_thread(lambda: local.node.connect("aaa@localhost"))
+    sock, machine = peer.accept()
+    with pytest.raises(HandshakeError, match="nok"):
+        Client(local.port, name="aaa@localhost")
+    peer.finish(sock, machine)
+    assert local.node.links() == [connecting.result()]
+
+
+def test_nok_from_a_peer_that_does_not_come(
+    local: LocalNode, listener: MakeListener, in_thread: InThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handshakes, "SETUP_TIME", 0.3)
+    peer = listener("zzz@localhost")
+    connecting = in_thread(lambda: local.node.connect("zzz@localhost"))
+    sock, machine = peer.accept()
+    peer.finish(sock, machine, Status.NOK)
+    with pytest.raises(NotConnected, match="connecting to us"):
+        connecting.result()
+
+
+def test_stop_while_connecting(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
+    peer = listener("peer@localhost")
+    connecting = in_thread(lambda: local.node.connect("peer@localhost", timeout=DEADLINE))
+    sock, machine = peer.accept()
+    stopping = threading.Thread(target=local.stop)
+    stopping.start()
+    wait_until(lambda: local.node._stopping)
+    with contextlib.suppress(OSError):
+        peer.finish(sock, machine)
+    with pytest.raises(NotConnected):
+        connecting.result()
+    stopping.join(DEADLINE)
+    assert local.node.links() == []

@@ -1,0 +1,235 @@
+"""Outbox: order, and nobody who waits for a peer."""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from mod_erlang_py.node.outbox import Outbox, Room
+from mod_erlang_py.node.stream import TcpStream
+from mod_erlang_py.node.threads import Threads
+from tests.waiting import wait_until
+
+Pair = tuple[socket.socket, socket.socket]
+BIG = Room(1 << 30, 1 << 20)
+
+
+class Ended:
+    """Takes what the outbox says at its end."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.happened = threading.Event()
+        self.then: Callable[[], None] = lambda: None
+
+    def __call__(self, reason: str) -> None:
+        self.reasons.append(reason)
+        self.then()  # as Link.end does: it would hang here if a lock were held
+        self.happened.set()
+
+
+class Bench:
+    """An outbox on one end of a connection; the other end is `peer`."""
+
+    def __init__(self, pair: Pair, threads: Threads, room: Room = BIG) -> None:
+        self.sock, self.peer = pair
+        self.ended = Ended()
+        self.started: list[str] = []
+        self._threads = threads
+        self.outbox = Outbox(TcpStream(self.sock), room, self._start, self.ended)
+        self.ended.then = self.outbox.close
+
+    def _start(self, name: str, target: Callable[[], None]) -> None:
+        self.started.append(name)
+        self._threads.start(name, target)
+
+    def fill(self, size: int = 1000) -> bytes:
+        """Put frames until some have to wait; what was put."""
+        sent = b""
+        while not self.outbox.backlog:
+            frame = _frame(len(sent), size)
+            self.outbox.put(frame)
+            sent += frame
+        return sent
+
+
+def _frame(number: int, size: int) -> bytes:
+    return struct.pack(">II", number, size) + bytes([number & 0xFF]) * size
+
+
+def _read(peer: socket.socket, size: int, chunk: int = 65536) -> bytes:
+    parts = []
+    while size:
+        part = peer.recv(min(chunk, size))
+        assert part, "closed too early"
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def test_a_frame_goes_out_at_once_without_a_thread(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    bench.outbox.put(b"hello")
+    assert bench.peer.recv(100) == b"hello"
+    assert (bench.started, bench.outbox.writes, bench.outbox.backlog) == ([], 1, 0)
+
+
+def test_nothing_blocks_while_the_peer_does_not_read(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    first = bench.fill()
+    more = [_frame(number, 5000) for number in range(2000)]
+    for frame in more:
+        bench.outbox.put(frame)
+    sent = first + b"".join(more)
+    assert bench.started == ["writer"]
+    assert bench.outbox.backlog > 5_000_000
+    assert _read(bench.peer, len(sent)) == sent
+    wait_until(lambda: bench.outbox.backlog == 0)
+    bench.outbox.close()
+
+
+def test_a_frame_larger_than_the_socket_takes_is_sent_in_parts(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    frame = random.Random(1).randbytes(3_000_000)
+    bench.outbox.put(frame)
+    assert 0 < bench.outbox.backlog < len(frame)
+    bench.outbox.put(b"after")
+    assert _read(bench.peer, len(frame) + 5, chunk=4097) == frame + b"after"
+    bench.outbox.close()
+
+
+def test_order_holds_between_direct_writes_and_the_writer_thread(pair: Pair, threads: Threads) -> None:
+    """The peer reads in fits, so that frames go out directly, wait, and go out directly again, again and again."""
+    bench = Bench(pair, threads)
+    count = 3000
+    producers = 4
+
+    def produce(who: int) -> None:
+        sizes = random.Random(who)
+        for number in range(count):
+            size = sizes.randrange(200)
+            bench.outbox.put(struct.pack(">III", size, who, number) + b"." * size)
+        done.append(who)
+
+    done: list[int] = []
+    for who in range(producers):
+        threads.start("producer", partial(produce, who))
+    seen: list[list[int]] = [[] for _ in range(producers)]
+    fits = random.Random(9)
+    for _ in range(count * producers):
+        size, who, number = struct.unpack(">III", _read(bench.peer, 12))
+        seen[who].append(number)
+        assert _read(bench.peer, size) == b"." * size
+        if fits.random() < 0.01:  # the producers get ahead
+            wait_until(lambda: bench.outbox.backlog or len(done) == producers)
+    assert seen == [list(range(count))] * producers
+    assert bench.started.count("writer") == len(bench.started) <= 1
+    bench.outbox.close()
+
+
+def test_close_forgets_what_waits_and_ends_the_writer(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    bench.fill()
+    bench.outbox.put(b"more")
+    bench.outbox.close()
+    bench.sock.shutdown(socket.SHUT_RDWR)  # as Link.end does: it wakes the writer
+    assert bench.outbox.backlog == 0
+    assert threads.join(10) == []
+    bench.outbox.put(b"too late")
+    assert (bench.outbox.backlog, bench.ended.reasons) == (0, [])
+
+
+def test_close_ends_a_writer_that_has_nothing_to_do(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    sent = bench.fill()
+    _read(bench.peer, len(sent))
+    wait_until(lambda: bench.outbox.backlog == 0)
+    bench.outbox.close()
+    assert threads.join(10) == []
+
+
+@pytest.mark.parametrize("room", [Room(10_000, 1 << 20), Room(1 << 30, 10)], ids=["bytes", "messages"])
+def test_what_outgrows_the_room_ends_the_link_once(pair: Pair, threads: Threads, room: Room) -> None:
+    bench = Bench(pair, threads, room)
+    for number in range(10_000):
+        bench.outbox.put(_frame(number, 1000))
+    assert len(bench.ended.reasons) == 1
+    assert "unread" in bench.ended.reasons[0]
+    assert bench.outbox.backlog == 0
+    bench.sock.shutdown(socket.SHUT_RDWR)
+
+
+def test_what_stays_within_the_room_is_kept(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads, Room(10_000, 1 << 20))
+    sent = bench.fill(100)
+    for _ in range(10):
+        bench.outbox.put(b"x" * 900)
+    assert bench.ended.reasons == []
+    assert _read(bench.peer, len(sent) + 9000) == sent + b"x" * 9000
+    bench.outbox.close()
+
+
+def test_a_broken_socket_ends_the_link_from_a_direct_write(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    bench.sock.shutdown(socket.SHUT_WR)
+    bench.outbox.put(b"one")
+    bench.outbox.put(b"two")
+    assert len(bench.ended.reasons) == 1
+    assert bench.ended.reasons[0].startswith("write: ")
+
+
+def test_a_broken_socket_ends_the_link_from_the_writer(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    bench.fill()
+    bench.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    bench.peer.close()  # a reset
+    assert bench.ended.happened.wait(10)
+    assert [reason.partition(":")[0] for reason in bench.ended.reasons] == ["write"]
+    assert threads.join(10) == []
+
+
+def test_writes_counts_what_the_socket_took(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    sent = bench.fill()
+    stuck = bench.outbox.writes
+    bench.outbox.put(b"waits")
+    assert bench.outbox.writes == stuck
+    _read(bench.peer, len(sent) + 5)
+    wait_until(lambda: bench.outbox.backlog == 0)
+    assert bench.outbox.writes > stuck
+    bench.outbox.close()
+
+
+def test_offered_frames_go_out_gathered_and_in_order(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    frames = [_frame(number, 10) for number in range(200)]
+    assert bench.outbox.offer(frames) == 200
+    assert _read(bench.peer, 200 * 18) == b"".join(frames)
+    assert bench.outbox.writes <= 4
+    assert bench.started == []
+
+
+@pytest.mark.parametrize("room", [Room(10_000, 1 << 20), Room(1 << 30, 10)], ids=["bytes", "messages"])
+def test_offered_frames_are_dropped_beyond_the_room_but_replies_are_not(
+    pair: Pair, threads: Threads, room: Room
+) -> None:
+    bench = Bench(pair, threads, room)
+    sent = [bench.fill(100)]
+    offered = [_frame(number, 900) for number in range(100)]
+    taken = bench.outbox.offer(offered)
+    assert 0 < taken < 12
+    assert bench.outbox.offer(offered) == 0
+    bench.outbox.put(b"reply")
+    sent += [*offered[:taken], b"reply"]
+    assert _read(bench.peer, len(b"".join(sent))) == b"".join(sent)
+    assert bench.ended.reasons == []
+    wait_until(lambda: bench.outbox.backlog == 0)
+    assert bench.outbox.offer([b"again"]) == 1
+    assert _read(bench.peer, 5) == b"again"
+    bench.outbox.close()

@@ -1,0 +1,132 @@
+"""Links and monitors on our side (the reference's sections 5.2 and 7)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from mod_erlang_py.dist.control import (
+    ControlMessage,
+    Exit,
+    MonitorP,
+    MonitorPExit,
+    Unlink,
+    UnlinkId,
+    UnlinkIdAck,
+)
+from mod_erlang_py.dist.control import Link as LinkSignal
+from mod_erlang_py.etf import Atom, Pid, Reference
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.processes import Processes
+
+OURS = Pid("freeswitch@localhost", 1, 0, 42)
+EARLIER = Pid("freeswitch@localhost", 1, 0, 41)
+INVENTED = Pid("freeswitch@localhost", 2, 0, 42)
+THEIRS = Pid("peer@localhost", 90, 0, 7)
+OTHER = Pid("peer@localhost", 91, 0, 7)
+REF = Reference("peer@localhost", 7, (1, 2, 3))
+NOPROC = Atom("noproc")
+
+
+class FakeLink:
+    def __init__(self) -> None:
+        self.signals: list[ControlMessage] = []
+
+    def signal(self, message: ControlMessage) -> None:
+        self.signals.append(message)
+
+
+@pytest.fixture
+def fake() -> FakeLink:
+    return FakeLink()
+
+
+@pytest.fixture
+def link(fake: FakeLink) -> Link:
+    return cast(Link, fake)
+
+
+@pytest.fixture
+def processes() -> Processes:
+    return Processes(OURS)
+
+
+def test_a_link_to_our_pid_stands_silently(processes: Processes, link: Link, fake: FakeLink) -> None:
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    assert fake.signals == []
+    assert processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+    assert not processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+
+
+@pytest.mark.parametrize("pid", [EARLIER, INVENTED], ids=["earlier life", "invented"])
+def test_a_link_to_another_pid_gets_noproc(processes: Processes, link: Link, fake: FakeLink, pid: Pid) -> None:
+    processes.linked(link, LinkSignal(THEIRS, pid))
+    assert fake.signals == [Exit(pid, THEIRS, NOPROC)]
+    assert processes.forget(link) == []
+
+
+def test_unlink_id_is_acknowledged_and_ends_the_link(processes: Processes, link: Link, fake: FakeLink) -> None:
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    processes.unlinked(link, UnlinkId(2**64 - 1, THEIRS, OURS))
+    assert fake.signals == [UnlinkIdAck(2**64 - 1, OURS, THEIRS)]
+    assert not processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+
+
+def test_unlink_id_is_acknowledged_without_a_link_too(processes: Processes, link: Link, fake: FakeLink) -> None:
+    processes.unlinked(link, UnlinkId(3, THEIRS, OURS))
+    processes.unlinked(link, UnlinkId(4, THEIRS, EARLIER))
+    assert fake.signals == [UnlinkIdAck(3, OURS, THEIRS), UnlinkIdAck(4, EARLIER, THEIRS)]
+
+
+def test_the_old_unlink_is_not_acknowledged(processes: Processes, link: Link, fake: FakeLink) -> None:
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    processes.unlinked(link, Unlink(THEIRS, OURS))
+    assert fake.signals == []
+    assert not processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+
+
+def test_a_link_made_again_after_unlink(processes: Processes, link: Link) -> None:
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    processes.unlinked(link, UnlinkId(1, THEIRS, OURS))
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    assert processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+
+
+def test_our_own_link_is_sent_once(processes: Processes, link: Link, fake: FakeLink) -> None:
+    processes.link(link, THEIRS)
+    processes.link(link, THEIRS)
+    processes.link(link, OTHER)
+    assert fake.signals == [LinkSignal(OURS, THEIRS), LinkSignal(OURS, OTHER)]
+    assert processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+    processes.link(link, THEIRS)
+    assert fake.signals[2:] == [LinkSignal(OURS, THEIRS)]
+
+
+def test_an_exit_without_a_link_counts_for_nothing(processes: Processes, link: Link) -> None:
+    assert not processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+
+
+@pytest.mark.parametrize("target", [OURS, "foo", "net_kernel"])
+def test_a_monitor_that_stands_is_not_answered(
+    processes: Processes, link: Link, fake: FakeLink, target: Pid | str
+) -> None:
+    processes.monitored(link, MonitorP(THEIRS, target, REF))
+    assert fake.signals == []
+
+
+@pytest.mark.parametrize("pid", [EARLIER, INVENTED], ids=["earlier life", "invented"])
+def test_a_monitor_of_another_pid_gets_noproc(processes: Processes, link: Link, fake: FakeLink, pid: Pid) -> None:
+    processes.monitored(link, MonitorP(THEIRS, pid, REF))
+    assert fake.signals == [MonitorPExit(pid, THEIRS, REF, NOPROC)]
+
+
+def test_a_connection_that_ends_takes_its_own_links_along(processes: Processes, link: Link) -> None:
+    other = cast(Link, FakeLink())
+    elsewhere = Pid("second@localhost", 1, 0, 9)
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    processes.link(link, OTHER)
+    processes.linked(other, LinkSignal(elsewhere, OURS))
+    assert set(processes.forget(link)) == {THEIRS, OTHER}
+    assert processes.forget(link) == []
+    assert processes.exited(other, Exit(elsewhere, OURS, Atom("normal")))

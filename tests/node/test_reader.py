@@ -1,0 +1,200 @@
+"""Reader and Watch: order for each sender, and nobody held up by another one's request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mod_erlang_py.dist.connection import TICK
+from mod_erlang_py.node import reader
+from mod_erlang_py.node.threads import Threads
+from tests.node.readers import Bench, pid
+from tests.waiting import DEADLINE, wait_until
+
+
+@pytest.fixture
+def bench(threads: Threads) -> Iterator[Bench]:
+    bench = Bench(threads)
+    bench.read()
+    yield bench
+    bench.close()
+
+
+def test_jobs_run_in_order_in_the_thread_that_reads(bench: Bench) -> None:
+    for number in range(100):
+        bench.ask(1 + number % 3, number)
+    bench.wait_ran((1, 99))
+    assert bench.ran == [(1 + number % 3, number) for number in range(100)]
+
+
+def test_a_job_that_blocks_holds_up_its_own_sender_only(bench: Bench) -> None:
+    bench.ask(1, 1, slow=True)
+    bench.ask(1, 2)
+    bench.ask(2, 1)
+    bench.ask(1, 3)
+    bench.ask(2, 2)
+    bench.wait_ran((2, 1), (2, 2))
+    assert bench.ran == [(2, 1), (2, 2)]
+    assert not bench.started((1, 2))
+    bench.release((1, 1))
+    bench.wait_ran((1, 3))
+    assert bench.ran[2:] == [(1, 1), (1, 2), (1, 3)]
+    assert bench.ran_in[1, 1] == bench.ran_in[1, 3] != bench.ran_in[2, 1]
+
+
+def test_jobs_that_came_in_one_read_are_not_held_up_either(bench: Bench) -> None:
+    frames = [bench.frame(1, 1, slow=True), bench.frame(2, 1), bench.frame(1, 2), bench.frame(3, 1)]
+    bench.stream.incoming.put(b"".join(frames))
+    bench.wait_ran((2, 1), (3, 1))
+    assert not bench.started((1, 2))
+    bench.release((1, 1))
+    bench.wait_ran((1, 2))
+
+
+def test_several_senders_held_up_at_once(bench: Bench) -> None:
+    senders = range(1, 20)
+    for sender in senders:
+        bench.ask(sender, 1, slow=True)
+        bench.ask(sender, 2)
+    bench.ask(99, 1)
+    bench.wait_ran((99, 1))
+    assert bench.ran == [(99, 1)]
+    for sender in reversed(senders):
+        bench.release((sender, 1))
+        bench.wait_ran((sender, 2))
+    assert bench.ran[1:] == [(sender, number) for sender in reversed(senders) for number in (1, 2)]
+
+
+def test_a_job_behind_another_may_be_slow_too(bench: Bench) -> None:
+    bench.ask(1, 1, slow=True)
+    bench.wait_started((1, 1))
+    bench.ask(1, 2, slow=True)
+    bench.ask(1, 3)
+    bench.ask(2, 1)
+    bench.wait_ran((2, 1))
+    bench.release((1, 1))
+    bench.wait_started((1, 2))
+    bench.ask(2, 2)
+    bench.wait_ran((2, 2))
+    assert not bench.started((1, 3))
+    bench.release((1, 2))
+    bench.wait_ran((1, 3))
+    assert bench.ran == [(2, 1), (1, 1), (2, 2), (1, 2), (1, 3)]
+
+
+def test_a_sender_is_served_by_the_reading_thread_again_afterwards(bench: Bench) -> None:
+    bench.ask(1, 1, slow=True)
+    bench.ask(2, 1)
+    bench.wait_ran((2, 1))
+    bench.release((1, 1))
+    bench.wait_ran((1, 1))
+    wait_until(lambda: not bench.reader._behind)
+    bench.ask(1, 2)
+    bench.ask(2, 2)
+    bench.wait_ran((1, 2), (2, 2))
+    assert bench.ran_in[1, 2] == bench.ran_in[2, 2] == bench.ran_in[2, 1]
+
+
+def test_with_too_many_held_up_the_link_is_read_no_further(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_HELD", 2)
+    for sender in (1, 2, 3):
+        bench.ask(sender, 1, slow=True)
+    bench.ask(4, 1)
+    bench.wait_started((1, 1), (2, 1), (3, 1))
+    assert bench.reader.overtake(float("inf"))  # the third has run long enough by any measure
+    assert bench.reader.held
+    assert not bench.started((4, 1))
+    bench.release((1, 1))
+    bench.wait_ran((1, 1), (4, 1))
+    wait_until(lambda: not bench.reader.held)
+
+
+def test_a_sender_with_too_many_waiting_ends_the_link(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_BEHIND", 3)
+    bench.ask(1, 0, slow=True)
+    bench.wait_started((1, 0))
+    bench.ask(2, 0)
+    bench.wait_ran((2, 0))
+    for number in range(1, 5):
+        bench.ask(1, number)
+    assert "3 requests" in bench.ended.get(timeout=DEADLINE)
+
+
+def test_a_link_that_ends_while_a_job_runs(bench: Bench) -> None:
+    """What was asked before the end is still done; the end is told once."""
+    bench.ask(1, 1, slow=True)
+    bench.ask(1, 2)
+    bench.wait_started((1, 1))
+    bench.stream.incoming.put(b"")
+    assert bench.ended.get(timeout=DEADLINE) == "closed by the peer"
+    bench.release((1, 1))
+    bench.wait_ran((1, 2))
+    assert bench.ended.empty()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "closed by the peer"),
+        (b"\0\0\0\1x", "no job"),
+        (b"\xff\0\0\0", "over the limit"),
+        (ConnectionResetError(104, "reset"), "read: "),
+    ],
+    ids=["closed", "violation", "frame too long", "error"],
+)
+def test_how_a_link_ends(bench: Bench, data: bytes | OSError, reason: str) -> None:
+    bench.ask(1, 1)
+    bench.stream.incoming.put(data)
+    assert reason in bench.ended.get(timeout=DEADLINE)
+    assert bench.ran == [(1, 1)]
+
+
+def test_a_job_that_raises_is_logged_and_holds_nobody_up(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Whether the reading thread runs it or one that lost the reading."""
+    bench.failing = {(1, 1), (1, 3)}
+    bench.ask(1, 1)
+    bench.ask(1, 2, slow=True)
+    bench.ask(1, 3)
+    bench.ask(1, 4)
+    bench.ask(2, 1)
+    bench.wait_ran((2, 1))
+    bench.release((1, 2))
+    bench.wait_ran((1, 4))
+    bench.ask(1, 5)
+    bench.wait_ran((1, 5))
+    assert [record.getMessage() for record in caplog.records] == [f"a request of {pid(1)} failed"] * 2
+
+
+def test_an_error_of_ours_ends_the_link(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.ask(0, 0)
+    assert bench.ended.get(timeout=DEADLINE) == "ZeroDivisionError in reading"
+    assert "reading failed" in caplog.text
+
+
+def test_without_a_thread_to_read_on_the_link_ends(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(name: str, target: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(bench.reader, "_start", no_thread)
+    bench.ask(1, 1, slow=True)
+    assert bench.ended.get(timeout=DEADLINE) == "can't start new thread"
+
+
+def test_ticks_are_reads_and_nothing_else(bench: Bench) -> None:
+    bench.stream.incoming.put(TICK)
+    bench.stream.incoming.put(TICK + TICK)
+    wait_until(lambda: bench.reader.reads == 2)
+    assert bench.ran == []
+
+
+def test_what_came_with_the_handshake_is_first(threads: Threads) -> None:
+    bench = Bench(threads)
+    whole = bench.frame(1, 1) + bench.frame(1, 2)
+    bench.reader.feed(whole[:-5])
+    bench.read()
+    bench.stream.incoming.put(whole[-5:])
+    bench.ask(1, 3)
+    bench.wait_ran((1, 3))
+    assert bench.ran == [(1, 1), (1, 2), (1, 3)]
+    bench.close()

@@ -1,0 +1,235 @@
+"""Registration with an epmd: kept, renewed, refused, started; and look-ups."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mod_erlang_py.dist.epmd import EpmdEntry, alive2_response
+from mod_erlang_py.errors import EpmdError, EpmdUnavailable
+from mod_erlang_py.node import registration as module
+from mod_erlang_py.node.registration import Registration, epmd_port, look_up
+from mod_erlang_py.node.threads import Threads
+from scripts.epmd import Epmd, epmd_names
+from tests.node.epmds import FakeEpmd
+from tests.waiting import DEADLINE, wait_until
+
+ENTRY = EpmdEntry("freeswitch", 8031)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeEpmd]:
+    fake = FakeEpmd()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other, and no epmd is started, unless the test says so."""
+    monkeypatch.setattr(module, "RETRY", 0.02)
+    monkeypatch.setattr(module, "start_epmd", lambda port: False)
+
+
+class Running:
+    """A Registration in its thread."""
+
+    def __init__(self, threads: Threads, port: int) -> None:
+        self.creations: list[int] = []
+        self.named = threading.Event()
+        self.registration = Registration(ENTRY, port)
+        threads.start("epmd", lambda: self.registration.run(self._named))
+
+    def _named(self, creation: int) -> None:
+        self.creations.append(creation)
+        self.named.set()
+
+    @property
+    def registered(self) -> bool:
+        return self.registration.registered.is_set()
+
+
+@pytest.fixture
+def run(threads: Threads) -> Iterator[list[Running]]:
+    """Those appended are stopped."""
+    running: list[Running] = []
+    yield running
+    for one in running:
+        one.registration.stop()
+
+
+def start(run: list[Running], threads: Threads, port: int) -> Running:
+    run.append(Running(threads, port))
+    return run[-1]
+
+
+def test_registers_and_leaves(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    running = start(run, threads, fake.port)
+    assert fake.registered.get(timeout=DEADLINE) == ENTRY
+    assert running.named.wait(DEADLINE)
+    assert running.registration.registered.wait(DEADLINE)
+    assert ENTRY.hidden
+    assert fake.left.empty()
+    running.registration.stop()
+    assert fake.left.get(timeout=DEADLINE) == ENTRY
+    assert threads.join(DEADLINE) == []
+    assert running.creations == [1000]
+    assert not running.registered
+
+
+def test_renewal_keeps_the_creation(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    running = start(run, threads, fake.port)
+    for _ in range(3):
+        fake.registered.get(timeout=DEADLINE)
+        fake.stop()
+        wait_until(lambda: not running.registered)
+        fake.start()
+    fake.registered.get(timeout=DEADLINE)
+    assert running.registration.registered.wait(DEADLINE)
+    assert running.creations == [1000]
+
+
+def test_a_refused_name_is_told_once_and_tried_on(
+    run: list[Running], threads: Threads, fake: FakeEpmd, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    def refuse(_: object) -> bytes:
+        nonlocal tries
+        tries += 1
+        return alive2_response(ENTRY, 99, 1)
+
+    fake.answer = refuse
+    running = start(run, threads, fake.port)
+    wait_until(lambda: tries >= 4)
+    assert not running.registered
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == 1
+    assert "freeswitch" in errors[0]
+    fake.answer = fake.usual
+    assert running.registration.registered.wait(DEADLINE)
+    assert len(running.creations) == 1  # the one we made up, since we were to be had without epmd meanwhile
+    assert running.creations[0] >= 4
+
+
+def test_without_epmd_we_name_ourselves(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    fake.stop()
+    running = start(run, threads, fake.port)
+    assert running.named.wait(DEADLINE)
+    assert not running.registered
+    assert 4 <= running.creations[0] < 2**32
+    fake.start()
+    assert fake.registered.get(timeout=DEADLINE) == ENTRY
+    assert len(running.creations) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"v", b"garbage", b"v\0\0"], ids=["nothing", "part", "garbage", "half"])
+def test_answers_that_are_none(run: list[Running], threads: Threads, fake: FakeEpmd, answer: bytes) -> None:
+    fake.answer = lambda _: answer
+    running = start(run, threads, fake.port)
+    assert running.named.wait(DEADLINE)
+    assert not running.registered
+    fake.answer = fake.usual
+    assert running.registration.registered.wait(DEADLINE)
+
+
+def test_an_old_epmd(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    """Before OTP 23 the creation has 16 bits."""
+    fake.answer = lambda _: b"y\0\0\3"
+    running = start(run, threads, fake.port)
+    assert running.named.wait(DEADLINE)
+    assert running.creations == [3]
+
+
+def test_an_epmd_that_says_nothing(
+    run: list[Running], threads: Threads, fake: FakeEpmd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_TIME", 0.05)
+    fake.answer = lambda _: None
+    running = start(run, threads, fake.port)
+    assert running.named.wait(DEADLINE)
+    assert not running.registered
+    with pytest.raises(EpmdUnavailable):
+        look_up("peer", "127.0.0.1", fake.port)
+
+
+def test_look_up(fake: FakeEpmd) -> None:
+    fake.entries["peer"] = EpmdEntry("peer", 4711, extra=b"x" * 100)
+    assert look_up("peer", "127.0.0.1", fake.port) == fake.entries["peer"]
+    with pytest.raises(EpmdError, match="unknown"):
+        look_up("other", "127.0.0.1", fake.port)
+
+
+def test_look_up_without_epmd(fake: FakeEpmd) -> None:
+    fake.stop()
+    with pytest.raises(EpmdUnavailable, match=str(fake.port)):
+        look_up("peer", "127.0.0.1", fake.port)
+
+
+def test_look_up_that_is_broken_off(fake: FakeEpmd) -> None:
+    fake.answer = lambda _: b"w\0\0"
+    with pytest.raises(EpmdError, match="broke off"):
+        look_up("peer", "127.0.0.1", fake.port)
+
+
+@pytest.mark.parametrize(("value", "port"), [("4711", 4711), ("", 4369), ("x", 4369), (None, 4369)])
+def test_epmd_port(monkeypatch: pytest.MonkeyPatch, value: str | None, port: int) -> None:
+    monkeypatch.delenv("ERL_EPMD_PORT", raising=False)
+    if value is not None:
+        monkeypatch.setenv("ERL_EPMD_PORT", value)
+    assert epmd_port() == port
+
+
+def test_a_real_epmd(run: list[Running], threads: Threads, epmd: Epmd) -> None:
+    running = start(run, threads, epmd.port)
+    assert running.registration.registered.wait(DEADLINE)
+    assert epmd.names() == {"freeswitch": 8031}
+    epmd.stop()
+    wait_until(lambda: not running.registered)
+    epmd.start()
+    wait_until(lambda: epmd.names() == {"freeswitch": 8031})
+    assert len(running.creations) == 1
+    running.registration.stop()
+    wait_until(lambda: epmd.names() == {})
+
+
+@pytest.mark.erl
+def test_epmd_is_started(
+    run: list[Running],
+    threads: Threads,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where none answers and the program is there, as erl does."""
+    monkeypatch.undo()
+    monkeypatch.setenv("ERL_EPMD_ADDRESS", "127.0.0.1")
+    monkeypatch.setenv("ERL_EPMD_RELAXED_COMMAND_CHECK", "1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    try:
+        running = start(run, threads, port)
+        assert running.registration.registered.wait(DEADLINE)
+        assert epmd_names(port) == {"freeswitch": 8031}
+        running.registration.stop()
+        assert threads.join(DEADLINE) == []
+    finally:
+        subprocess.run(["epmd", "-port", str(port), "-kill"], stdout=subprocess.DEVNULL, timeout=DEADLINE)
+    wait_until(lambda: epmd_names(port) is None)
+
+
+def test_an_epmd_program_that_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not module.start_epmd(1)
+    assert not caplog.records
+    (tmp_path / "epmd").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "epmd").chmod(0o755)
+    assert not module.start_epmd(1)
+    assert "exit status 3" in caplog.text

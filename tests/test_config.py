@@ -1,0 +1,146 @@
+"""The settings of erlang_event.conf."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from lxml import etree
+
+from mod_erlang_py.config import Config, Encoding, read
+from scripts.install import ROOT
+
+SECRET = "do-not-tell"
+
+
+def test_defaults_are_those_of_mod_erlang_event() -> None:
+    config, wrong = read([])
+    assert wrong == []
+    assert config == Config()
+    assert (config.listen_ip, config.listen_port) == ("0.0.0.0", 8031)
+    assert (config.nodename, config.shortname, config.cookie) == ("freeswitch", True, "ClueCon")
+    assert config.encoding is Encoding.STRING
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("listen-ip", "*", "*"),
+        ("listen-ip", "::1", "::1"),
+        ("listen-port", "1", 1),
+        ("listen-port", "65535", 65535),
+        ("nodename", "fs", "fs"),
+        ("nodename", "fs@host.example.com", "fs@host.example.com"),
+        ("cookie", "x", "x"),
+        ("cookie", "ä" * 255, "ä" * 255),
+        ("encoding", "binary", Encoding.BINARY),
+        ("encoding", "Binary", Encoding.BINARY),
+        ("encoding", "string", Encoding.STRING),
+        ("max-event-bulk", "1", 1),
+        ("max-log-bulk", "7", 7),
+        ("outbox-bytes", "1048576", 1048576),
+        ("outbox-messages", "5000", 5000),
+        ("net-ticktime", "4", 4),
+        ("net-ticktime", "3600", 3600),
+        *[("shortname", word, True) for word in ("true", "TRUE", "yes", "on", "t", "enabled", "active", "allow")],
+        *[("shortname", word, True) for word in ("1", "7")],
+        *[("shortname", word, False) for word in ("false", "No", "off", "f", "disabled", "inactive", "disallow")],
+        ("shortname", "0", False),
+    ],
+)
+def test_each_setting(name: str, value: str, expected: object) -> None:
+    config, wrong = read([(name, value)])
+    assert wrong == []
+    assert getattr(config, name.replace("-", "_")) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("listen-ip", "", "an address, or *"),
+        ("listen-port", "0", "a whole number from 1 to 65535"),
+        ("listen-port", "65536", "a whole number from 1 to 65535"),
+        ("listen-port", "80 31", "a whole number from 1 to 65535"),
+        ("listen-port", "", "a whole number from 1 to 65535"),
+        ("listen-port", "1" * 5000, "a whole number from 1 to 65535"),
+        ("nodename", "", "name or name@host"),
+        ("nodename", "@host", "name or name@host"),
+        ("nodename", "fs@", "name or name@host"),
+        ("nodename", "fs@a@b", "name or name@host"),
+        ("nodename", "free switch", "name or name@host"),
+        ("shortname", "perhaps", "true or false"),
+        ("shortname", "", "true or false"),
+        ("shortname", "²", "true or false"),
+        ("cookie", "", "1 to 255 Latin-1 characters"),
+        ("cookie", "x" * 256, "1 to 255 Latin-1 characters"),
+        ("cookie", "ł", "1 to 255 Latin-1 characters"),
+        ("encoding", "utf-8", "string or binary"),
+        ("net-ticktime", "0", "a whole number from 1 to 3600"),
+        ("max-event-bulk", "0", None),
+        ("max-log-bulk", "-1", None),
+        ("outbox-bytes", "1", None),
+        ("outbox-messages", "none", None),
+        ("net-ticktime", "1.5", "a whole number from 1 to 3600"),
+    ],
+)
+def test_a_wrong_value_is_told_and_leaves_the_default(name: str, value: str, expected: str | None) -> None:
+    """expected: what the error says that it expected; None where only that it says something."""
+    config, (error,) = read([(name, value)])
+    assert config == Config()
+    assert (error.param, error.expected) == (name, expected or error.expected)
+    assert str(error).startswith(f"{name}=")
+    assert str(error).endswith(f": expected {error.expected}")
+
+
+def test_one_wrong_value_does_not_cost_the_others() -> None:
+    config, wrong = read([("listen-port", "x"), ("encoding", "binary"), ("nodename", "")])
+    assert config == Config(encoding=Encoding.BINARY)
+    assert [error.param for error in wrong] == ["listen-port", "nodename"]
+
+
+def test_the_last_of_a_name_counts() -> None:
+    assert read([("listen-port", "1"), ("listen-port", "2")]) == (Config(listen_port=2), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("listen_port", "listen-port"), ("node-name", "nodename"), ("enconding", "encoding"), ("Cookie", "cookie")],
+)
+def test_an_unknown_name_is_told_with_the_nearest_known(name: str, nearest: str) -> None:
+    config, (error,) = read([(name, "1")])
+    assert config == Config()
+    assert error.expected == f"a setting of erlang_event.conf, perhaps {nearest}"
+    assert str(error).startswith(f"{name}=")
+
+
+def test_an_unknown_name_that_resembles_none() -> None:
+    _, (error,) = read([("xyzzy", "1")])
+    assert error.expected == "a setting of erlang_event.conf"
+    assert str(error) == "xyzzy='1': expected a setting of erlang_event.conf"
+
+
+@pytest.mark.parametrize("name", ["cookie", "Cookie", "cookies", "cooky"])
+@pytest.mark.parametrize("value", [SECRET, SECRET + "ł"])
+def test_the_cookie_is_never_told(name: str, value: str) -> None:
+    """Neither a good one nor a bad one, nor one under a misspelt name."""
+    config, wrong = read([(name, value)])
+    for told in [repr(config), str(config), *map(str, wrong), *map(repr, wrong)]:
+        assert SECRET not in told
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Config().listen_port = 1  # type: ignore[misc]
+
+
+def test_the_shipped_file_has_every_setting_and_its_default() -> None:
+    """Those in comments too, so that an operator who takes the marks away gets what stood there."""
+    text = (ROOT / "conf" / "autoload_configs" / "erlang_event.conf.xml").read_text()
+    shipped = etree.fromstring(text)
+    params = [(param.get("name", ""), param.get("value", "")) for param in shipped.iterfind("settings/param")]
+    for comment in shipped.iter(etree.Comment):
+        if (comment.text or "").startswith("<param"):
+            param = etree.fromstring(comment.text or "")
+            params.append((param.get("name", ""), param.get("value", "")))
+    assert read(params) == (Config(), [])
+    assert [name.replace("-", "_") for name, _ in params] == [field.name for field in fields(Config)]
