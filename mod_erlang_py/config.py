@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from mod_erlang_py import disposition
+from mod_erlang_py.disposition import Continue, Disposition
 from mod_erlang_py.errors import ConfigError
 
 FILE = "erlang_event.conf"
@@ -41,6 +43,10 @@ class Config:
     """What may wait for one node that does not read; further events and log lines are lost. Ours."""
     outbox_messages: int = 100_000
     """The same in messages (SWITCH_CORE_QUEUE_LEN in mod_erlang_event). Ours."""
+    on_handler_exit: Disposition = field(default_factory=Continue)
+    """What becomes of a call whose handler, or its node, is lost. Ours."""
+    handler_timeout: int = 5
+    """Seconds that a node has to take a call. (mod_erlang_event: 5, fixed.)"""
     net_ticktime: int = 60
     """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
 
@@ -140,5 +146,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max-log-bulk": _whole(1, 1000),
     "outbox-bytes": _whole(65536, 2**40),
     "outbox-messages": _whole(1, 10_000_000),
+    "on-handler-exit": disposition.parse,
+    "handler-timeout": _whole(1, 3600),
     "net-ticktime": _whole(1, 3600),
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mod_erlang_py.delivery import Delivery
 from mod_erlang_py.dist.connection import frame_prefix
@@ -14,8 +16,8 @@ from mod_erlang_py.etf.event import EventEncoder, event
 from mod_erlang_py.filters import Filters, passes
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link, send_control
-from mod_erlang_py.subscription import CUSTOM, NOTHING, Subscription, union
-from mod_erlang_py.switch.port import Event, Headers, Switch
+from mod_erlang_py.subscription import ALL, NOTHING, Subscription, union
+from mod_erlang_py.switch.port import Event, Headers, Peek, Switch
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,8 @@ VERSION = b"\x83"
 IDLE = 3600.0
 """Seconds after which a pump without events looks around; nothing depends on it."""
 MAX_ROUTES = 2000
-SUBCLASS = b"Event-Subclass"
+LINGER = 30.0
+"""Seconds for which all events stay bound after the last call."""
 
 
 @dataclass(eq=False)
@@ -48,6 +51,32 @@ class EventHandler:
         return self.listening and self.pid is not None
 
 
+class CallEvents(Protocol):
+    """The calls that are attached to processes, which get their events beside the event handlers."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, uuid: object) -> bool: ...
+
+    def deliver(self, what: Event, headers: Callable[[], bytes]) -> None:
+        """headers: makes the event's `[UUID | Headers]`."""
+
+    def look_after(self) -> None:
+        """Events were dropped."""
+
+
+class NoCalls:
+    def __len__(self) -> int:
+        return 0
+
+    def __contains__(self, uuid: object) -> bool:
+        return False
+
+    def deliver(self, what: Event, headers: Callable[[], bytes]) -> None: ...
+
+    def look_after(self) -> None: ...
+
+
 class Events:
     """Who listens, and the pump that takes each event from the switch, encodes it once and hands it out.
 
@@ -65,6 +94,9 @@ class Events:
         self._routes: dict[tuple[str, bytes | None], tuple[EventHandler, ...]] = {}
         self._source = switch.events()
         self._stopping = False
+        self._calls: CallEvents = NoCalls()
+        self._calls_bound = False
+        self._calls_ended = 0.0
 
     # what the requests do
 
@@ -146,11 +178,43 @@ class Events:
             self._routes.clear()
         self._bind()
 
+    # what the calls do
+
+    def attach_calls(self, calls: CallEvents) -> None:
+        self._calls = calls
+
+    def calls_changed(self) -> None:
+        """A call was attached, or is no longer. While there are any all events are bound, and for LINGER more: else
+        each call would cost a hundred bindings."""
+        if not self._calls:
+            self._calls_ended = time.monotonic()
+        elif not self._calls_bound:
+            self._calls_bound = True
+            self._bind()
+
+    def send(self, link: Link, frame: bytes) -> None:
+        """Send a call's event, which counts as an event of its node. In the pump's thread."""
+        with self._lock:
+            handler = self._handlers.get(link)
+            if handler is None:
+                handler = self._handlers[link] = EventHandler(Delivery(link, "events"))
+            handler.delivery.send([frame])
+
+    def _linger(self) -> None:
+        """The last call is long gone: bind what the handlers want, and no more."""
+        if self._calls_bound and not self._calls and time.monotonic() - self._calls_ended > LINGER:
+            self._calls_bound = False
+            self._bind()
+            if self._calls:  # attached meanwhile, by a thread that still saw all events bound
+                self.calls_changed()
+
     def _bind(self) -> None:
         """Have the switch deliver what somebody wants now, and nothing else."""
         with self._binding:
             with self._lock:
                 wanted = union(handler.subscription for handler in self._handlers.values() if handler.active)
+            if self._calls_bound:
+                wanted = frozenset({ALL})
             if not self._stopping:
                 self._source.want(wanted)
 
@@ -159,29 +223,37 @@ class Events:
     def run(self) -> None:
         """The pump's thread."""
         while not self._stopping:
-            first = self._source.pop(IDLE)
-            if first is None:
-                continue
             frames: dict[EventHandler, list[bytes]] = {}
-            self._hand_out(first, frames)
-            for _ in range(self._bulk - 1):
-                more = self._source.pop(0)
-                if more is None:
+            timeout = LINGER if self._calls_bound else IDLE
+            for _ in range(self._bulk):
+                what = self._source.pop(timeout, self._is_wanted)
+                if what is None:
                     break
-                self._hand_out(more, frames)
+                self._hand_out(what, frames)
+                timeout = 0
             self._send(frames)
+            self._linger()
         self._source.close()
 
+    def _is_wanted(self, what: Peek) -> bool:
+        return bool(self._route(what)) or (bool(self._calls) and what.uuid in self._calls)
+
     def _hand_out(self, what: Event, frames: dict[EventHandler, list[bytes]]) -> None:
-        """Append the event's frame to those of every handler that wants it."""
+        """Append the event's frame to those of every handler that wants it; tell the call that it is about."""
+        headers = b""
+
+        def encoded() -> bytes:
+            nonlocal headers
+            headers = headers or encode(self._encoder, what)
+            return headers
+
         payload = b""
         for handler in self._route(what):
-            if traffic.is_shown():
-                traffic.sent(handler.delivery.link.name, handler.pid, (Atom(what.name), list(what.headers)))
             if handler.filters and not passes(handler.filters, what):
                 continue
-            if not payload:
-                payload = VERSION + event(encode(self._encoder, what))
+            if traffic.is_shown():
+                traffic.sent(handler.delivery.link.name, handler.pid, (Atom(what.name), list(what.headers)))
+            payload = payload or VERSION + event(encoded())
             frame = frame_prefix(handler.control, len(payload)) + payload
             if handler in frames:
                 frames[handler].append(frame)
@@ -191,17 +263,18 @@ class Events:
                 handler.creates += 1
             elif what.name == "CHANNEL_HANGUP_COMPLETE":
                 handler.hangups += 1
+        if self._calls:
+            self._calls.deliver(what, encoded)
 
-    def _route(self, what: Event) -> tuple[EventHandler, ...]:
-        subclass = what.header(SUBCLASS) if what.name == CUSTOM else None
-        key = (what.name, subclass)
+    def _route(self, what: Peek) -> tuple[EventHandler, ...]:
+        key = (what.name, what.subclass)
         route = self._routes.get(key)
         if route is None:
             with self._lock:
                 route = tuple(
                     handler
                     for handler in self._handlers.values()
-                    if handler.active and handler.subscription.wants(what.name, subclass)
+                    if handler.active and handler.subscription.wants(*key)
                 )
                 if len(self._routes) >= MAX_ROUTES:
                     self._routes.clear()
@@ -218,8 +291,11 @@ class Events:
                 for handler in self._handlers.values():
                     if handler.active:
                         handler.delivery.missed(dropped)
-        for handler in frames:
+            handlers = list(self._handlers.values())
+        for handler in handlers:
             handler.delivery.report(self._switch)
+        if dropped:
+            self._calls.look_after()
 
     def stop(self) -> None:
         self._stopping = True
@@ -229,7 +305,7 @@ class Events:
 def encode(encoder: EventEncoder, what: Event) -> bytes:
     """`[UUID | Headers]`, without a version byte."""
     headers = Headers.of(what.headers)
-    return encoder.headers(headers.names, headers.values, what.body, what.header(b"Unique-ID"))
+    return encoder.headers(headers.names, headers.values, what.body, what.uuid)
 
 
 def _silence(handler: EventHandler) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import partial
 
 from mod_erlang_py import config, console
+from mod_erlang_py.calls import Calls
 from mod_erlang_py.config import Encoding
-from mod_erlang_py.etf import Pid
+from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.events import Events
 from mod_erlang_py.logs import Logs
@@ -18,8 +19,8 @@ from mod_erlang_py.node.names import node_name
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
-from mod_erlang_py.requests import Context, Dispatcher
-from mod_erlang_py.switch.port import Module, Switch
+from mod_erlang_py.requests import Context, Dispatcher, as_text
+from mod_erlang_py.switch.port import Application, Module, Switch
 from mod_erlang_py.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -40,13 +41,32 @@ class Service:
         encoder = EventEncoder(settings.encoding is Encoding.BINARY)
         self._events = Events(switch, encoder, settings.max_event_bulk)
         self._logs = Logs(switch, settings.max_log_bulk)
-        self._context = Context(settings, self.node, switch, self._workers, self._events, self._logs)
+        text = partial(as_text, settings.encoding)
+        self._calls = Calls(
+            self.node, switch, self._events, encoder, text, settings.on_handler_exit, settings.handler_timeout
+        )
+        self._events.attach_calls(self._calls)
+        self._context = Context(settings, self.node, switch, self._workers, self._events, self._logs, self._calls, text)
         self._dispatcher = Dispatcher(self._context)
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Serve, and be the switch's module `mod_erlang_py`. Raises SwitchError."""
-        self._switch.load(Module(api=lambda line: console.run(self._context, line), shutdown=self.stop))
+        applications = (
+            Application(
+                "erlang",
+                "Yield call control to an Erlang process",
+                "<process> <node@host>[|<node@host>…]",
+                self._calls.application,
+            ),
+            Application(
+                "erlang_sendmsg",
+                "Send a message to an Erlang process",
+                "<name> <node@host> <message>",
+                self._calls.sendmsg_application,
+            ),
+        )
+        self._switch.load(Module(lambda line: console.run(self._context, line), self.stop, applications))
         self.node.threads.start("events", self._events.run)
         self.node.threads.start("logs", self._logs.run)
         self.node.start()
@@ -69,12 +89,16 @@ class Service:
     def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
         return self._dispatcher.received(link, sender, payload)
 
-    def exited(self, link: Link, pid: Pid) -> None:
-        for part in (self._events, self._logs):
-            _tell(partial(part.exited, link, pid))
+    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
+        _tell(partial(self._events.exited, link, pid))
+        _tell(partial(self._logs.exited, link, pid))
+        _tell(partial(self._calls.exited, pid, reason))
+
+    def monitor_down(self, reference: Reference, reason: Term) -> None:
+        _tell(partial(self._calls.monitor_down, reference, reason))
 
     def down(self, link: Link) -> None:
-        for part in (self._events, self._logs):
+        for part in (self._calls, self._events, self._logs):
             _tell(partial(part.down, link))
 
 

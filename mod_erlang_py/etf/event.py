@@ -78,6 +78,11 @@ def event(headers: bytes) -> bytes:
     return _EVENT + headers
 
 
+def tagged(tag: bytes, term: bytes) -> bytes:
+    """`{Tag, Term}` of two encoded terms."""
+    return _TUPLE2 + tag + term
+
+
 _EVENT = _TUPLE2 + encode_atom("event")
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mod_erlang_py.config import Config
 from mod_erlang_py.dist import control
-from mod_erlang_py.dist.connection import FrameReader, decode_body
+from mod_erlang_py.dist.connection import FrameReader, Received, decode_body
 from mod_erlang_py.dist.epmd import EpmdEntry
 from mod_erlang_py.dist.flags import OURS
 from mod_erlang_py.dist.handshake import (
@@ -23,7 +23,7 @@ from mod_erlang_py.dist.handshake import (
     Status,
     fresh_challenge,
 )
-from mod_erlang_py.errors import DistError, EpmdError, HandshakeError, NotConnected
+from mod_erlang_py.errors import DecodeError, DistError, EpmdError, HandshakeError, NotConnected, ProtocolViolation
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.switch.port import NOTICE
 
@@ -55,8 +55,11 @@ class Receiver(Protocol):
     def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
         """A message to a process of ours. payload: the term's bytes, its 131 first; raises ProtocolViolation."""
 
-    def exited(self, link: Link, pid: Pid) -> None:
+    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         """A process that we were linked to has ended, or tells us to."""
+
+    def monitor_down(self, reference: Reference, reason: Term) -> None:
+        """What we monitor has ended, or never was."""
 
     def down(self, link: Link) -> None:
         """The link has ended; called once, after the last `received` of that link began."""
@@ -270,9 +273,11 @@ class Node:
                 self.processes.unlinked(link, message)
             case control.Exit():
                 if self.processes.exited(link, message):
-                    self.receiver.exited(link, message.from_pid)
+                    self.receiver.exited(link, message.from_pid, _reason(received))
             case control.Exit2():
-                self.receiver.exited(link, message.from_pid)
+                self.receiver.exited(link, message.from_pid, _reason(received))
+            case control.MonitorPExit():
+                self.receiver.monitor_down(message.ref, _reason(received))
             case control.MonitorP():
                 self.processes.monitored(link, message)
             case _:
@@ -294,3 +299,10 @@ class Node:
         left = self.threads.join(STOP_TIME)
         if left:
             log.warning("still running after %g s: %s", STOP_TIME, ", ".join(left))
+
+
+def _reason(received: Received) -> Term:
+    try:
+        return received.reason()
+    except DecodeError as error:
+        raise ProtocolViolation(f"exit reason: {error}") from None

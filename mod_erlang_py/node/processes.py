@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 
 from mod_erlang_py.dist.control import (
+    DemonitorP,
     Exit,
     MonitorP,
     MonitorPExit,
@@ -18,7 +19,7 @@ from mod_erlang_py.dist.control import (
     UnlinkIdAck,
 )
 from mod_erlang_py.dist.control import Link as LinkSignal
-from mod_erlang_py.etf import Atom, Pid
+from mod_erlang_py.etf import Atom, Pid, Reference
 
 from .link import Link
 
@@ -71,6 +72,13 @@ class Processes:
         target = message.to
         if isinstance(target, Pid) and target != self.local:
             link.signal(MonitorPExit(target, message.from_pid, message.ref, NOPROC))
+
+    def monitor(self, link: Link, name: str, reference: Reference) -> None:
+        """Have the peer tell us when the process registered under the name ends: at once when there is none."""
+        link.signal(MonitorP(self.local, name, reference))
+
+    def demonitor(self, link: Link, name: str, reference: Reference) -> None:
+        link.signal(DemonitorP(self.local, name, reference))
 
     def forget(self, link: Link) -> list[Pid]:
         """The connection ended. Returns the processes that were linked to us over it."""

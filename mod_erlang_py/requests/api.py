@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from mod_erlang_py.errors import BadArg
+import logging
+
+from mod_erlang_py.errors import BadArg, SwitchError
 from mod_erlang_py.etf import Atom, Term, text
 from mod_erlang_py.switch.port import ApiResult, Event
 
 from .context import ERROR, OK, Answer, Request
 from .registry import request
+
+log = logging.getLogger(__name__)
 
 NO_OUTPUT = b"Command returned no output!"
 BGOK = Atom("bgok")
@@ -34,18 +38,20 @@ def bgapi(ask: Request) -> Answer:
 
     def run() -> None:
         succeeded, output = _outcome(command, context.switch.execute(command, arguments))
-        context.switch.fire(
-            Event(
-                "BACKGROUND_JOB",
-                (
-                    (b"Job-UUID", job),
-                    (b"Job-Command", command.encode()),
-                    (b"Job-Command-Arg", arguments),
-                    (b"Job-Successful", b"true" if succeeded else b"false"),
-                ),
-                output,
-            )
+        done = Event(
+            "BACKGROUND_JOB",
+            (
+                (b"Job-UUID", job),
+                (b"Job-Command", command.encode()),
+                (b"Job-Command-Arg", arguments),
+                (b"Job-Successful", b"true" if succeeded else b"false"),
+            ),
+            output,
         )
+        try:
+            context.switch.fire(done)
+        except SwitchError as refused:  # it shuts down; the reply is still owed
+            log.warning("BACKGROUND_JOB: %s", refused)
         ask.reply((BGOK if succeeded else BGERROR, context.text(job), context.text(output)))
 
     return Answer((OK, context.text(job)), lambda: context.workers.submit(run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mod_erlang_py.calls import Calls
 from mod_erlang_py.config import Config, Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
 from mod_erlang_py.events import Events
@@ -28,10 +29,14 @@ class Context:
     workers: Workers
     events: Events
     logs: Logs
+    calls: Calls
+    text: Callable[[bytes], Term]
+    """A text of the switch, as the `encoding` setting has it."""
 
-    def text(self, value: bytes) -> Term:
-        """A text of the switch as the `encoding` setting has it: a string or a binary."""
-        return Binary(value) if self.config.encoding is Encoding.BINARY else value
+
+def as_text(encoding: Encoding, value: bytes) -> Term:
+    """A string or a binary."""
+    return Binary(value) if encoding is Encoding.BINARY else value
 
 
 @dataclass(frozen=True, slots=True)

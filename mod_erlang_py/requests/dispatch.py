@@ -38,8 +38,7 @@ class Dispatcher:
             term = etf.decode(payload)
         except LimitExceeded as over:
             log.warning("%s: a message of %s refused: %s", link.name, sender, over)
-            reply(BADARG)
-            return None
+            return Job(sender, partial(reply, BADARG))
         except DecodeError as broken:
             raise ProtocolViolation(f"a message of {sender}: {broken}") from None
         if traffic.is_shown():
@@ -48,11 +47,9 @@ class Dispatcher:
         try:
             entry = self._find(term)
         except BadArg:
-            reply(BADARG)
-            return None
+            return Job(sender, partial(reply, BADARG))
         if entry is None:
-            reply(UNDEF)
-            return None
+            return Job(sender, partial(reply, UNDEF))
         if entry.urgent:
             self._answer(request, entry)
             return None

@@ -33,10 +33,13 @@ def exit_(ask: Request) -> Answer:
 
 
 def _spawn_reply(ask: Request) -> Term | NoReply:
-    """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple)."""
-    match ask.term:
-        case (_, pid, *_) if Pid.of(pid) is not None:
-            return error("notfound")
+    """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple); or another answer that is waited for."""
+    reference = Reference.of(ask.term[0])
+    answer = ask.term[1] if len(ask.term) > 1 else None
+    if reference is not None and ask.context.calls.answered(reference, answer):
+        return NO_REPLY
+    if Pid.of(answer) is not None:
+        return error("notfound")
     log.warning("%s: %s answered a reference with something else than a pid", ask.link.name, ask.sender)
     return NO_REPLY
 

@@ -1,13 +1,13 @@
-"""The session_ requests: which events of the call that is attached to the sender (handle_msg_session_event …)."""
+"""The session_ requests: which events of the calls that the sender has (handle_msg_session_event …)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from mod_erlang_py.etf import Term
-from mod_erlang_py.subscription import Subscription
+from mod_erlang_py.subscription import NOTHING, Subscription
 
-from .context import Request, error
+from .context import OK, Request, error
 from .events import exactly, names
 from .registry import request
 
@@ -35,9 +35,8 @@ def session_setevent(ask: Request) -> Term:
 
 @request("session_noevents", 0)
 def session_noevents(ask: Request) -> Term:
-    return _change(ask, lambda _: Subscription())
+    return _change(ask, lambda _: NOTHING)
 
 
-def _change(_ask: Request, _to: Callable[[Subscription], Subscription]) -> Term:
-    """No call is ever attached to a process before the application `erlang` is there."""
-    return error("notlistening")
+def _change(ask: Request, change: Callable[[Subscription], Subscription]) -> Term:
+    return OK if ask.context.calls.subscribe(ask.sender, change) else error("notlistening")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol, TypeAlias
@@ -78,6 +79,14 @@ class Event:
     headers: Sequence[Header] = ()
     body: bytes | None = None
 
+    @property
+    def subclass(self) -> bytes | None:
+        return self.header(b"Event-Subclass") if self.name == "CUSTOM" else None
+
+    @property
+    def uuid(self) -> bytes | None:
+        return self.header(b"Unique-ID")
+
     def header(self, name: bytes) -> bytes | None:
         """The first header of that name, compared without regard to case, as switch_event_get_header does."""
         headers = self.headers
@@ -106,6 +115,58 @@ class LogLine:
     uuid: bytes
 
 
+class Session(Protocol):
+    """A call's session, as long as it is held: by the application that runs on it, or within Switch.locate."""
+
+    uuid: str
+
+    def variable(self, name: str) -> bytes | None:
+        """A channel variable."""
+
+    def is_controlled(self) -> bool:
+        """Whether somebody controls the channel already (CF_CONTROLLED): it is parked."""
+
+    def has_hung_up(self) -> bool:
+        """Whether its state is CS_HANGUP or later."""
+
+    def state(self) -> str:
+        """ "CS_EXECUTE" and the like."""
+
+    def data(self) -> Event:
+        """A CHANNEL_DATA event: the caller profile (prefix "Channel"), the channel's data and variables, as
+        notify_new_session of mod_erlang_event makes it, without its last two headers."""
+
+    def send_message(self, headers: Sequence[Header]) -> bool:
+        """Queue a private SEND_MESSAGE event, which the session executes; False when it takes no more."""
+
+    def park(self) -> None:
+        """Park until the call is let go or ends (switch_ivr_park). On the session's own thread only."""
+
+    def let_go(self) -> None:
+        """End the parking: its application returns, and the dialplan goes on."""
+
+    def hangup(self, cause: str) -> None:
+        """cause: "NORMAL_CLEARING" or any other name that the switch knows."""
+
+    def transfer(self, extension: str, dialplan: str | None, context: str | None) -> None:
+        """None: as it is now."""
+
+    def soft_lock(self, seconds: int) -> None:
+        """Keep the session for so long after the call's end, until soft_unlock."""
+
+    def soft_unlock(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A dialplan application. run: on the session's thread, with the action's data; returns when it is done."""
+
+    name: str
+    description: str
+    syntax: str
+    run: Callable[[Session, bytes], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """What is registered with the switch as the module `mod_erlang_py`.
@@ -116,6 +177,22 @@ class Module:
 
     api: Callable[[str], str]
     shutdown: Callable[[], None]
+    applications: tuple[Application, ...] = ()
+
+
+class Peek(Protocol):
+    """What can be known of a received event before it is read. An Event is one too."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def subclass(self) -> bytes | None:
+        """Of a CUSTOM event."""
+
+    @property
+    def uuid(self) -> bytes | None:
+        """The value of Unique-ID: the call it is about."""
 
 
 class EventSource(Protocol):
@@ -128,8 +205,12 @@ class EventSource(Protocol):
         is not missed.
         """
 
-    def pop(self, timeout: float) -> Event | None:
-        """The next event; None after `timeout` seconds without one, and after `wake`. By one thread only."""
+    def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
+        """The next event that is wanted, the others being discarded unread.
+
+        None after `timeout` seconds without an event, after `wake`, and when an event was not wanted: then call again.
+        By one thread only.
+        """
 
     def dropped(self) -> int:
         """How many events were given up since the last call, because they were not popped in time."""
@@ -169,6 +250,12 @@ class Switch(Protocol):
     def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
         """Have the listener called for every line of the log, by a thread of the switch that must not be held up.
         Returns what ends it."""
+
+    def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[Session | None]:
+        """The session of that UUID, held for the `with` block; None when there is none.
+
+        ended: also one that has hung up and is still kept (switch_core_session_force_locate).
+        """
 
     def create_uuid(self) -> str: ...
 

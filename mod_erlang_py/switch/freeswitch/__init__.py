@@ -8,6 +8,7 @@ libfreeswitch is called by ctypes, which lets other Python threads run meanwhile
     events.py   firing events
     event_source.py, event_json.py   receiving them
     log.py      the switch's log, written to by Python's logging, and read
+    session.py  calls
     regex.py    the switch's regular expressions
     entry.py    start, for scripts/erlang_py.py
 """

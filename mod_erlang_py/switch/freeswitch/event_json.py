@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
-# Escaped quotes and backslashes, put aside while the text is cut. Neither byte is in it: cJSON escapes control
-# characters.
+# Escaped quotes and backslashes, put aside while the text is cut, and what is between the strings while their other
+# escapes are read. None of these bytes is in the text: cJSON escapes control characters, and C has no zero byte.
 _QUOTE = b"\x01"
 _BACKSLASH = b"\x02"
+_CUT = b"\0"
 
 
 def parse(text: bytes) -> tuple[list[bytes], list[bytes]]:
@@ -22,13 +23,11 @@ def parse(text: bytes) -> tuple[list[bytes], list[bytes]]:
         text = text.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
     pieces = text.split(b'"')
     strings, between = pieces[1::2], pieces[2::2]
-    if b":[" in between:
-        names, values = _with_arrays(strings, between)
-    else:
-        names, values = strings[::2], strings[1::2]
     if escaped:
-        return list(map(_unescape, names)), list(map(_unescape, values))
-    return names, values
+        strings = _ESCAPE.sub(_character, _CUT.join(strings)).split(_CUT)
+    if b":[" in between:
+        return _with_arrays(strings, between)
+    return strings[::2], strings[1::2]
 
 
 def _with_arrays(strings: list[bytes], between: list[bytes]) -> tuple[list[bytes], list[bytes]]:
@@ -48,16 +47,13 @@ def _with_arrays(strings: list[bytes], between: list[bytes]) -> tuple[list[bytes
     return names, values
 
 
-def _unescape(text: bytes) -> bytes:
-    if b"\\" in text:
-        text = _ESCAPE.sub(_character, text)
-    return text.replace(_QUOTE, b'"').replace(_BACKSLASH, b"\\")
-
-
-_ESCAPE = re.compile(rb"\\(?:u00([0-9a-fA-F]{2})|([bfnrt/]))")
+_ESCAPE = re.compile(rb"\\u00([0-9a-fA-F]{2})|\\([bfnrt/])|[\x01\x02]")
 _CHARACTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"/": b"/"}
+_PUT_ASIDE = {_QUOTE: b'"', _BACKSLASH: b"\\"}
 
 
 def _character(match: re.Match[bytes]) -> bytes:
     code, letter = match.groups()
-    return bytes((int(code, 16),)) if code else _CHARACTERS[letter]
+    if code:
+        return bytes((int(code, 16),))
+    return _CHARACTERS[letter] if letter else _PUT_ASIDE[match.group()]

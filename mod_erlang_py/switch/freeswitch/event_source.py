@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 from ctypes import byref, c_uint32, c_void_p
 from functools import cache
 from typing import Any
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event, Headers
+from mod_erlang_py.switch.port import Event, Headers, Peek
 
 from .event_json import parse
-from .events import ALL, event_id
+from .events import ALL, CUSTOM, event_id
 from .ffi import SUCCESS, EventStruct, lib, quick, take_string
 
 QUEUE_LENGTH = 100_000
@@ -73,7 +74,7 @@ class ConsumerSource:
         self._nodes[len(self._bound)] = None
         self._node_index.value = len(self._bound)
 
-    def pop(self, timeout: float) -> Event | None:
+    def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
         popped = c_void_p()
         if quick().switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
             if timeout <= 0:
@@ -82,7 +83,13 @@ class ConsumerSource:
                 return None
         elif quick().switch_queue_size(self._queue) > SHED_AT:
             self._shed()
-        return take(popped)
+        if not popped.value:
+            return None
+        try:
+            peek = StructPeek(popped.value)
+            return read(peek) if wanted(peek) else None
+        finally:
+            quick().switch_event_destroy(byref(popped))
 
     def _shed(self) -> None:
         while quick().switch_queue_size(self._queue) > SHED_TO:
@@ -105,22 +112,35 @@ class ConsumerSource:
             lib()._ZN13EventConsumer7cleanupEv(self._this)
 
 
-def take(event: c_void_p) -> Event | None:
-    """The event that the pointer owns, which is destroyed."""
-    if not event.value:
-        return None
-    try:
-        struct = EventStruct.from_address(event.value)
-        name = event_names()[struct.event_id]
-        text = c_void_p()
-        lib().switch_event_serialize_json(event, byref(text))
-        names, values = parse(take_string(text.value))
-        if not struct.body:
-            return Event(name, Headers(names, values))
-        # The serializer shows a body as two headers more, Content-Length and _body.
-        return Event(name, Headers(names[:-2], values[:-2]), ctypes.string_at(struct.body))
-    finally:
-        quick().switch_event_destroy(byref(event))
+class StructPeek:
+    """A switch_event_t, looked at where it lies."""
+
+    __slots__ = ("address", "name", "struct", "subclass")
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+        self.struct = EventStruct.from_address(address)
+        self.name = event_names()[self.struct.event_id]
+        self.subclass: bytes | None = None
+        if self.name == CUSTOM and self.struct.subclass_name:
+            self.subclass = ctypes.string_at(self.struct.subclass_name)
+
+    @property
+    def uuid(self) -> bytes | None:
+        value: bytes | None = quick().switch_event_get_header_idx(self.address, b"Unique-ID", -1)
+        return value
+
+
+def read(peek: StructPeek) -> Event:
+    """The whole event."""
+    text = c_void_p()
+    lib().switch_event_serialize_json(peek.address, byref(text))
+    names, values = parse(take_string(text.value))
+    body = peek.struct.body
+    if not body:
+        return Event(peek.name, Headers(names, values))
+    # The serializer shows a body as two headers more, Content-Length and _body.
+    return Event(peek.name, Headers(names[:-2], values[:-2]), ctypes.string_at(body))
 
 
 @cache

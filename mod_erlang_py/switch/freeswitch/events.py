@@ -31,20 +31,26 @@ def event_type(name: str) -> str | None:
     return known.decode()
 
 
+def create(name: str, subclass: bytes | None = None) -> c_void_p:
+    """A new event, to be fired or destroyed by the caller. Raises SwitchError."""
+    number = event_id(name)
+    if number is None:
+        raise SwitchError("switch_name_event", f"{name} is no event")
+    made = c_void_p()
+    status = quick().switch_event_create_subclass_detailed(FILE, b"create", 0, byref(made), number, subclass)
+    if status != SUCCESS:
+        raise SwitchError("switch_event_create_subclass", f"{name} {subclass!r} refused")
+    return made
+
+
 def fire(event: Event) -> None:
     """Raises SwitchError when the switch knows no such type or is shutting down."""
-    number = event_id(event.name)
-    if number is None:
-        raise SwitchError("switch_name_event", f"{event.name} is no event")
     headers = list(event.headers)
-    subclass = None
-    if event.name == CUSTOM:
-        subclass = next((value for name, value in headers if name == SUBCLASS), None)
-        headers = [header for header in headers if header != (SUBCLASS, subclass)]
-    made = c_void_p()
+    subclass = event.subclass
+    if subclass is not None:  # which the switch adds itself
+        headers.pop([name.lower() for name, _ in headers].index(SUBCLASS.lower()))
+    made = create(event.name, subclass)
     call = quick()
-    if call.switch_event_create_subclass_detailed(FILE, b"fire", 0, byref(made), number, subclass) != SUCCESS:
-        raise SwitchError("switch_event_create_subclass", f"{event.name} {subclass!r} refused")
     for name, value in headers:
         call.switch_event_add_header_string(made, STACK_BOTTOM, name, value)
     if event.body is not None:

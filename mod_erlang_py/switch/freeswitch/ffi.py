@@ -24,6 +24,9 @@ API_INTERFACE = 5
 STACK_BOTTOM = 0
 """switch_stack_t."""
 
+SAF_SUPPORT_NOMEDIA = 1
+"""switch_application_flag_enum_t."""
+
 
 class StreamHandle(Structure):
     """switch_stream_handle_t."""
@@ -53,6 +56,21 @@ class ApiInterface(Structure):
     )
 
 
+class ApplicationInterface(Structure):
+    """switch_application_interface_t, the part that a module fills in."""
+
+    _fields_ = (
+        ("interface_name", c_char_p),
+        ("application_function", c_void_p),
+        ("long_desc", c_char_p),
+        ("short_desc", c_char_p),
+        ("syntax", c_char_p),
+        ("flags", c_uint32),
+    )
+
+
+APPLICATION_FUNCTION = CFUNCTYPE(None, c_void_p, c_char_p)
+"""void (switch_core_session_t *, const char *data)"""
 API_FUNCTION = CFUNCTYPE(c_int, c_char_p, c_void_p, POINTER(StreamHandle))
 """switch_status_t (const char *cmd, switch_core_session_t *, switch_stream_handle_t *)"""
 LOAD_FUNCTION = CFUNCTYPE(c_int, POINTER(c_void_p), c_void_p)
@@ -132,6 +150,44 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "switch_queue_interrupt_all": (c_int, (c_void_p,)),
     # switch_status_t (switch_event_t *, char **str); the caller frees
     "switch_event_serialize_json": (c_int, (c_void_p, POINTER(c_void_p))),
+    # char *(switch_event_t *, const char *name, int idx)
+    "switch_event_get_header_idx": (c_char_p, (c_void_p, c_char_p, c_int)),
+    # switch_core_session_t *(const char *uuid, file, func, line)
+    "switch_core_session_perform_locate": (c_void_p, (c_char_p, c_char_p, c_char_p, c_int)),
+    "switch_core_session_perform_force_locate": (c_void_p, (c_char_p, c_char_p, c_char_p, c_int)),
+    # void (switch_core_session_t *)
+    "switch_core_session_rwunlock": (None, (c_void_p,)),
+    "switch_core_session_soft_unlock": (None, (c_void_p,)),
+    # void (switch_core_session_t *, uint32_t seconds)
+    "switch_core_session_soft_lock": (None, (c_void_p, c_uint32)),
+    # char *(switch_core_session_t *)
+    "switch_core_session_get_uuid": (c_char_p, (c_void_p,)),
+    # switch_channel_t *(switch_core_session_t *)
+    "switch_core_session_get_channel": (c_void_p, (c_void_p,)),
+    # switch_status_t (switch_core_session_t *, switch_event_t **, switch_bool_t priority)
+    "switch_core_session_queue_private_event": (c_int, (c_void_p, POINTER(c_void_p), c_int)),
+    # const char *(switch_channel_t *, const char *name, switch_bool_t dup, int idx)
+    "switch_channel_get_variable_dup": (c_char_p, (c_void_p, c_char_p, c_int, c_int)),
+    # uint32_t (switch_channel_t *, switch_channel_flag_t), void (the same)
+    "switch_channel_test_flag": (c_uint32, (c_void_p, c_int)),
+    "switch_channel_clear_flag": (None, (c_void_p, c_int)),
+    # switch_channel_state_t (switch_channel_t *), const char *(switch_channel_state_t)
+    "switch_channel_get_state": (c_int, (c_void_p,)),
+    "switch_channel_state_name": (c_char_p, (c_int,)),
+    # switch_caller_profile_t *(switch_channel_t *)
+    "switch_channel_get_caller_profile": (c_void_p, (c_void_p,)),
+    # void (switch_caller_profile_t *, const char *prefix, switch_event_t *)
+    "switch_caller_profile_event_set_data": (None, (c_void_p, c_char_p, c_void_p)),
+    # void (switch_channel_t *, switch_event_t *)
+    "switch_channel_event_set_data": (None, (c_void_p, c_void_p)),
+    # switch_call_cause_t (const char *)
+    "switch_channel_str2cause": (c_int, (c_char_p,)),
+    # switch_channel_state_t (switch_channel_t *, file, func, line, switch_call_cause_t)
+    "switch_channel_perform_hangup": (c_int, (c_void_p, c_char_p, c_char_p, c_int, c_int)),
+    # switch_status_t (switch_core_session_t *, extension, dialplan, context)
+    "switch_ivr_session_transfer": (c_int, (c_void_p, c_char_p, c_char_p, c_char_p)),
+    # switch_status_t (switch_core_session_t *, switch_input_args_t *)
+    "switch_ivr_park": (c_int, (c_void_p, c_void_p)),
     # switch_regex_t *(const char *pattern, int options, int *errorcode, unsigned *erroroffset, void *context)
     "switch_regex_compile": (c_void_p, (c_char_p, c_int, c_void_p, c_void_p, c_void_p)),
     # void (void *)

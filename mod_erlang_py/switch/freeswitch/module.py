@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Module
+from mod_erlang_py.switch.port import Application, Module
 
 from .ffi import (
     API_FUNCTION,
     API_INTERFACE,
+    APPLICATION_FUNCTION,
+    APPLICATION_INTERFACE,
     FALSE,
     LOAD_FUNCTION,
     RAW_WRITE_FUNCTION,
+    SAF_SUPPORT_NOMEDIA,
     SHUTDOWN_FUNCTION,
     SUCCESS,
     ApiInterface,
+    ApplicationInterface,
     lib,
 )
+from .session import FreeSwitchSession
 
 log = logging.getLogger(__name__)
 
@@ -58,20 +64,49 @@ def load(module: Module) -> None:
             command.interface_name = b"erlang"
             command.desc = b"erlang information"
             command.syntax = b"<command> [<args>]"
-            command.function = ctypes.cast(api_function, ctypes.c_void_p).value
+            command.function = _address(api_function)
+            for application, function in zip(module.applications, application_functions, strict=True):
+                _add(made, application, function)
             return SUCCESS
         except Exception:
             log.exception("registering failed")
             return FALSE
 
-    api_function, load_function, shutdown_function = (
-        API_FUNCTION(api),
-        LOAD_FUNCTION(load_module),
-        SHUTDOWN_FUNCTION(shutdown),
-    )
-    _given_to_c.append((api_function, load_function, shutdown_function))
+    api_function = API_FUNCTION(api)
+    application_functions = [APPLICATION_FUNCTION(_runner(application)) for application in module.applications]
+    load_function, shutdown_function = LOAD_FUNCTION(load_module), SHUTDOWN_FUNCTION(shutdown)
+    _given_to_c.append((module, api_function, application_functions, load_function, shutdown_function))
     if lib().switch_loadable_module_build_dynamic(NAME, load_function, None, shutdown_function, 0) != SUCCESS:
         raise SwitchError("switch_loadable_module_build_dynamic", "refused")
+
+
+def _runner(application: Application) -> Callable[[int, bytes | None], None]:
+    """The application as the switch calls it. What goes wrong in it costs its call, not the switch."""
+
+    def run(session: int, data: bytes | None) -> None:
+        try:
+            application.run(FreeSwitchSession(session), data or b"")
+        except Exception:
+            log.exception("application %s failed", application.name)
+
+    return run
+
+
+def _add(interface: int, application: Application, function: Any) -> None:
+    """Register an application. The switch keeps pointers to the texts, which _given_to_c keeps alive."""
+    made = ApplicationInterface.from_address(
+        lib().switch_loadable_module_create_interface(interface, APPLICATION_INTERFACE)
+    )
+    texts = [text.encode() for text in (application.name, application.description, application.syntax)]
+    _given_to_c.append(texts)
+    made.interface_name, made.long_desc, made.syntax = texts
+    made.short_desc = texts[1]
+    made.application_function = _address(function)
+    made.flags = SAF_SUPPORT_NOMEDIA
+
+
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 def unload() -> None:

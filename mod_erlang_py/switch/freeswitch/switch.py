@@ -6,15 +6,17 @@ import ctypes
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from lxml import etree
 
-from mod_erlang_py.switch.port import ApiResult, Event, EventSource, LogLine, Module
+from mod_erlang_py.switch.port import ApiResult, Event, EventSource, LogLine, Module, Session
 
 from . import events, module, regex
 from .event_source import ConsumerSource, event_names
 from .ffi import SUCCESS, StreamHandle, address_of, lib, quick, take_string
 from .log import SwitchLogHandler, bind
+from .session import locate
 
 CHUNK = 1024
 """SWITCH_CMD_CHUNK_LEN."""
@@ -62,6 +64,9 @@ class FreeSwitch:
 
     def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
         return bind(listener)
+
+    def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[Session | None]:
+        return locate(uuid, ended)
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from email.utils import formatdate
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event
+from mod_erlang_py.switch.port import Event, Peek
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, UNIQUE_HEADERS
 from mod_erlang_py.switch.simulated.origin import Origin
@@ -54,14 +54,20 @@ class EventSource:
         with self._changed:
             self._wanted = names
 
-    def pop(self, timeout: float) -> Event | None:
-        """timeout: seconds. None at once after close(), and once after wake(), even if it came before."""
+    def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
+        """timeout: seconds. None at once after close(), and once after wake(), even if it came before.
+
+        `wanted` is called without a lock held. One that is not wanted is gone, and None is returned.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._woken or self._closed, timeout)
             if self._woken:
                 self._woken = False
                 return None
-            return self._queue.popleft() if self._queue else None
+            if not self._queue:
+                return None
+            event = self._queue.popleft()
+        return event if wanted(event) else None
 
     def dropped(self) -> int:
         with self._changed:

@@ -7,13 +7,14 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TextIO
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import NOTICE, ApiResult, Event, EventSource, LogLine, Module
+from mod_erlang_py.switch.port import NOTICE, ApiResult, Event, EventSource, LogLine, Module, Session
 from mod_erlang_py.switch.simulated.commands import Command, Context, built_in
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, event_type
@@ -125,6 +126,10 @@ class SimulatedSwitch:
 
     def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
         return self._console.bind(listener)
+
+    @contextmanager
+    def locate(self, uuid: str) -> Iterator[Session | None]:
+        yield None
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())

@@ -1,0 +1,518 @@
+"""Calls that are attached to Erlang processes.
+
+A call is attached in two steps. `_attach` registers it, so that its events are kept from then on, and `announce` tells
+the process: `call`, then the kept events, then each further one as it comes. The pump ends it with `call_hangup`, after
+CHANNEL_HANGUP_COMPLETE. Whoever takes a call out of the table (its end, a lost handler, nohandle, another handler) has
+it to himself: so there is one end, whatever happens at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+
+from mod_erlang_py import disposition, etf
+from mod_erlang_py.disposition import Continue, Disposition
+from mod_erlang_py.dist import control
+from mod_erlang_py.dist.connection import encode_frame
+from mod_erlang_py.errors import ErlangNodeError, NotConnected
+from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
+from mod_erlang_py.etf.event import EventEncoder, event, tagged
+from mod_erlang_py.etf.show import show
+from mod_erlang_py.events import VERSION, Events, encode
+from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.node.node import Node
+from mod_erlang_py.subscription import Subscription
+from mod_erlang_py.switch.port import Event, Session, Switch
+from mod_erlang_py.targets import AskPid, Named, Rpc, Target, parse
+
+log = logging.getLogger(__name__)
+
+SOFT_LOCK = 5
+"""Seconds that a session waits, after its end, for us to let go of it (session_elem_create)."""
+NO_ANSWER_CAUSE = "DESTINATION_OUT_OF_ORDER"
+ON_HANDLER_EXIT = "erlang_on_handler_exit"
+HANGUP_COMPLETE = "CHANNEL_HANGUP_COMPLETE"
+HANGUP = "CHANNEL_HANGUP"
+
+
+class NoAnswer(ErlangNodeError):
+    """The node was reached, but no process took the call."""
+
+
+class HungUp(ErlangNodeError):
+    """The call ended before a process had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """The process that has a call. to: its pid, or its registered name, which `monitor` watches."""
+
+    link: Link
+    to: Pid | str
+    monitor: Reference | None = None
+
+    def control(self) -> bytes:
+        if isinstance(self.to, Pid):
+            return send_control(self.link.local, self.to)
+        return control.encode_control(control.RegSend(self.link.local, self.to))
+
+
+class Call:
+    """One call. named: the application's data that attached it. kept: events until it is announced, then None."""
+
+    def __init__(self, uuid: str, named: bytes = b"") -> None:
+        self.uuid = uuid
+        self.named = named
+        self.lock = threading.Lock()
+        self.handler: Handler | None = None
+        self.control = b""
+        self.subscription = Subscription(everything=True)
+        self.kept: list[bytes] | None = []
+        self.over = False
+        self.hung_up = threading.Event()
+        self.answer: Future[Term] | None = None
+
+
+class Calls:
+    """handler_timeout: seconds that a process has to take a call."""
+
+    def __init__(
+        self,
+        node: Node,
+        switch: Switch,
+        events: Events,
+        encoder: EventEncoder,
+        text: Callable[[bytes], Term],
+        on_exit: Disposition,
+        handler_timeout: float,
+    ) -> None:
+        self._node = node
+        self._switch = switch
+        self._events = events
+        self._encoder = encoder
+        self._text = text
+        self._on_exit = on_exit
+        self._handler_timeout = handler_timeout
+        self._lock = threading.Lock()
+        self._calls: dict[str, Call] = {}
+        self._answers: dict[Reference, Future[Term]] = {}
+        self._monitors: dict[Reference, Call | Future[Term]] = {}
+
+    # the application
+
+    def application(self, session: Session, data: bytes) -> None:
+        """`erlang`: attach the call to the process that data names, and park it (erlang_outbound_function)."""
+        try:
+            target, nodes = parse(data)
+        except ValueError as error:
+            log.error("%s: erlang %r: %s", session.uuid, data.decode(errors="replace"), error)
+            return
+        if session.is_controlled():
+            log.error("%s: erlang: the channel is under control already", session.uuid)
+            return
+        with self._lock:
+            known = self._calls.get(session.uuid)
+        if known is not None and known.named == data:
+            log.debug("%s: erlang: attached already", session.uuid)
+        elif not self._hand_over(session, data, target, nodes):
+            return
+        session.park()
+
+    def _hand_over(self, session: Session, data: bytes, target: Target, nodes: list[str]) -> bool:
+        call = self._attach(session, data)
+        answered = True
+        for node in nodes:
+            try:
+                handler = self._find(call, target, node)
+            except HungUp:
+                log.info("%s: erlang: hung up before %s had it", session.uuid, node)
+                break
+            except NotConnected as error:
+                log.error("%s: erlang: %s", session.uuid, error)
+                answered = True
+            except NoAnswer as error:
+                log.warning("%s: erlang: %s at %s: %s", session.uuid, target, node, error)
+                answered = False
+            else:
+                self.announce(call, handler, session)
+                return True
+        if self._take(call):
+            session.soft_unlock()
+        if not answered:
+            session.hangup(NO_ANSWER_CAUSE)
+        return False
+
+    def sendmsg_application(self, session: Session, data: bytes) -> None:
+        """`erlang_sendmsg`: `{freeswitch_sendmsg, S}` to a registered process (erlang_sendmsg_function)."""
+        match data.split(b" ", 2):
+            case [name, node, text] if name and node:
+                try:
+                    link = self._node.connect(node.decode(), self._handler_timeout)
+                    link.send_name(name.decode(), (Atom("freeswitch_sendmsg"), self._text(text)))
+                except (ErlangNodeError, UnicodeDecodeError) as error:
+                    log.error("%s: erlang_sendmsg: %s", session.uuid, error)
+            case _:
+                log.error("%s: erlang_sendmsg: expected NAME NODE TEXT, got %r", session.uuid, data)
+
+    # finding the handler
+
+    def _find(self, call: Call, target: Target, node: str) -> Handler:
+        """The process that takes the call at a node. Raises NotConnected, NoAnswer, HungUp."""
+        link = self._node.connect(node, self._handler_timeout)
+        match target:
+            case Named(name):
+                return self._named(call, link, name)
+            case AskPid(name):
+                pid = self._asked(call, link, name)
+            case Rpc(module, function):
+                pid = self._from_rpc(call, link, module, function)
+        other = link if pid.node == link.name else self._node.connect(pid.node, self._handler_timeout)
+        self._node.processes.link(other, pid)
+        return Handler(other, pid)
+
+    def _named(self, call: Call, link: Link, name: str) -> Handler:
+        """A registered process, once it is known to be there.
+
+        A monitor of a name that is not registered is answered at once, one of a process that is there not at all: so
+        a ping goes after it, whose answer comes later than the monitor's would have.
+        """
+        reference = self._node.reference()
+        ping = (Atom("$gen_call"), (self._node.pid, reference), (Atom("is_auth"), Atom(self._node.name)))
+        monitor = self._node.reference()
+
+        def ask(answer: Future[Term]) -> None:
+            with self._lock:
+                self._monitors[monitor] = answer
+            self._node.processes.monitor(link, name, monitor)
+            link.send_name("net_kernel", ping)
+
+        try:
+            self._wait(call, reference, ask)
+        except NoAnswer:
+            self._demonitor(Handler(link, name, monitor))
+            raise
+        return Handler(link, name, monitor)
+
+    def _asked(self, call: Call, link: Link, name: str) -> Pid:
+        """`{get_pid, UUID, Ref, Pid}` to a registered process, which answers `{Ref, NewPid}` to Pid."""
+        reference, monitor = self._node.reference(), self._node.reference()
+
+        def ask(answer: Future[Term]) -> None:
+            with self._lock:
+                self._monitors[monitor] = answer
+            self._node.processes.monitor(link, name, monitor)
+            uuid = self._text(call.uuid.encode())
+            link.send_name(name, (Atom("get_pid"), uuid, reference, self._node.pid))
+
+        try:
+            return _pid(self._wait(call, reference, ask))
+        finally:
+            self._demonitor(Handler(link, name, monitor))
+
+    def _from_rpc(self, call: Call, link: Link, module: str, function: str) -> Pid:
+        """`module:function(Ref)`, run by the node's rpc server, which returns `{Ref, NewPid}`."""
+        reference, tag = self._node.reference(), self._node.reference()
+        request = (Atom("call"), Atom(module), Atom(function), [reference], Atom("user"))
+
+        def ask(answer: Future[Term]) -> None:
+            with self._lock:
+                self._answers[reference] = answer  # the function may also send it by itself
+            link.send_name("rex", (Atom("$gen_call"), (self._node.pid, tag), request))
+
+        try:
+            match self._wait(call, tag, ask):
+                case (returned, pid) if Reference.of(returned) == reference:
+                    return _pid(pid)
+                case Pid() as pid:
+                    return pid
+                case other:
+                    raise NoAnswer(show(other, 200))
+        finally:
+            with self._lock:
+                self._answers.pop(reference, None)
+
+    def _wait(self, call: Call, reference: Reference, ask: Callable[[Future[Term]], None]) -> Term:
+        """Ask, and wait for `{Reference, Term}`. Raises NoAnswer, HungUp."""
+        answer: Future[Term] = Future()
+        with self._lock:
+            self._answers[reference] = answer
+        with call.lock:
+            call.answer = answer
+        try:
+            if call.hung_up.is_set():
+                raise HungUp
+            ask(answer)
+            return answer.result(self._handler_timeout)
+        except FutureTimeout:
+            raise NoAnswer(f"no answer within {self._handler_timeout:g} s") from None
+        finally:
+            with call.lock:
+                call.answer = None
+            with self._lock:
+                self._answers.pop(reference, None)
+
+    def answered(self, reference: Reference, answer: Term) -> bool:
+        """`{Ref, Answer}` came. False when nobody waits for it."""
+        with self._lock:
+            waiting = self._answers.get(reference)
+        return waiting is not None and _fulfil(waiting, answer)
+
+    def monitor_down(self, reference: Reference, reason: Term) -> None:
+        """A process that we monitor is gone, or was never there."""
+        with self._lock:
+            watched = self._monitors.pop(reference, None)
+        if isinstance(watched, Call):
+            self._lost([watched], reason)
+        elif watched is not None:
+            _refuse(watched, NoAnswer(f"no such process ({show(reason, 100)})"))
+
+    def _demonitor(self, handler: Handler) -> None:
+        if handler.monitor is None or isinstance(handler.to, Pid):
+            return
+        with self._lock:
+            if self._monitors.pop(handler.monitor, None) is None:
+                return
+        self._node.processes.demonitor(handler.link, handler.to, handler.monitor)
+
+    # attaching
+
+    def _attach(self, session: Session, named: bytes = b"") -> Call:
+        """Register the call, so that its events are kept. Another handler that had it does so no more."""
+        call = Call(session.uuid, named)
+        with self._lock:
+            before = self._calls.get(call.uuid)
+            self._calls[call.uuid] = call
+        if before is not None:
+            self._leave(before)
+        self._events.calls_changed()
+        session.soft_lock(SOFT_LOCK)
+        return call
+
+    def handlecall(self, uuid: str, link: Link, to: Pid | str) -> Callable[[], None] | str:
+        """Attach an existing call to a process.
+
+        Returns what announces it, to be called once the request is answered; or the reason why not.
+        """
+        with self._switch.locate(uuid) as session:
+            if session is None:
+                return "badsession"
+            call = self._attach(session)
+            try:
+                if session.has_hung_up():  # after it was attached: else its end might have been missed
+                    raise HungUp
+                handler = self._named(call, link, to) if isinstance(to, str) else Handler(link, to)
+            except (HungUp, NoAnswer) as error:
+                log.warning("%s: handlecall: %s", uuid, error or "it has hung up")
+                if self._take(call):
+                    session.soft_unlock()
+                return "session_attach_failed"
+            data = self._data(session)
+        if isinstance(to, Pid):
+            self._node.processes.link(link, to)
+        return lambda: self._announce(call, handler, data)
+
+    def announce(self, call: Call, handler: Handler, session: Session) -> None:
+        self._announce(call, handler, self._data(session))
+
+    def _data(self, session: Session) -> bytes:
+        """The `{event, …}` of a `call` message (notify_new_session)."""
+        data = session.data()
+        last = ((b"Content-Type", b"command/reply"), (b"Reply-Text", b"+OK\n"))
+        return event(encode(self._encoder, Event(data.name, (*data.headers, *last))))
+
+    def _announce(self, call: Call, handler: Handler, data: bytes) -> None:
+        """`call`, then what was kept, and from now on everything as it comes."""
+        with self._lock:
+            if self._calls.get(call.uuid) is not call:
+                return
+            gone = handler.link.ended
+            if handler.monitor in self._monitors:
+                self._monitors[handler.monitor] = call
+            elif handler.monitor is not None:
+                gone = True
+        with call.lock:
+            call.handler = handler
+            call.control = handler.control()
+            self._put(call, CALL, data)
+            for kept in call.kept or ():
+                self._put(call, CALL_EVENT, kept)
+            call.kept = None
+            over = call.over
+        if over:
+            self._end(call)
+        elif gone or handler.link.ended:
+            self._lost([call], Atom("noproc"))
+
+    def _put(self, call: Call, tag: bytes, term: bytes) -> None:
+        if call.handler is not None:
+            call.handler.link.outbox.put(encode_frame(call.control, VERSION + tagged(tag, term)))
+
+    # events, in the pump's thread
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __contains__(self, uuid: object) -> bool:
+        """uuid: bytes, as an event has it."""
+        return isinstance(uuid, bytes) and uuid.decode(errors="replace") in self._calls
+
+    def deliver(self, what: Event, headers: Callable[[], bytes]) -> None:
+        """Hand an event to the process that has its call. headers: its `[UUID | Headers]`."""
+        call = self._calls.get((what.uuid or b"").decode(errors="replace"))
+        if call is None:
+            return
+        over = what.name == HANGUP_COMPLETE or what.name == "CHANNEL_DESTROY"
+        with call.lock:
+            if call.kept is not None:
+                call.kept.append(event(headers()))
+                call.over = call.over or over
+            elif call.handler is not None and call.subscription.wants(what.name, what.subclass):
+                frame = encode_frame(call.control, VERSION + tagged(CALL_EVENT, event(headers())))
+                self._events.send(call.handler.link, frame)
+            announced = call.kept is None
+            if what.name == HANGUP or over:
+                call.hung_up.set()
+                if call.answer is not None:
+                    _refuse(call.answer, HungUp())
+        if over and announced:
+            self._end(call)
+
+    def _end(self, call: Call) -> None:
+        """`call_hangup`, and the session may go."""
+        if not self._take(call):
+            return
+        with call.lock:
+            self._put(call, CALL_HANGUP, etf.encode_bare(self._text(call.uuid.encode())))
+        self._leave(call)
+        self._unlock(call.uuid)
+
+    def look_after(self) -> None:
+        """Events were lost: end the calls whose end was among them."""
+        with self._lock:
+            calls = list(self._calls.values())
+        for call in calls:
+            with self._switch.locate(call.uuid) as session:
+                gone = session is None or session.has_hung_up()
+            if gone and call.kept is None:
+                self._end(call)
+
+    # letting go
+
+    def exited(self, pid: Pid, reason: Term) -> None:
+        """A process has ended."""
+        with self._lock:
+            calls = [call for call in self._calls.values() if call.handler is not None and call.handler.to == pid]
+        self._lost(calls, reason)
+
+    def down(self, link: Link) -> None:
+        """A connection has ended."""
+        with self._lock:
+            calls = [call for call in self._calls.values() if call.handler is not None and call.handler.link is link]
+        self._lost(calls, Atom("noconnection"))
+
+    def _lost(self, calls: Iterable[Call], reason: Term) -> None:
+        """The handler of these calls is gone: on purpose, then the call goes on; else as on-handler-exit says."""
+        meant = _meant(reason)
+        for call in calls:
+            if not self._take(call):
+                continue
+            self._leave(call)
+            if not meant:
+                log.warning("%s: its handler is gone: %s", call.uuid, show(reason, 200))
+            with self._switch.locate(call.uuid) as session:
+                if session is not None:
+                    (Continue() if meant else self._disposition(session)).apply(session)
+            self._unlock(call.uuid)
+
+    def _disposition(self, session: Session) -> Disposition:
+        chosen = session.variable(ON_HANDLER_EXIT)
+        if not chosen:
+            return self._on_exit
+        try:
+            return disposition.parse(chosen.decode(errors="replace"))
+        except ValueError as error:
+            log.error("%s: %s=%r: expected %s", session.uuid, ON_HANDLER_EXIT, chosen, error)
+            return self._on_exit
+
+    def nohandle(self, uuid: str, parked: bool) -> bool:
+        """Let go of a call, which stays parked or goes on in the dialplan. False when it is not attached."""
+        with self._lock:
+            call = self._calls.get(uuid)
+        if call is None or not self._take(call):
+            return False
+        self._leave(call)
+        with self._switch.locate(uuid) as session:
+            if session is not None and not parked:
+                session.let_go()
+        self._unlock(uuid)
+        return True
+
+    def subscribe(self, pid: Pid | None, change: Callable[[Subscription], Subscription]) -> bool:
+        """Change which events of its calls a process gets. False when it has none."""
+        with self._lock:
+            calls = [call for call in self._calls.values() if call.handler is not None and call.handler.to == pid]
+        for call in calls:
+            with call.lock:
+                call.subscription = change(call.subscription)
+        return bool(calls)
+
+    def of(self, link: Link) -> list[str]:
+        """The UUIDs of the calls that processes of a node have."""
+        with self._lock:
+            return [uuid for uuid, call in self._calls.items() if call.handler and call.handler.link is link]
+
+    def _take(self, call: Call) -> bool:
+        """Take the call out of the table; False when somebody else did."""
+        with self._lock:
+            if self._calls.get(call.uuid) is not call:
+                return False
+            del self._calls[call.uuid]
+        self._events.calls_changed()
+        return True
+
+    def _leave(self, call: Call) -> None:
+        """The handler has nothing to do with the call any more."""
+        if call.handler is not None:
+            self._demonitor(call.handler)
+
+    def _unlock(self, uuid: str) -> None:
+        """Let the session end, or its waiting end."""
+        with self._switch.locate(uuid, ended=True) as session:
+            if session is not None:
+                session.soft_unlock()
+
+
+def _meant(reason: Term) -> bool:
+    """Whether a process that ends with this reason has done its work: normal, shutdown, {shutdown, _}."""
+    word = atom_text(reason[0] if isinstance(reason, tuple) and len(reason) == 2 else reason)
+    return word == "shutdown" or (word == "normal" and not isinstance(reason, tuple))
+
+
+def _pid(term: Term) -> Pid:
+    pid = Pid.of(term)
+    if pid is None:
+        raise NoAnswer(f"answered {show(term, 100)}, which is no pid")
+    return pid
+
+
+def _fulfil(waiting: Future[Term], answer: Term) -> bool:
+    try:
+        waiting.set_result(answer)
+    except Exception:  # answered, or given up, at the same moment
+        return False
+    return True
+
+
+def _refuse(waiting: Future[Term], error: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
+
+
+CALL = etf.encode_atom("call")
+CALL_EVENT = etf.encode_atom("call_event")
+CALL_HANGUP = etf.encode_atom("call_hangup")

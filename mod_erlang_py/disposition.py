@@ -1,0 +1,63 @@
+"""What becomes of a call whose handler is lost: the setting on-handler-exit, the variable erlang_on_handler_exit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mod_erlang_py.switch.port import Session
+
+EXPECTED = "continue, hangup [CAUSE], transfer EXTENSION [DIALPLAN [CONTEXT]] or park"
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Its application returns, and the dialplan goes on."""
+
+    def apply(self, session: Session) -> None:
+        session.let_go()
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    cause: str = "NORMAL_TEMPORARY_FAILURE"
+
+    def apply(self, session: Session) -> None:
+        session.hangup(self.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    extension: str
+    dialplan: str | None = None
+    context: str | None = None
+
+    def apply(self, session: Session) -> None:
+        session.transfer(self.extension, self.dialplan, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """It stays as it is, for another process to take it by handlecall."""
+
+    def apply(self, session: Session) -> None:
+        """Nothing."""
+
+
+Disposition: TypeAlias = Continue | Hangup | Transfer | Park
+
+
+def parse(text: str) -> Disposition:
+    """Raises ValueError."""
+    match text.split():
+        case ["continue"]:
+            return Continue()
+        case ["park"]:
+            return Park()
+        case ["hangup"]:
+            return Hangup()
+        case ["hangup", cause]:
+            return Hangup(cause)
+        case ["transfer", extension, *where] if len(where) <= 2:
+            return Transfer(extension, *where)
+    raise ValueError(EXPECTED)
