@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -24,10 +25,14 @@ def main() -> int:
     switch.start()
     service = Service(switch)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Not signal.pause(): it would sleep on when the signal comes just before it, or is another thread's to take.
+    waiting, waking = socket.socketpair()
+    waking.setblocking(False)
+    signal.set_wakeup_fd(waking.fileno())
     try:
         service.start()
         while True:
-            signal.pause()
+            waiting.recv(1)
     except KeyboardInterrupt:
         service.stop()
         switch.stop()

@@ -26,6 +26,7 @@ from mod_erlang_py.etf.show import show
 from mod_erlang_py.events import VERSION, Events, encode
 from mod_erlang_py.node.link import Link, send_control
 from mod_erlang_py.node.node import Node
+from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.subscription import Subscription
 from mod_erlang_py.switch.port import Event, Session, Switch
 from mod_erlang_py.targets import AskPid, Named, Rpc, Target, parse
@@ -247,6 +248,7 @@ class Calls:
             if call.hung_up.is_set():
                 raise HungUp
             ask(answer)
+            step_aside()
             return answer.result(self._handler_timeout)
         except FutureTimeout:
             raise NoAnswer(f"no answer within {self._handler_timeout:g} s") from None

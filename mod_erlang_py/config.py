@@ -47,6 +47,10 @@ class Config:
     """What becomes of a call whose handler, or its node, is lost. Ours."""
     handler_timeout: int = 5
     """Seconds that a node has to take a call. (mod_erlang_event: 5, fixed.)"""
+    fetch_timeout: int = 5
+    """Seconds that the bound processes have to answer an XML look-up. (mod_erlang_event: 5, fixed.)"""
+    max_xml_bytes: int = 16 * 1024 * 1024
+    """The longest XML that is taken as an answer. Ours."""
     net_ticktime: int = 60
     """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
 
@@ -148,5 +152,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "outbox-messages": _whole(1, 10_000_000),
     "on-handler-exit": disposition.parse,
     "handler-timeout": _whole(1, 3600),
+    "fetch-timeout": _whole(1, 3600),
+    "max-xml-bytes": _whole(1, 2**31),
     "net-ticktime": _whole(1, 3600),
 }

@@ -8,9 +8,18 @@ from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.requests.context import Context
 from mod_erlang_py.subscription import CUSTOM
+from mod_erlang_py.switch.port import Section
 
 RULE = "-" * 80
-USAGE = f"USAGE:\n{RULE}\nerlang listeners\nerlang handlers\nerlang debug <on|off>\n{RULE}\n"
+USAGE = f"""USAGE:
+{RULE}
+erlang listeners
+erlang sessions <node_name>
+erlang bindings
+erlang handlers
+erlang debug <on|off>
+{RULE}
+"""
 
 
 def run(context: Context, line: str) -> str:
@@ -33,9 +42,39 @@ def _listener(context: Context, link: Link) -> str:
     creates, hangups = (events.creates, events.hangups) if events else (0, 0)
     log_count, logs_lost = (logs.delivery.sent, logs.delivery.lost) if logs else (0, 0)
     return (
-        f"Listener to {link.name} with outbound sessions: 0 events: {event_count} (lost:{events_lost})"
-        f" logs: {log_count} (lost:{logs_lost}) {creates}/{hangups}\n"
+        f"Listener to {link.name} with outbound sessions: {len(context.calls.of(link))}"
+        f" events: {event_count} (lost:{events_lost}) logs: {log_count} (lost:{logs_lost}) {creates}/{hangups}\n"
     )
+
+
+def sessions(context: Context, arguments: Sequence[str]) -> str:
+    """A line for each call that processes of a node have."""
+    if len(arguments) != 1:
+        return USAGE
+    link = next((link for link in context.node.links() if link.name.lower() == arguments[0].lower()), None)
+    if link is None:
+        return f"Could not find a listener for {arguments[0]}\n"
+    lines = [f"Outbound session for {uuid} in state {_state(context, uuid)}\n" for uuid in context.calls.of(link)]
+    return "".join(lines) or f"No active sessions for {arguments[0]}\n"
+
+
+def _state(context: Context, uuid: str) -> str:
+    with context.switch.locate(uuid, ended=True) as session:
+        return session.state() if session is not None else "CS_DESTROY"
+
+
+def bindings(context: Context, _: Sequence[str]) -> str:
+    """A line for each section that a process is bound to."""
+    lines = [
+        f"{pid.node} {SECTIONS[section]}\n"
+        for pid, sections in context.fetches.bindings()
+        for section in Section
+        if section in sections
+    ]
+    return "".join(lines) or "No bindings\n"
+
+
+SECTIONS = {section: (section.name or "").lower() for section in Section} | {Section.LANGUAGES: "phrases"}
 
 
 def handlers(context: Context, _: Sequence[str]) -> str:
@@ -64,6 +103,8 @@ def debug(_: Context, arguments: Sequence[str]) -> str:
 
 _COMMANDS: dict[str, Callable[[Context, Sequence[str]], str]] = {
     "listeners": listeners,
+    "sessions": sessions,
+    "bindings": bindings,
     "handlers": handlers,
     "debug": debug,
 }

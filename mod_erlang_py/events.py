@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mod_erlang_py.delivery import Delivery
@@ -104,6 +104,8 @@ class Events:
         """The process becomes the handler of its node, in place of the one before."""
 
         def change(handler: EventHandler) -> None:
+            if handler.pid not in (None, pid):
+                handler = self._renew(link, handler)
             handler.pid = pid
             handler.control = send_control(link.local, pid)
             handler.listening = True
@@ -133,7 +135,7 @@ class Events:
             known = self._handlers.get(link)
             if known is None or not known.listening:
                 return False
-        self._change(link, _silence)
+        self._change(link, lambda handler: self._silence(link, handler))
         return True
 
     def filters(self, link: Link, change: Callable[[Filters], Filters]) -> None:
@@ -151,8 +153,7 @@ class Events:
 
         def change(handler: EventHandler) -> None:
             if handler.pid == pid:
-                handler.pid = None
-                _silence(handler)
+                self._silence(link, handler).pid = None
 
         self._change(link, change)
 
@@ -177,6 +178,18 @@ class Events:
             change(handler)
             self._routes.clear()
         self._bind()
+
+    def _silence(self, link: Link, handler: EventHandler) -> EventHandler:
+        handler = self._renew(link, handler)
+        handler.listening = False
+        handler.subscription = NOTHING
+        return handler
+
+    def _renew(self, link: Link, handler: EventHandler) -> EventHandler:
+        """Another in the handler's place: what the pump has in hand for the one that was is not sent any more."""
+        renewed = self._handlers[link] = replace(handler)
+        handler.pid = None
+        return renewed
 
     # what the calls do
 
@@ -306,8 +319,3 @@ def encode(encoder: EventEncoder, what: Event) -> bytes:
     """`[UUID | Headers]`, without a version byte."""
     headers = Headers.of(what.headers)
     return encoder.headers(headers.names, headers.values, what.body, what.uuid)
-
-
-def _silence(handler: EventHandler) -> None:
-    handler.listening = False
-    handler.subscription = NOTHING

@@ -71,9 +71,12 @@ class Logs:
         self._change(link, change)
 
     def exited(self, link: Link, pid: Pid) -> None:
-        handler = self.handler(link)
-        if handler is not None and handler.pid == pid:
-            self.nolog(link)
+        def change(handler: LogHandler) -> None:
+            if handler.pid == pid:
+                handler.pid = None
+
+        if self.handler(link) is not None:
+            self._change(link, change)
 
     def down(self, link: Link) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from mod_erlang_py.config import Encoding
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.events import Events
+from mod_erlang_py.fetches import Fetches
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.names import node_name
@@ -46,7 +47,10 @@ class Service:
             self.node, switch, self._events, encoder, text, settings.on_handler_exit, settings.handler_timeout
         )
         self._events.attach_calls(self._calls)
-        self._context = Context(settings, self.node, switch, self._workers, self._events, self._logs, self._calls, text)
+        self._fetches = Fetches(switch, encoder, text, settings.fetch_timeout, settings.max_xml_bytes)
+        self._context = Context(
+            settings, self.node, switch, self._workers, self._events, self._logs, self._calls, self._fetches, text
+        )
         self._dispatcher = Dispatcher(self._context)
         self._stopped = threading.Event()
 
@@ -67,6 +71,7 @@ class Service:
             ),
         )
         self._switch.load(Module(lambda line: console.run(self._context, line), self.stop, applications))
+        self._fetches.start()
         self.node.threads.start("events", self._events.run)
         self.node.threads.start("logs", self._logs.run)
         self.node.start()
@@ -80,6 +85,7 @@ class Service:
         if not self._stopped.is_set():
             self._stopped.set()
             self._workers.stop()
+            self._fetches.stop()
             self._events.stop()
             self._logs.stop()
             self.node.stop()
@@ -93,12 +99,13 @@ class Service:
         _tell(partial(self._events.exited, link, pid))
         _tell(partial(self._logs.exited, link, pid))
         _tell(partial(self._calls.exited, pid, reason))
+        _tell(partial(self._fetches.exited, pid))
 
     def monitor_down(self, reference: Reference, reason: Term) -> None:
         _tell(partial(self._calls.monitor_down, reference, reason))
 
     def down(self, link: Link) -> None:
-        for part in (self._calls, self._events, self._logs):
+        for part in (self._calls, self._fetches, self._events, self._logs):
             _tell(partial(part.down, link))
 
 

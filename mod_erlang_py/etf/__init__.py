@@ -17,6 +17,7 @@ from mod_erlang_py.etf.terms import (
     Reference,
     Term,
     atom_text,
+    chardata,
     encode_atom,
     text,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Reference",
     "Term",
     "atom_text",
+    "chardata",
     "decode",
     "decode_bare",
     "encode",

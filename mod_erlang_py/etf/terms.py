@@ -39,6 +39,7 @@ __all__ = [
     "Reference",
     "Term",
     "atom_text",
+    "chardata",
     "encode_atom",
     "text",
 ]
@@ -231,3 +232,37 @@ def _characters(codes: list[Term]) -> bytes:
         return "".join(map(chr, codes)).encode()
     except (ValueError, OverflowError):
         raise NotText("list that holds a number that is no character") from None
+
+
+def chardata(term: Term) -> bytes:
+    """A text of any form as bytes: what `text` takes, and lists of such, nested (unicode:chardata()).
+
+    An integer over 255 anywhere makes all integers code points, written as UTF-8; else they are bytes.
+    Raises: NotText.
+    """
+    if not isinstance(term, (list, List)):
+        return text(term)
+    pieces: list[bytes | int] = []
+    stack: list[Term] = [term]
+    wide = False
+    while stack:
+        one = stack.pop()
+        if isinstance(one, int) and not isinstance(one, bool):
+            wide = wide or one > 255
+            pieces.append(one)
+        elif isinstance(one, bytes):
+            pieces.extend(one)
+        elif isinstance(one, List):
+            stack.extend(reversed(one.value))
+        elif isinstance(one, list):
+            stack.extend(reversed(one))
+        elif isinstance(one, Binary) and one.bits == 8:
+            pieces.append(one.value)
+        else:
+            raise NotText(f"{type(one).__name__} in a text")
+    try:
+        return b"".join(
+            piece if isinstance(piece, bytes) else chr(piece).encode() if wide else bytes((piece,)) for piece in pieces
+        )
+    except (ValueError, OverflowError):
+        raise NotText("a number that is no character") from None

@@ -32,7 +32,7 @@ from .acceptor import Acceptor, address_of
 from .link import Link
 from .outbox import Outbox, Room
 from .processes import Processes
-from .reader import Job, Reader
+from .reader import Job, Reader, step_aside
 from .registration import Registration, epmd_port, look_up
 from .stream import TcpStream
 from .threads import Threads
@@ -207,6 +207,7 @@ class Node:
                 attempt = self._attempts[name] = Future()
         if ours:
             self.threads.start("connect", lambda: self._attempt(name, attempt))
+        step_aside()
         try:
             return attempt.result(timeout)
         except FutureTimeout:

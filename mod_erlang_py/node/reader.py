@@ -23,8 +23,8 @@ from .watch import PATIENCE, Watch
 log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
-MAX_HELD = 64
-"""Threads of one link that may be held up by a request at once; then the link is read no further until one is done."""
+MAX_HELD = 256
+"""Threads of one link that may be held up by a request at once; the requests of more senders wait for one of them."""
 MAX_BEHIND = 100_000
 """Jobs of one sender that may wait behind a running one."""
 
@@ -63,6 +63,8 @@ class Reader:
         self._since = 0.0
         self._running: Pid | None = None
         self._behind: dict[Pid | None, deque[Job]] = {}
+        self._held_up = 0
+        self._unserved: deque[Pid | None] = deque()
         self.reads = 0
         """How many reads gave something; the ticker looks whether it moved."""
 
@@ -109,10 +111,16 @@ class Reader:
                     raise ProtocolViolation(f"{MAX_BEHIND} requests of {job.sender} wait for one that runs")
                 behind.append(job)
                 return True
+            if self._held_up >= MAX_HELD:
+                self._behind[job.sender] = deque((job,))
+                self._unserved.append(job.sender)
+                return True
             self._running = job.sender
             self._since = time.perf_counter()
         self._watch.started()
+        _thread.reader = self
         _run(job)
+        _thread.reader = None
         with self._lock:
             if self._turn == turn:
                 self._since = 0.0
@@ -121,23 +129,28 @@ class Reader:
         return False
 
     def _finish(self, sender: Pid | None) -> None:
-        """What the sender asked meanwhile, by the thread that lost the reading."""
+        """What the sender asked meanwhile, and senders for whom no thread was left; by a thread that does not read."""
         while True:
             with self._lock:
                 behind = self._behind[sender]
                 if not behind:
                     del self._behind[sender]
-                    return
+                    if not self._unserved:
+                        self._held_up -= 1
+                        return
+                    sender = self._unserved.popleft()
+                    continue
                 job = behind.popleft()
             _run(job)
 
-    def overtake(self, now: float) -> bool:
+    def overtake(self, now: float, patience: float = PATIENCE) -> bool:
         with self._lock:
             if self._since == 0.0:
                 return False
-            if now - self._since < PATIENCE or len(self._behind) >= MAX_HELD:
+            if now - self._since < patience:
                 return True
             self._behind[self._running] = deque()
+            self._held_up += 1
             self._turn += 1
             self._since = 0.0
         try:
@@ -145,6 +158,17 @@ class Reader:
         except RuntimeError as error:  # no more threads to be had
             self._ended(str(error))
         return True
+
+
+_thread = threading.local()
+
+
+def step_aside() -> None:
+    """The calling thread is about to wait for somebody: if it reads a link, let another thread read on at once."""
+    reader: Reader | None = getattr(_thread, "reader", None)
+    if reader is not None:
+        _thread.reader = None
+        reader.overtake(time.perf_counter(), patience=0.0)
 
 
 def _run(job: Job) -> None:

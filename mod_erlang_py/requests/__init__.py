@@ -8,8 +8,8 @@ api.py        api, bgapi
 otp.py        what OTP's own libraries send: gen_server:call, io and system messages
 """
 
-from . import api, calls, events, logs, node, otp, session
+from . import api, calls, events, logs, node, otp, session, xml
 from .context import Context, as_text
 from .dispatch import Dispatcher
 
-__all__ = ["Context", "Dispatcher", "api", "as_text", "calls", "events", "logs", "node", "otp", "session"]
+__all__ = ["Context", "Dispatcher", "api", "as_text", "calls", "events", "logs", "node", "otp", "session", "xml"]

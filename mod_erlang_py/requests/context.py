@@ -9,6 +9,7 @@ from mod_erlang_py.calls import Calls
 from mod_erlang_py.config import Config, Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
 from mod_erlang_py.events import Events
+from mod_erlang_py.fetches import Fetches
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
@@ -30,6 +31,7 @@ class Context:
     events: Events
     logs: Logs
     calls: Calls
+    fetches: Fetches
     text: Callable[[bytes], Term]
     """A text of the switch, as the `encoding` setting has it."""
 

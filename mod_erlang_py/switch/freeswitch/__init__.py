@@ -9,6 +9,7 @@ libfreeswitch is called by ctypes, which lets other Python threads run meanwhile
     event_source.py, event_json.py   receiving them
     log.py      the switch's log, written to by Python's logging, and read
     session.py  calls
+    xml.py      answering the switch's XML look-ups
     regex.py    the switch's regular expressions
     entry.py    start, for scripts/erlang_py.py
 """

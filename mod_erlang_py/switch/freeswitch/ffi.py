@@ -111,6 +111,8 @@ class EventStruct(Structure):
 
 LOG_FUNCTION = CFUNCTYPE(c_int, POINTER(LogNode), c_int)
 """switch_status_t (const switch_log_node_t *, switch_log_level_t)"""
+SEARCH_FUNCTION = CFUNCTYPE(c_void_p, c_char_p, c_char_p, c_char_p, c_char_p, c_void_p, c_void_p)
+"""switch_xml_t (section, tag_name, key_name, key_value, switch_event_t *params, void *user_data)"""
 RAW_WRITE_FUNCTION = CFUNCTYPE(c_int, POINTER(StreamHandle), c_char_p, c_size_t)
 """switch_status_t (switch_stream_handle_t *, uint8_t *data, switch_size_t len)"""
 
@@ -201,6 +203,14 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     # const char *(void)
     "switch_core_get_hostname": (c_char_p, ()),
     "switch_version_full": (c_char_p, ()),
+    # switch_status_t (function, switch_xml_section_t, void *user_data, switch_xml_binding_t **)
+    "switch_xml_bind_search_function_ret": (c_int, (SEARCH_FUNCTION, c_int, c_void_p, POINTER(c_void_p))),
+    # switch_status_t (switch_xml_binding_t **)
+    "switch_xml_unbind_search_function": (c_int, (POINTER(c_void_p),)),
+    # void (switch_xml_binding_t *, switch_xml_section_t)
+    "switch_xml_set_binding_sections": (None, (c_void_p, c_int)),
+    # switch_xml_t (char *, switch_bool_t dup)
+    "switch_xml_parse_str_dynamic": (c_void_p, (c_char_p, c_int)),
     # switch_xml_t (const char *file_path, switch_xml_t *node, switch_event_t *params)
     "switch_xml_open_cfg": (c_void_p, (c_char_p, POINTER(c_void_p), c_void_p)),
     # char *(switch_xml_t, switch_bool_t prn_header, switch_bool_t use_utf8_encoding); the caller frees

@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager
 
 from lxml import etree
 
-from mod_erlang_py.switch.port import ApiResult, Event, EventSource, LogLine, Module, Session
+from mod_erlang_py.switch.port import ApiResult, Event, EventSource, Fetch, LogLine, Module, Session, XmlBinding
 
 from . import events, module, regex
 from .event_source import ConsumerSource, event_names
 from .ffi import SUCCESS, StreamHandle, address_of, lib, quick, take_string
 from .log import SwitchLogHandler, bind
 from .session import locate
+from .xml import SearchFunction
 
 CHUNK = 1024
 """SWITCH_CMD_CHUNK_LEN."""
@@ -64,6 +65,9 @@ class FreeSwitch:
 
     def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
         return bind(listener)
+
+    def bind_xml(self, answer: Callable[[Fetch], bytes | None]) -> XmlBinding:
+        return SearchFunction(answer)
 
     def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[Session | None]:
         return locate(uuid, ended)

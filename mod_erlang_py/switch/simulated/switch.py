@@ -128,7 +128,7 @@ class SimulatedSwitch:
         return self._console.bind(listener)
 
     @contextmanager
-    def locate(self, uuid: str) -> Iterator[Session | None]:
+    def locate(self, uuid: str, ended: bool = False) -> Iterator[Session | None]:
         yield None
 
     def create_uuid(self) -> str:

@@ -1,0 +1,61 @@
+"""XML look-ups: who answers them, and the answers (handle_msg_bind, handle_msg_fetch_reply)."""
+
+from __future__ import annotations
+
+import logging
+
+from mod_erlang_py.documents import BadXml
+from mod_erlang_py.errors import BadArg
+from mod_erlang_py.etf import Atom, Term, atom_text, chardata, text
+from mod_erlang_py.fetches import Outcome
+from mod_erlang_py.switch.port import Section
+
+from .context import ERROR, OK, Request, error
+from .registry import request
+
+log = logging.getLogger(__name__)
+
+
+@request("bind", 2, or_more=True)
+def bind(ask: Request) -> Term:
+    """`{bind, Section}`: the sender answers the look-ups of these sections; it is linked."""
+    if ask.sender is None:
+        raise BadArg("who is bound is a process")
+    ask.context.node.processes.link(ask.link, ask.sender)
+    ask.context.fetches.bind(ask.link, ask.sender, _sections(ask.term[1]))
+    return OK
+
+
+@request("unbind", 2)
+def unbind(ask: Request) -> Term:
+    """`{unbind, Section}`, `{unbind, all}`: no more. Ours."""
+    sections = None if atom_text(ask.term[1]) == "all" else _sections(ask.term[1])
+    if ask.sender is not None:
+        ask.context.fetches.unbind(ask.sender, sections)
+    return OK
+
+
+def _sections(term: Term) -> Section:
+    sections = Section.parse(atom_text(term) or "")
+    if not sections:
+        raise BadArg("no such section")
+    return sections
+
+
+@request("fetch_reply", 3, or_more=True, urgent=True)
+def fetch_reply(ask: Request) -> Term:
+    """`{fetch_reply, FetchID, Xml}`: `{ok, FetchID}`, or why it does not count. Xml: string, binary or iolist."""
+    _, fetch_id, xml, *_ = ask.term
+    identifier = text(fetch_id)
+    shown = ask.context.text(identifier)
+    try:
+        outcome = ask.context.fetches.reply(identifier.decode(errors="replace"), ask.link, ask.sender, chardata(xml))
+    except BadXml as bad:
+        log.error("%s: XML of %s for %s refused: %s", ask.link.name, ask.sender, identifier.decode(), bad)
+        return (ERROR, shown, (Atom("bad_xml"), ask.context.text(str(bad).encode())))
+    match outcome:
+        case Outcome.TAKEN:
+            return (OK, shown)
+        case Outcome.DUPLICATE:
+            return (ERROR, shown, Atom("duplicate_response"))
+    return error("invalid_uuid")

@@ -1,0 +1,445 @@
+%% @doc FreeSWITCH as seen from an Erlang program: one function for each request that mod_erlang_py, or
+%% mod_erlang_event, answers.
+%%
+%% `Node' is always FreeSWITCH's node, for example `freeswitch@localhost'. Every text may be a string or a binary; what
+%% comes back is one or the other by the setting `encoding' in `erlang_event.conf'.
+%%
+%% A function returns what FreeSWITCH answered, or `timeout': there was no answer within 5 seconds, or FreeSWITCH cannot
+%% be reached, or the connection broke meanwhile. In the last two cases it does not wait.
+%%
+%% Requests for which it matters who sends them (events, log lines, calls and look-ups go to the sender) are sent by the
+%% calling process, and so are answered to its mailbox; of `ok' and `{error, _}' messages such a function takes the next.
+%% All others are sent by a process of their own and leave the caller's mailbox alone, however late the answer is.
+%%
+%% Works on OTP 23 and later.
+-module(freeswitch).
+
+%% Commands, events to FreeSWITCH, anything.
+-export([api/2, api/3, bgapi/3, bgapi/4, sendevent/3, sendevent_custom/3, send/2, getpid/1, close/1]).
+%% Events and log lines from FreeSWITCH.
+-export([start_event_handler/4, register_event_handler/1, event/2, nixevent/2, setevent/2, noevents/1, filter/2]).
+-export([start_log_handler/4, register_log_handler/1, set_log_level/2, nolog/1]).
+-export([get_event_header/2, get_event_name/1, get_event_body/1]).
+%% Calls.
+-export([handlecall/2, handlecall/3, nohandle/2, nohandle/3, sendmsg/3]).
+-export([session_event/2, session_nixevent/2, session_setevent/2, session_noevents/1]).
+%% XML: configuration, directory, dialplan.
+-export([start_fetch_handler/5, bind/2, unbind/2, fetch_reply/3]).
+
+-export_type([text/0, uuid/0, header/0, event/0, event_name/0, section/0, failure/0]).
+
+-type text() :: string() | binary().
+-type uuid() :: text().
+-type header() :: {Key :: text(), Value :: text()}.
+-type event() :: {event, [uuid() | undefined | header()]}.
+-type event_name() :: atom() | text().
+%% As FreeSWITCH calls it: `` 'HEARTBEAT' ''. After `` 'CUSTOM' '' come subclasses.
+-type section() :: atom() | text().
+%% `config', `directory', `dialplan', `phrases' or `chatplan'.
+-type failure() :: {error, Reason :: term()} | timeout.
+
+-define(TIMEOUT, 5000).
+%% FreeSWITCH takes requests under any registered name.
+-define(NAME, freeswitch).
+
+%% ---- commands ---------------------------------------------------------------------------------------------------
+
+%% @equiv api(Node, Command, "")
+-spec api(node(), atom() | text()) -> {ok, text()} | failure().
+api(Node, Command) ->
+    api(Node, Command, "").
+
+%% @doc Run an API command and wait for its output. One that may take longer than the timeout is for {@link bgapi/3}.
+%% `{error, Output}' when the output begins with a minus, is empty, or there is no such command.
+-spec api(node(), atom() | text(), text()) -> {ok, text()} | failure().
+api(Node, Command, Arguments) ->
+    ask(Node, {api, Command, Arguments}).
+
+%% @doc Start an API command. The caller later gets `{bgok, Job, Output}' or `{bgerror, Job, Output}'; when the
+%% connection is lost first, `{bgerror, Job, "-ERR connection lost\n"}'.
+-spec bgapi(node(), atom() | text(), text()) -> {ok, Job :: text()} | failure().
+bgapi(Node, Command, Arguments) ->
+    Caller = self(),
+    job(Node, {bgapi, Command, Arguments}, fun(Tag, Job, Output) -> Caller ! {Tag, Job, Output} end).
+
+%% @doc Start an API command. When it is done `Fun(ok | error, Output)' is called, in a process of its own.
+-spec bgapi(node(), atom() | text(), text(), fun((ok | error, text()) -> term())) -> ok | failure().
+bgapi(Node, Command, Arguments, Fun) when is_function(Fun, 2) ->
+    Done = fun
+        (bgok, _Job, Output) -> Fun(ok, Output);
+        (bgerror, _Job, Output) -> Fun(error, Output)
+    end,
+    case job(Node, {bgapi, Command, Arguments}, Done) of
+        {ok, _Job} -> ok;
+        Failure -> Failure
+    end.
+
+%% @doc Fire an event in FreeSWITCH. The header "body" becomes its body.
+-spec sendevent(node(), event_name(), [header()]) -> ok | failure().
+sendevent(Node, Name, Headers) ->
+    ask(Node, {sendevent, Name, Headers}).
+
+%% @doc Fire a CUSTOM event in FreeSWITCH.
+-spec sendevent_custom(node(), Subclass :: text() | atom(), [header()]) -> ok | failure().
+sendevent_custom(Node, Subclass, Headers) ->
+    ask(Node, {sendevent, 'CUSTOM', Subclass, Headers}).
+
+%% @doc Send any term as a request of the caller; returns the answer as it came.
+-spec send(node(), term()) -> term() | timeout.
+send(Node, Term) ->
+    ask_as_caller(Node, Term, any).
+
+%% @doc The pid that stands for FreeSWITCH, to link to or to send to.
+-spec getpid(node()) -> {ok, pid()} | failure().
+getpid(Node) ->
+    ask(Node, getpid).
+
+%% @doc Have FreeSWITCH close the connection. The next request opens another.
+-spec close(node()) -> ok | failure().
+close(Node) ->
+    ask(Node, exit).
+
+%% ---- events and log lines ---------------------------------------------------------------------------------------
+
+%% @doc Spawn `Module:Function(Node, State)' as the event handler of this Erlang node, in place of the one before. It gets
+%% `{event, [UUID | Headers]}' for each event that {@link event/2} asked for, and `{nodedown, Node}' when the connection
+%% is lost.
+-spec start_event_handler(node(), module(), atom(), term()) -> {ok, pid()} | failure().
+start_event_handler(Node, Module, Function, State) ->
+    start_handler(Node, register_event_handler, Module, Function, State).
+
+%% @doc Make the caller the event handler of this Erlang node.
+-spec register_event_handler(node()) -> ok | failure().
+register_event_handler(Node) ->
+    ask_as_caller(Node, register_event_handler).
+
+%% @doc Ask for events, beside those asked for before. The event handler gets them.
+-spec event(node(), atom() | [event_name()]) -> ok | failure().
+event(Node, Events) ->
+    ask_as_caller(Node, naming(event, Events)).
+
+%% @doc Ask for events no more.
+-spec nixevent(node(), atom() | [event_name()]) -> ok | failure().
+nixevent(Node, Events) ->
+    ask_as_caller(Node, naming(nixevent, Events)).
+
+%% @doc Ask for exactly these events, instead of those before. Not for `` 'ALL' ''.
+-spec setevent(node(), atom() | [event_name()]) -> ok | failure().
+setevent(Node, Events) ->
+    ask_as_caller(Node, naming(setevent, Events)).
+
+%% @doc No events any more. `{error, notlistening}' when there were none.
+-spec noevents(node()) -> ok | failure().
+noevents(Node) ->
+    ask_as_caller(Node, noevents).
+
+%% @doc Have only some of the events sent: `` 'Header value' '', `` 'add Header value' '', `` 'delete Header [value]' '',
+%% `` 'delete all' ''; one or a list. Returns what became of each.
+-spec filter(node(), atom() | [atom() | text()]) ->
+    {filter_command_processing_log, [{Done :: text(), Header :: text(), Value :: text()} | atom()]} | failure().
+filter(Node, Commands) ->
+    ask_as_caller(Node, naming(filter, Commands), any).
+
+%% @doc Spawn `Module:Function(Node, State)' as the log handler of this Erlang node, in place of the one before. It gets
+%% `{log, [{level, L}, {text_channel, C}, {file, F}, {func, F}, {line, N}, {data, Text}, {user_data, UUID}]}' for each
+%% line, and `{nodedown, Node}' when the connection is lost.
+-spec start_log_handler(node(), module(), atom(), term()) -> {ok, pid()} | failure().
+start_log_handler(Node, Module, Function, State) ->
+    start_handler(Node, register_log_handler, Module, Function, State).
+
+%% @doc Make the caller the log handler of this Erlang node.
+-spec register_log_handler(node()) -> ok | failure().
+register_log_handler(Node) ->
+    ask_as_caller(Node, register_log_handler).
+
+%% @doc The least important level that the log handler gets: `debug', `info', `notice', `warning', `err', `crit', `alert'.
+-spec set_log_level(node(), atom()) -> ok | failure().
+set_log_level(Node, Level) ->
+    ask_as_caller(Node, {set_log_level, Level}).
+
+%% @doc No log lines any more.
+-spec nolog(node()) -> ok | failure().
+nolog(Node) ->
+    ask_as_caller(Node, nolog).
+
+%% @doc The value of an event's first header of that name. Takes the event or its list, and the name as string or binary
+%% whichever of the two the event has.
+-spec get_event_header(event() | [uuid() | undefined | header()], text()) -> text() | {error, notfound}.
+get_event_header({event, Headers}, Name) ->
+    get_event_header(Headers, Name);
+get_event_header(Headers, Name) when is_list(Headers) ->
+    first(Headers, iolist_to_binary(Name)).
+
+%% @equiv get_event_header(Event, "Event-Name")
+-spec get_event_name(event() | [uuid() | undefined | header()]) -> text() | {error, notfound}.
+get_event_name(Event) ->
+    get_event_header(Event, "Event-Name").
+
+%% @equiv get_event_header(Event, "body")
+-spec get_event_body(event() | [uuid() | undefined | header()]) -> text() | {error, notfound}.
+get_event_body(Event) ->
+    get_event_header(Event, "body").
+
+first([{Key, Value} | Headers], Name) ->
+    case iolist_to_binary(Key) of
+        Name -> Value;
+        _ -> first(Headers, Name)
+    end;
+first([_UUID | Headers], Name) ->
+    first(Headers, Name);
+first([], _Name) ->
+    {error, notfound}.
+
+%% ---- calls ------------------------------------------------------------------------------------------------------
+
+%% @doc Attach a call to the caller. It gets `{call, Event}', then `{call_event, Event}' for each event of the call, and
+%% `{call_hangup, UUID}' in the end.
+-spec handlecall(node(), uuid()) -> ok | failure().
+handlecall(Node, UUID) ->
+    ask_as_caller(Node, {handlecall, UUID}).
+
+%% @doc Attach a call to the process of this Erlang node that is registered under a name.
+-spec handlecall(node(), uuid(), atom()) -> ok | failure().
+handlecall(Node, UUID, Name) ->
+    ask(Node, {handlecall, UUID, Name}).
+
+%% @doc Let go of a call, which stays parked. `{error, badsession}' when it is attached to nobody.
+-spec nohandle(node(), uuid()) -> ok | failure().
+nohandle(Node, UUID) ->
+    ask_as_caller(Node, {nohandle, UUID}).
+
+%% @doc Let go of a call, which stays parked or continues in the dialplan.
+-spec nohandle(node(), uuid(), park | continue) -> ok | failure().
+nohandle(Node, UUID, Then) ->
+    ask_as_caller(Node, {nohandle, UUID, Then}).
+
+%% @doc Have a call do something:
+%% `[{"call-command", "execute"}, {"execute-app-name", App}, {"execute-app-arg", Arg}]' or
+%% `[{"call-command", "hangup"}, {"hangup-cause", Cause}]'. What it is told while it executes waits its turn.
+-spec sendmsg(node(), uuid(), [header()]) -> ok | failure().
+sendmsg(Node, UUID, Headers) ->
+    ask(Node, {sendmsg, UUID, Headers}).
+
+%% @doc Ask for these events of the caller's call too. Before the first such request it gets them all.
+-spec session_event(node(), atom() | [event_name()]) -> ok | failure().
+session_event(Node, Events) ->
+    ask_as_caller(Node, naming(session_event, Events)).
+
+%% @doc These events of the caller's call no more.
+-spec session_nixevent(node(), atom() | [event_name()]) -> ok | failure().
+session_nixevent(Node, Events) ->
+    ask_as_caller(Node, naming(session_nixevent, Events)).
+
+%% @doc Exactly these events of the caller's call. Not for `` 'ALL' ''.
+-spec session_setevent(node(), atom() | [event_name()]) -> ok | failure().
+session_setevent(Node, Events) ->
+    ask_as_caller(Node, naming(session_setevent, Events)).
+
+%% @doc No events of the caller's call; `call_hangup' still comes.
+-spec session_noevents(node()) -> ok | failure().
+session_noevents(Node) ->
+    ask_as_caller(Node, session_noevents).
+
+%% ---- XML --------------------------------------------------------------------------------------------------------
+
+%% @doc Spawn `Module:Function(Node, State)', which answers FreeSWITCH's look-ups in a section. It gets
+%% `{fetch, Section, Tag, Key, Value, FetchID, Params}' for each, which is to be answered with {@link fetch_reply/3} by any
+%% process, and `{nodedown, Node}' when the connection is lost: the binding is gone then.
+-spec start_fetch_handler(node(), section(), module(), atom(), term()) -> {ok, pid()} | failure().
+start_fetch_handler(Node, Section, Module, Function, State) ->
+    start_handler(Node, {bind, Section}, Module, Function, State).
+
+%% @doc Have the caller asked for look-ups in a section too. They come as for {@link start_fetch_handler/5}.
+-spec bind(node(), section()) -> ok | failure().
+bind(Node, Section) ->
+    ask_as_caller(Node, {bind, Section}).
+
+%% @doc The caller is not asked any more about a section, or about `all'.
+-spec unbind(node(), section() | all) -> ok | failure().
+unbind(Node, Section) ->
+    ask_as_caller(Node, {unbind, Section}).
+
+%% @doc Answer a look-up. The first answer wins; later ones get an error. An empty one means "not found here".
+-spec fetch_reply(node(), FetchID :: text(), iodata()) -> ok | failure().
+fetch_reply(Node, FetchID, XML) ->
+    case ask(Node, {fetch_reply, FetchID, XML}) of
+        {ok, _FetchID} -> ok;
+        {error, _FetchID, Reason} -> {error, Reason};
+        Failure -> Failure
+    end.
+
+%% ---- asking -----------------------------------------------------------------------------------------------------
+
+naming(Tag, Names) when is_list(Names) -> list_to_tuple([Tag | Names]);
+naming(Tag, Name) when is_atom(Name) -> {Tag, Name}.
+
+%% Ask in a process of its own. An answer that comes too late finds that process ended.
+ask(Node, Term) when is_atom(Node) ->
+    aside(fun() -> request(Node, Term) end).
+
+%% What Fun returns in a process of its own; timeout when it does not within the time.
+aside(Fun) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({?MODULE, Fun()}) end),
+    receive
+        {'DOWN', Monitor, process, Pid, {?MODULE, Result}} -> Result;
+        {'DOWN', Monitor, process, Pid, _Reason} -> timeout
+    after ?TIMEOUT ->
+        exit(Pid, kill),
+        erlang:demonitor(Monitor, [flush]),
+        timeout
+    end.
+
+%% Ask, in a process that expects no other message.
+request(Node, Term) ->
+    case watched(Node) of
+        true ->
+            {?NAME, Node} ! Term,
+            receive
+                {nodedown, Node} -> timeout;
+                Answer -> Answer
+            after ?TIMEOUT ->
+                timeout
+            end;
+        false ->
+            timeout
+    end.
+
+%% {nodedown, Node} will come when the connection is lost, or at once when there can be none. false: this node is none.
+watched(Node) ->
+    try
+        erlang:monitor_node(Node, true)
+    catch
+        error:notalive -> false
+    end.
+
+%% A process that asks, returns the first answer as aside does, and goes on. Work(Answered) asks and calls
+%% Answered(Answer) once.
+and_go_on(Work) ->
+    Caller = self(),
+    Tag = make_ref(),
+    {Pid, Monitor} = spawn_monitor(fun() -> Work(fun(Answer) -> Caller ! {Tag, Answer} end) end),
+    receive
+        {Tag, Answer} ->
+            erlang:demonitor(Monitor, [flush]),
+            Answer;
+        {'DOWN', Monitor, process, Pid, _Reason} ->
+            timeout
+    after 2 * ?TIMEOUT ->
+        %% It answers within ?TIMEOUT, unless connecting alone takes as long.
+        exit(Pid, kill),
+        receive
+            {'DOWN', Monitor, process, Pid, _Killed} -> ok
+        end,
+        receive
+            {Tag, Answer} -> Answer
+        after 0 ->
+            timeout
+        end
+    end.
+
+job(Node, Term, Done) when is_atom(Node) ->
+    and_go_on(fun(Answered) ->
+        Answer = request(Node, Term),
+        Answered(Answer),
+        case Answer of
+            {ok, Job} ->
+                receive
+                    {bgok, Job, Output} -> Done(bgok, Job, Output);
+                    {bgerror, Job, Output} -> Done(bgerror, Job, Output);
+                    {nodedown, Node} -> Done(bgerror, Job, as(Job, "-ERR connection lost\n"))
+                end;
+            _Failure ->
+                ok
+        end
+    end).
+
+as(Like, Text) when is_binary(Like) -> list_to_binary(Text);
+as(_Like, Text) -> Text.
+
+start_handler(Node, Term, Module, Function, State) when is_atom(Node), is_atom(Module), is_atom(Function) ->
+    and_go_on(fun(Answered) ->
+        case request(Node, Term) of
+            ok ->
+                Answered({ok, self()}),
+                apply(Module, Function, [Node, State]);
+            Failure ->
+                Answered(Failure)
+        end
+    end).
+
+%% ---- asking as the caller ---------------------------------------------------------------------------------------
+%%
+%% The answer comes to the caller's own mailbox, and nothing in it says what it answers. FreeSWITCH answers a process in
+%% the order it was asked; so after a timeout the process remembers that it has answers to come over this connection, and
+%% the next such function passes them over.
+
+ask_as_caller(Node, Term) ->
+    ask_as_caller(Node, Term, usual).
+
+ask_as_caller(Node, Term, Kind) when is_atom(Node) ->
+    case connected(Node) of
+        true ->
+            Late = late(Node),
+            {Watcher, Monitor} = spawn_monitor(fun() -> watch(Node) end),
+            {?NAME, Node} ! Term,
+            {Answer, StillLate} = await(Monitor, Late, Kind, timeout),
+            erlang:demonitor(Monitor, [flush]),
+            exit(Watcher, kill),
+            remember(Node, StillLate),
+            Answer;
+        false ->
+            timeout
+    end.
+
+connected(Node) ->
+    lists:member(Node, nodes(connected)) orelse aside(fun() -> net_kernel:connect_node(Node) end) =:= true.
+
+%% Ends when the time is over, or the connection is lost.
+watch(Node) ->
+    watched(Node),
+    receive
+        {nodedown, Node} -> ok
+    after ?TIMEOUT ->
+        exit(late)
+    end.
+
+-define(IS_ANSWER(A, Kind),
+    (A =:= ok orelse
+        (tuple_size(A) =:= 2 andalso element(1, A) =:= error) orelse
+        (Kind =:= any andalso tuple_size(A) =:= 2 andalso element(1, A) =:= ok) orelse
+        (Kind =:= any andalso tuple_size(A) =:= 3 andalso element(1, A) =:= error) orelse
+        (Kind =:= any andalso tuple_size(A) =:= 2 andalso element(1, A) =:= filter_command_processing_log))
+).
+
+%% The answer after as many as are late, and how many are late now. Last: the latest of those passed over; when no other
+%% comes it is the answer after all, since some requests have none.
+await(Monitor, Late, Kind, Last) ->
+    Wanted =
+        case Late of
+            0 -> Kind;
+            _ -> any
+        end,
+    receive
+        Answer when ?IS_ANSWER(Answer, Wanted), Late =:= 0 -> {Answer, 0};
+        Answer when ?IS_ANSWER(Answer, Wanted) -> await(Monitor, Late - 1, Kind, Answer);
+        {'DOWN', Monitor, process, _, late} when Last =:= timeout -> {timeout, Late + 1};
+        {'DOWN', Monitor, process, _, _} -> {Last, 0}
+    end.
+
+late(Node) ->
+    case get({?MODULE, Node}) of
+        undefined ->
+            0;
+        {Connection, Late} ->
+            case connection(Node) of
+                Connection -> Late;
+                _Another -> 0
+            end
+    end.
+
+remember(Node, 0) -> erase({?MODULE, Node});
+remember(Node, Late) -> put({?MODULE, Node}, {connection(Node), Late}).
+
+%% A term that only this connection has; false when there is none.
+connection(Node) ->
+    lists:keyfind(Node, 1, erlang:system_info(dist_ctrl)).
