@@ -158,7 +158,7 @@ def _pip_install(python: str, target: Path, requirements: list[str]) -> None:
 
 def _check(python: str, packages: Path) -> None:
     """The packages can be imported by that interpreter: right version, right machine."""
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import erlang, lxml.etree, orjson, mod_erlang_py"
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import erlang, lxml.etree, mod_erlang_py"
     _run([python, "-c", code, str(packages)], f"{python} cannot use the packages")
 
 
