@@ -16,6 +16,7 @@ from mod_erlang_py.etf.event import EventEncoder, event
 from mod_erlang_py.filters import Filters, passes
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.node.threads import prefer_this_thread
 from mod_erlang_py.subscription import ALL, NOTHING, Subscription, union
 from mod_erlang_py.switch.port import Event, Headers, Peek, Switch
 
@@ -235,6 +236,7 @@ class Events:
 
     def run(self) -> None:
         """The pump's thread."""
+        prefer_this_thread()
         while not self._stopping:
             frames: dict[EventHandler, list[bytes]] = {}
             timeout = LINGER if self._calls_bound else IDLE

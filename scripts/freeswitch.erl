@@ -34,8 +34,8 @@
 -type event() :: {event, [uuid() | undefined | header()]}.
 -type event_name() :: atom() | text().
 %% As FreeSWITCH calls it: `` 'HEARTBEAT' ''. After `` 'CUSTOM' '' come subclasses.
--type section() :: atom() | text().
-%% `config', `directory', `dialplan', `phrases' or `chatplan'.
+-type section() :: atom().
+%% `config', `directory', `dialplan', `phrases' or `chatplan'; several as `` 'directory|dialplan' ''.
 -type failure() :: {error, Reason :: term()} | timeout.
 
 -define(TIMEOUT, 5000).
@@ -201,7 +201,8 @@ handlecall(Node, UUID) ->
 %% @doc Attach a call to the process of this Erlang node that is registered under a name.
 -spec handlecall(node(), uuid(), atom()) -> ok | failure().
 handlecall(Node, UUID, Name) ->
-    ask(Node, {handlecall, UUID, Name}).
+    %% mod_erlang_event takes them in this order only.
+    ask(Node, {handlecall, Name, UUID}).
 
 %% @doc Let go of a call, which stays parked. `{error, badsession}' when it is attached to nobody.
 -spec nohandle(node(), uuid()) -> ok | failure().

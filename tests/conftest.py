@@ -339,7 +339,9 @@ def freeswitch_node(_shared: _Shared) -> RunningNode:
 
 @pytest.fixture
 def peer(node: RunningNode, _shared: _Shared) -> Erl:
-    return _shared.peer(node)
+    peer = _shared.peer(node)
+    peer.forget()
+    return peer
 
 
 # --- of one test --------------------------------------------------------------------------------------------------

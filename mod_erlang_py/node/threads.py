@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -41,3 +42,15 @@ class Threads:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return [thread.name for thread in threads if thread.is_alive()]
+
+
+NICENESS = -10
+
+
+def prefer_this_thread() -> None:
+    """Have the scheduler prefer the calling thread, where that is allowed: for one that serves everybody and competes
+    with a thread for each call."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    except OSError as error:
+        log.debug("%s keeps its priority: %s", threading.current_thread().name, error)

@@ -28,13 +28,13 @@ class FakeEpmd:
     creations: the registrations' answers, one after the other. entries: who is found by PORT_PLEASE2.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.creations = [1000, 1001, 1002, 1003]
         self.entries: dict[str, EpmdEntry] = {}
         self.registered: queue.SimpleQueue[EpmdEntry] = queue.SimpleQueue()
         self.left: queue.SimpleQueue[EpmdEntry] = queue.SimpleQueue()
         self.answer: Answer = self.usual
-        self.port = 0
+        self.port = port
         self._server: socket.socket | None = None
         self._open: list[socket.socket] = []
         self.start()

@@ -7,7 +7,7 @@ import threading
 
 from mod_erlang_py import etf
 from mod_erlang_py.config import Config
-from mod_erlang_py.etf import Pid, Term
+from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
@@ -21,7 +21,8 @@ class Receiver:
     def __init__(self) -> None:
         self.messages: queue.SimpleQueue[tuple[str, Term]] = queue.SimpleQueue()
         self.downs: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.exits: queue.SimpleQueue[Pid] = queue.SimpleQueue()
+        self.exits: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
+        self.monitors: queue.SimpleQueue[tuple[Reference, Term]] = queue.SimpleQueue()
 
     def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
         term = etf.decode(payload)
@@ -30,8 +31,11 @@ class Receiver:
             return Job(sender, lambda: link.send(sender, term[1]))
         return None
 
-    def exited(self, link: Link, pid: Pid) -> None:
-        self.exits.put(pid)
+    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
+        self.exits.put((pid, reason))
+
+    def monitor_down(self, reference: Reference, reason: Term) -> None:
+        self.monitors.put((reference, reason))
 
     def down(self, link: Link) -> None:
         self.downs.put(link.name)

@@ -203,7 +203,8 @@ def test_both_connect_and_ours_is_higher(local: LocalNode, listener: MakeListene
     with pytest.raises(HandshakeError, match="nok"):
         Client(local.port, name="aaa@localhost")
     peer.finish(sock, machine)
-    assert local.node.links() == [connecting.result()]
+    link = connecting.result()
+    assert local.node.links() == [link]
 
 
 def test_nok_from_a_peer_that_does_not_come(

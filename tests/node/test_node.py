@@ -160,19 +160,40 @@ def test_a_request_that_comes_with_the_handshake(local: LocalNode) -> None:
         assert client.answer() == 1
 
 
-def test_exits_are_told(local: LocalNode) -> None:
+def test_exits_are_told_with_their_reason(local: LocalNode) -> None:
     """EXIT of a process that we are linked to, EXIT2 of any; in the tuple or with a payload."""
+    normal, kill = Atom("normal"), Atom("kill")
     with Client(local.port) as client:
-        linked, stranger = Pid(client.name, 2, 0, 7), Pid(client.name, 3, 0, 7)
-        local.node.processes.link(local.node.links()[0], linked)
-        assert client.receive().control == control.Link(local.node.pid, linked)
-        client.signal(Exit(stranger, local.node.pid, Atom("normal")))
-        client.send_frame(
-            encode_frame(control.encode_control(Exit(linked, local.node.pid, IN_PAYLOAD)), encode(Atom("normal")))
-        )
-        client.signal(Exit2(stranger, local.node.pid, Atom("kill")))
-        got = [local.receiver.exits.get(timeout=DEADLINE) for _ in range(2)]
-    assert got == [linked, stranger]
+        wait_until(local.names)
+        first, second, stranger = (Pid(client.name, number, 0, 7) for number in (2, 3, 4))
+        for pid in (first, second):
+            local.node.processes.link(local.node.links()[0], pid)
+            assert client.receive().control == control.Link(local.node.pid, pid)
+        client.signal(Exit(stranger, local.node.pid, normal))
+        client.signal(Exit(first, local.node.pid, normal))
+        client.signal(Exit(first, local.node.pid, normal))
+        in_payload = control.encode_control(Exit(second, local.node.pid, IN_PAYLOAD))
+        client.send_frame(encode_frame(in_payload, encode((kill, b"why"))))
+        client.signal(Exit2(stranger, local.node.pid, kill))
+        got = [local.receiver.exits.get(timeout=DEADLINE) for _ in range(3)]
+    assert got == [(first, normal), (second, (kill, b"why")), (stranger, kill)]
+
+
+def test_the_end_of_what_we_monitor_is_told(local: LocalNode) -> None:
+    with Client(local.port) as client:
+        wait_until(local.names)
+        reference = local.node.reference()
+        local.node.processes.monitor(local.node.links()[0], "handler", reference)
+        assert client.receive().control == MonitorP(local.node.pid, "handler", reference)
+        client.signal(MonitorPExit("handler", local.node.pid, reference, Atom("noproc")))
+        assert local.receiver.monitors.get(timeout=DEADLINE) == (reference, Atom("noproc"))
+
+
+def test_a_reason_that_is_no_term_ends_the_link(local: LocalNode) -> None:
+    with Client(local.port) as client:
+        message = control.encode_control(Exit2(client.pid, local.node.pid, IN_PAYLOAD))
+        client.send_frame(encode_frame(message, b"\x83\xff"))
+        assert client.wait_closed() == b""
 
 
 def test_a_monitor_of_an_earlier_life_is_answered(local: LocalNode) -> None:
@@ -208,20 +229,20 @@ def test_a_message_to_a_node_without_a_link_is_lost(local: LocalNode) -> None:
 
 
 def test_stop_ends_everything_within_its_time(local: LocalNode, fake_epmd: FakeEpmd) -> None:
-    clients = [Client(local.port, name=f"client{number}@localhost") for number in range(5)]
-    silent = socket.create_connection(("127.0.0.1", local.port), timeout=DEADLINE)
-    wait_until(lambda: len(local.node.links()) == 5)
-    local.stop()
-    for client in clients:
-        assert client.wait_closed() == b""
-        client.close()
-    assert silent.recv(1) == b""
-    silent.close()
+    names = [f"client{number}@localhost" for number in range(5)]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(local.port, name=name)) for name in names]
+        silent = stack.enter_context(socket.create_connection(("127.0.0.1", local.port), timeout=DEADLINE))
+        wait_until(lambda: len(local.node.links()) == 5)
+        local.stop()
+        assert [client.wait_closed() for client in clients] == [b""] * 5
+        with contextlib.suppress(ConnectionResetError):  # when it was not accepted yet
+            assert silent.recv(1) == b""
     assert local.threads() == []
-    assert sorted(local.receiver.downs.get(timeout=DEADLINE) for _ in range(5)) == [c.name for c in clients]
+    assert sorted(local.receiver.downs.get(timeout=DEADLINE) for _ in names) == names
     assert fake_epmd.left.get(timeout=DEADLINE).name == "freeswitch"
     with pytest.raises(NotConnected, match="not running"):
-        local.node.connect("client1@localhost")
+        local.node.connect(names[0])
     local.stop()
 
 
@@ -229,6 +250,7 @@ def test_stop_while_a_peer_does_not_read(local: LocalNode) -> None:
     with Client(local.port) as client:
         wait_until(lambda: local.names())
         link = local.node.links()[0]
-        wait_until(lambda: link.outbox.backlog or link.send(client.pid, b"x" * 100_000))
+        while not link.outbox.backlog:
+            link.send(client.pid, b"x" * 100_000)
         local.stop()
         assert local.threads() == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mod_erlang_py.node import reader
 from mod_erlang_py.node.threads import Threads
 from tests.node.readers import Bench, Step
 from tests.waiting import DEADLINE, wait_until
@@ -16,9 +18,13 @@ JOBS = st.lists(st.tuples(st.integers(1, 12), st.sampled_from([False] * 4 + [Tru
 """(sender, slow) in the order in which they come."""
 
 
+@pytest.mark.parametrize("threads_held", [1, 3, 64])
 @given(jobs=JOBS, seed=st.integers(0, 1 << 32))
-@settings(max_examples=60, deadline=None)
-def test_each_job_runs_once_in_its_senders_order(jobs: list[tuple[int, bool]], seed: int) -> None:
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_job_runs_once_in_its_senders_order(
+    threads_held: int, jobs: list[tuple[int, bool]], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_HELD", threads_held)
     cuts = random.Random(seed)
     threads = Threads()
     bench = Bench(threads)

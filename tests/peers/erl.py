@@ -122,6 +122,10 @@ class Erl:
         "timeout" if there is none."""
         return self.text(f"request('{node}', fun() -> {term} end, {int(timeout * 1000)})", timeout + _GRACE_SECONDS)
 
+    def forget(self) -> None:
+        """Begin anew: no variables, another evaluating process, whose mailbox is empty."""
+        self._command("forget\n", _START_SECONDS)
+
     def suspend(self) -> None:
         """SIGSTOP: the node's connections stay open and take nothing."""
         os.kill(self.pid, signal.SIGSTOP)
@@ -159,6 +163,14 @@ class Erl:
     def _request(self, kind: str, expressions: str, timeout: float) -> bytes:
         source = expressions.rstrip().rstrip(".") + "."
         line = f"{kind} {int(timeout * 1000)} {base64.b64encode(source.encode()).decode()}\n"
+        status, payload = self._command(line, timeout + _GRACE_SECONDS)
+        if status == "timeout":
+            raise ErlTimeout(f"{timeout} s: {expressions}")
+        if status == "error":
+            raise ErlError(payload.decode())
+        return payload
+
+    def _command(self, line: str, timeout: float) -> tuple[str, bytes]:
         assert self._process.stdin is not None
         with self._lock:
             try:
@@ -166,12 +178,7 @@ class Erl:
                 self._process.stdin.flush()
             except (BrokenPipeError, ValueError):
                 raise ErlGone(f"{self.name}\n{self.output()}") from None
-            status, payload = self._reply(timeout + _GRACE_SECONDS)
-        if status == "timeout":
-            raise ErlTimeout(f"{timeout} s: {expressions}")
-        if status == "error":
-            raise ErlError(payload.decode())
-        return payload
+            return self._reply(timeout)
 
     def _reply(self, timeout: float) -> tuple[str, bytes]:
         try:

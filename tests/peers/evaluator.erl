@@ -1,6 +1,7 @@
 %% Evaluates Erlang expressions for tests/peers/erl.py, one line a request.
 %%
 %% stdin:  KIND MILLISECONDS BASE64(UTF-8 expressions)       KIND is `term` or `text`
+%%         forget                                            the worker, its mailbox and all variables
 %% stdout: "=> ok BASE64"     term_to_binary of the value, or its text (~0tp) in UTF-8
 %%         "=> error BASE64"  text of {Class, Reason}
 %%         "=> timeout "
@@ -58,6 +59,12 @@ start() ->
 
 serve(Worker, Bindings) ->
     case io:get_line("") of
+        "forget\n" ->
+            {_, Pid, Monitor} = Worker,
+            erlang:demonitor(Monitor, [flush]),
+            exit(Pid, kill),
+            io:put_chars("=> ok \n"),
+            serve(worker(), erl_eval:new_bindings());
         Line when is_list(Line) ->
             [Kind, Milliseconds, Source] = string:lexemes(string:trim(Line), " "),
             {Tag, Pid, _} = Worker,

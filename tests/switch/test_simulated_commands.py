@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mod_erlang_py.switch.port import ApiResult, Module
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from mod_erlang_py.switch.simulated.commands.registry import command
-from mod_erlang_py.switch.simulated.commands.words import separate
+from mod_erlang_py.switch.simulated.words import separate
 
 NO_COMMAND = ApiResult(found=False, success=False, output=b"INVALID COMMAND!\n")
 SHOW_USAGE = (

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 VERSION = "1.11.1-simulated"
 """The FreeSWITCH whose answers are imitated, and that this is not it."""
 
-MAX_SESSIONS = 1000
-"""Calls at a time: FreeSWITCH's default. The simulated switch has none."""
+MAX_SESSIONS = 4000
+"""Channels at a time; more are refused. FreeSWITCH's default is 1000."""
 
-SESSIONS_PER_SECOND = 30
-"""FreeSWITCH's default of sessions-per-second."""
+SESSIONS_PER_SECOND = 1000
+"""What is told as the limit of sessions-per-second; nothing is limited by it. FreeSWITCH's default is 30."""
 
 IDLE_CPU = 100.0
 """Per cent. Not measured."""

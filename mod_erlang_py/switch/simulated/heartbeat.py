@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from mod_erlang_py.switch.port import Event
+from mod_erlang_py.switch.simulated.calls.table import Counts
 from mod_erlang_py.switch.simulated.core import (
     IDLE_CPU,
     MAX_SESSIONS,
@@ -17,23 +18,23 @@ from mod_erlang_py.switch.simulated.core import (
 )
 
 
-def heartbeat_event(core: Core) -> Event:
-    """FreeSWITCH's, with the counts of a switch without calls. Source: send_heartbeat in switch_core.c."""
+def heartbeat_event(core: Core, counts: Counts) -> Event:
+    """FreeSWITCH's. Source: send_heartbeat in switch_core.c."""
     uptime = core.uptime()
     texts = (
         ("Event-Info", "System Ready"),
         ("Up-Time", duration(uptime)),
         ("FreeSWITCH-Version", f"{VERSION}~64bit"),
         ("Uptime-msec", str(uptime // 1000)),
-        ("Session-Count", "0"),
+        ("Session-Count", str(counts.now)),
         ("Max-Sessions", str(MAX_SESSIONS)),
         ("Session-Per-Sec", str(SESSIONS_PER_SECOND)),
-        ("Session-Per-Sec-Last", "0"),
-        ("Session-Per-Sec-Max", "0"),
-        ("Session-Per-Sec-FiveMin", "0"),
-        ("Session-Since-Startup", "0"),
-        ("Session-Peak-Max", "0"),
-        ("Session-Peak-FiveMin", "0"),
+        ("Session-Per-Sec-Last", str(counts.rate)),
+        ("Session-Per-Sec-Max", str(counts.rate_peak)),
+        ("Session-Per-Sec-FiveMin", str(counts.rate_five_minutes)),
+        ("Session-Since-Startup", str(counts.ever)),
+        ("Session-Peak-Max", str(counts.peak)),
+        ("Session-Peak-FiveMin", str(counts.peak_five_minutes)),
         ("Idle-CPU", f"{IDLE_CPU:.6f}"),
     )
     return Event("HEARTBEAT", tuple((name.encode(), value.encode()) for name, value in texts))

@@ -1,15 +1,16 @@
-"""The modules: three that are part of the simulation, and mod_erlang_py, which comes and goes."""
+"""The modules: those that are part of the simulation, and mod_erlang_py, which comes and goes."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event, Module
+from mod_erlang_py.switch.port import Application, Event, Module
 
-BUILT_IN = frozenset({"mod_commands", "mod_console", "mod_dptools"})
+BUILT_IN = frozenset({"mod_commands", "mod_console", "mod_dialplan_xml", "mod_dptools", "mod_loopback"})
 OURS = "mod_erlang_py"
 API_NAME = "erlang"
 API_DESCRIPTION = "The Erlang node"
@@ -23,6 +24,7 @@ class Loadable:
         self._log = log
         self._lock = threading.Lock()
         self._module: Module | None = None
+        self._users = 0
 
     @property
     def module(self) -> Module | None:
@@ -39,12 +41,31 @@ class Loadable:
             self._module = module
         self._fire(_event("MODULE_LOAD"))
 
-    def unload(self) -> bool:
+    def application(self, name: str) -> Application | None:
+        module = self._module
+        found = [one for one in module.applications if one.name.lower() == name.lower()] if module else []
+        return found[0] if found else None
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """The module is not unloaded within the `with` block, unless by force."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+
+    def unload(self, force: bool = False) -> bool:
         """Take the module out and call its shutdown, which is called once however many threads unload it.
 
-        False when there was none. What shutdown raises is logged.
+        False when there was none. What shutdown raises is logged. Raises SwitchError while one of its applications
+        runs, unless forced.
         """
         with self._lock:
+            if self._users and not force:
+                raise SwitchError("unload", "Module in use.")
             module, self._module = self._module, None
         if module is None:
             return False

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import TextIO
 
 from mod_erlang_py.switch.port import LogLevel, LogLine, level_of
+from mod_erlang_py.switch.simulated.expand import whole_number
 from mod_erlang_py.switch.simulated.origin import Origin
 
 DISABLED = -1
@@ -26,6 +27,16 @@ QUEUE_LENGTH = 10_000
 Listener = Callable[[LogLine], None]
 
 
+def level_of_text(word: bytes) -> int | None:
+    """A number, cut off at 7, or a name in any case; "disable" is below all. Source: switch_log_str2level."""
+    if word[:1].isdigit():
+        return min(whole_number(word), LogLevel.DEBUG)
+    name = word.decode("ascii", "replace").upper()
+    if name == "DISABLE":
+        return DISABLED
+    return LogLevel[name] if name in LogLevel.__members__ else None
+
+
 class ConsoleLog:
     """threshold: the mildest level that goes to the stream (console loglevel). Listeners get every line."""
 
@@ -35,8 +46,8 @@ class ConsoleLog:
         self._lock = threading.Lock()
         self._feeds: tuple[_Feed, ...] = ()
 
-    def write(self, level: LogLevel, origin: Origin, text: str, when: datetime | None = None) -> None:
-        """`2026-11-23 12:00:00.000000 [NOTICE] file.py:12 text`, in local time.
+    def write(self, level: LogLevel, origin: Origin, text: str, when: datetime | None = None, uuid: str = "") -> None:
+        """`2026-11-23 12:00:00.000000 [NOTICE] file.py:12 text`, in local time. uuid: the call's it is about.
 
         A stream that is closed or that nobody reads is ignored: a switch goes on without its console.
         """
@@ -56,7 +67,7 @@ class ConsoleLog:
                 function=origin.function.encode(),
                 line=origin.line,
                 text=out.encode("utf-8", "backslashreplace"),
-                uuid=b"",
+                uuid=uuid.encode(),
             )
             for feed in self._feeds:
                 feed.offer(line)

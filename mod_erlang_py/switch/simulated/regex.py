@@ -15,6 +15,12 @@ def matcher(expression: bytes) -> Callable[[bytes], bool]:
 
     Raises SwitchError for what is no regular expression, or one of PCRE's that Python does not know.
     """
+    compiled = compile_expression(expression)
+    return lambda text: compiled.search(text) is not None
+
+
+def compile_expression(expression: bytes) -> re.Pattern[bytes]:
+    """Of the same form. Raises SwitchError."""
     pattern, options = expression, ""
     if expression.startswith(b"/"):
         pattern, slash, behind = expression[1:].rpartition(b"/")
@@ -25,7 +31,6 @@ def matcher(expression: bytes) -> Callable[[bytes], bool]:
     for option in options:
         flags |= _FLAGS.get(option, 0)
     try:
-        compiled = re.compile(pattern, flags)
+        return re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError, Warning) as error:
         raise SwitchError("switch_regex", f"{pattern!r}: {error}") from error
-    return lambda text: compiled.search(text) is not None

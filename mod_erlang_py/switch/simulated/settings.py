@@ -23,19 +23,10 @@ def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | Non
     Raises SwitchError for a file that cannot be read, is no XML, or has a DOCTYPE (and so perhaps entities).
     """
     path = conf_dir / "autoload_configs" / f"{file}.xml"
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise SwitchError("settings", f"{path}: {error.strerror}") from error
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        root = etree.fromstring(content, parser)
-    except etree.XMLSyntaxError as error:
-        raise SwitchError("settings", f"{path}: {error}") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise SwitchError("settings", f"{path}: a DOCTYPE is not allowed")
+    return settings_in(parse_file(path, "settings"), file, variable) if path.exists() else []
+
+
+def settings_in(root: etree._Element, file: str, variable: Callable[[str], str | None]) -> Params:
     return [
         (name, _GLOBAL.sub(lambda found: variable(found.group(1)) or "", param.get("value", "")))
         for configuration in root.iter("configuration")
@@ -43,3 +34,27 @@ def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | Non
         for param in configuration.iterfind("settings/param")
         if (name := param.get("name"))
     ]
+
+
+def parse_file(path: Path, what: str) -> etree._Element:
+    """The file's root. Raises SwitchError, about `what`, for a file that cannot be read, or as parse_xml does."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SwitchError(what, f"{path}: {error.strerror}") from error
+    return parse_xml(content, what, f"{path}: ")
+
+
+def parse_xml(content: bytes, what: str, where: str = "") -> etree._Element:
+    """The root. No entities, nothing from the network, no comments.
+
+    Raises SwitchError, about `what`, for what is no XML, or has a DOCTYPE.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        raise SwitchError(what, f"{where}{error}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise SwitchError(what, f"{where}a DOCTYPE is not allowed")
+    return root

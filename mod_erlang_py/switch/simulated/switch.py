@@ -14,7 +14,27 @@ from types import MappingProxyType
 from typing import TextIO
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import NOTICE, ApiResult, Event, EventSource, LogLine, Module, Session
+from mod_erlang_py.switch.port import (
+    NOTICE,
+    ApiResult,
+    Event,
+    EventSource,
+    Fetch,
+    Header,
+    LogLevel,
+    LogLine,
+    Module,
+    Section,
+    Session,
+    XmlBinding,
+)
+from mod_erlang_py.switch.simulated.calls import applications
+from mod_erlang_py.switch.simulated.calls.applications import Application, Calls
+from mod_erlang_py.switch.simulated.calls.channel import Channel
+from mod_erlang_py.switch.simulated.calls.dialplan.files import DialplanFiles
+from mod_erlang_py.switch.simulated.calls.exchange import Exchange
+from mod_erlang_py.switch.simulated.calls.services import Services
+from mod_erlang_py.switch.simulated.calls.session import ChannelSession
 from mod_erlang_py.switch.simulated.commands import Command, Context, built_in
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, event_type
@@ -24,16 +44,23 @@ from mod_erlang_py.switch.simulated.loadable import API_DESCRIPTION, API_NAME, O
 from mod_erlang_py.switch.simulated.log import ConsoleHandler, ConsoleLog
 from mod_erlang_py.switch.simulated.origin import Origin
 from mod_erlang_py.switch.simulated.regex import matcher
-from mod_erlang_py.switch.simulated.settings import read_settings
+from mod_erlang_py.switch.simulated.settings import read_settings, settings_in
 from mod_erlang_py.switch.simulated.variables import Variables
+from mod_erlang_py.switch.simulated.xml_bindings import XmlBindings
 
 Settings = Mapping[str, Sequence[tuple[str, str]]]
 
 _WHITESPACE = " \t\n\r\v"
 
+DEMO_CONF = Path(__file__).resolve().parents[3] / "conf"
+"""The configuration that comes with the sources; its dialplan is used where no other is given."""
+
 
 class SimulatedSwitch:
-    """A Switch without calls. Everything works before start() too, which brings STARTUP and the heartbeat."""
+    """A Switch whose calls are loopback calls.
+
+    Everything works before start() too, which brings STARTUP and the heartbeat.
+    """
 
     description: str = "simulated switch"
 
@@ -46,7 +73,7 @@ class SimulatedSwitch:
     ) -> None:
         """
         Args:
-            conf_dir: the folder that holds autoload_configs/.
+            conf_dir: the folder that holds autoload_configs/ and dialplan/. Without one, dialplan/ of DEMO_CONF.
             settings: by file ("erlang_event.conf"); goes before conf_dir.
             heartbeat: seconds between two HEARTBEAT events; 0 for none.
             log_to: gets the log; standard error if None.
@@ -61,11 +88,23 @@ class SimulatedSwitch:
         self._variables = _first_variables(self._core, conf_dir)
         self._bus = EventBus(self._core, self._queue_is_full)
         self._modules = Loadable(self.fire, self._log)
+        self._bindings = XmlBindings(self._log)
+        services = Services(
+            wanted=self._bus.wanted,
+            fire=self._fire_headers,
+            make=self._bus.make,
+            log=self._log_of_call,
+            variable=self._variables.get,
+            command=self._output,
+        )
+        dialplan = DialplanFiles((conf_dir or DEMO_CONF) / "dialplan", self._variables.get)
+        self._exchange = Exchange(services, dialplan, self._bindings.look_up, self._application)
         self._context = Context(
             core=self._core,
             variables=self._variables,
             modules=self._modules,
             console=self._console,
+            exchange=self._exchange,
             execute=self.execute,
             fire=self.fire,
             commands=self._all_commands,
@@ -80,20 +119,22 @@ class SimulatedSwitch:
             if self._started or self._stopped:
                 raise SwitchError("start", "a simulated switch can be started once")
             self._started = True
-        self._log.log(NOTICE, "This is the simulated switch of mod_erlang_py, not FreeSWITCH: no calls.")
+        self._log.log(NOTICE, "This is the simulated switch of mod_erlang_py, not FreeSWITCH: only loopback calls.")
         self.fire(_info("STARTUP", b"System Ready"))
         if self._heartbeat is not None:
             self._heartbeat.start()
 
     def stop(self) -> None:
-        """Fires SHUTDOWN, shuts the module down, ends the heartbeat; then delivers nothing any more."""
+        """Fires SHUTDOWN, ends all calls, shuts the module down, ends the heartbeat; then delivers nothing any more."""
         with self._lock:
             if self._stopped:
                 return
             self._stopped = True
             started = self._started
         self.fire(_info("SHUTDOWN", b"System Shutting Down"))
-        self._modules.unload()
+        self._exchange.close()
+        self._modules.unload(force=True)
+        self._exchange.join()
         if started and self._heartbeat is not None:
             self._heartbeat.stop()
         self._bus.close()
@@ -127,9 +168,14 @@ class SimulatedSwitch:
     def bind_log(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
         return self._console.bind(listener)
 
+    def bind_xml(self, answer: Callable[[Fetch], bytes | None]) -> XmlBinding:
+        """Asked are they for the dialplan and for settings; there is no directory, and nothing else is looked up."""
+        return self._bindings.bind(answer)
+
     @contextmanager
     def locate(self, uuid: str, ended: bool = False) -> Iterator[Session | None]:
-        yield None
+        with self._exchange.held(uuid, ended) as channel:
+            yield None if channel is None else ChannelSession(channel)
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())
@@ -141,6 +187,9 @@ class SimulatedSwitch:
         """Raises SwitchError for a file that is there but cannot be used."""
         if file in self._settings:
             return list(self._settings[file])
+        found = self._bindings.look_up(Section.CONFIG, b"configuration", b"name", file.encode(), lambda: None)
+        if found is not None:
+            return settings_in(found, file, self._variable)
         if self._conf_dir is None:
             return []
         return read_settings(self._conf_dir, file, self._variable)
@@ -152,8 +201,31 @@ class SimulatedSwitch:
         self._modules.load(module)
 
     def unload(self) -> None:
-        """Does nothing when no module is loaded."""
+        """Does nothing when no module is loaded. Raises SwitchError while one of its applications runs."""
         self._modules.unload()
+
+    def _application(self, name: str) -> Application | None:
+        """The module's, or else the switch's own."""
+        ours = self._modules.application(name)
+        if ours is None:
+            return applications.built_in().get(name.lower())
+        run = ours.run
+
+        def on_channel(channel: Channel, data: bytes, _calls: Calls) -> None:
+            with self._modules.in_use():
+                run(ChannelSession(channel), data)
+
+        return Application(ours.name, ours.description, ours.syntax, on_channel)
+
+    def _fire_headers(self, name: str, headers: list[Header], origin: Origin) -> None:
+        self._bus.deliver(self._bus.make(name, headers, origin))
+
+    def _log_of_call(self, level: LogLevel, text: str, uuid: str, origin: Origin) -> None:
+        self._console.write(level, origin, text, uuid=uuid)
+
+    def _output(self, command: bytes, argument: bytes) -> bytes | None:
+        result = self.execute(command.decode("utf-8", "surrogateescape"), argument)
+        return result.output if result.success else None
 
     def _find(self, name: str) -> Command | None:
         return self._all_commands().get(name.lower())
@@ -184,7 +256,7 @@ class SimulatedSwitch:
         return None if value is None else value.decode("utf-8", "replace")
 
     def _beat(self) -> None:
-        self.fire(heartbeat_event(self._core))
+        self.fire(heartbeat_event(self._core, self._exchange.counts()))
 
     def _queue_is_full(self, limit: int) -> None:
         self._log.error("An event queue is full (%d events); events are dropped until there is room", limit)

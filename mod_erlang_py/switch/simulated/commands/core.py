@@ -8,21 +8,23 @@ import uuid
 
 from mod_erlang_py.switch.port import Event
 from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
-from mod_erlang_py.switch.simulated.commands.words import separate
 from mod_erlang_py.switch.simulated.core import IDLE_CPU, MAX_SESSIONS, SESSIONS_PER_SECOND, VERSION, duration
+from mod_erlang_py.switch.simulated.words import separate
 
 _GLOBAL_SETVAR = "<var>=<value> [=<value2>]"
 
 
 @command("status", "Show current status")
 def status(context: Context, _argument: bytes) -> bytes:
+    counts = context.exchange.counts()
     stack, most = (limit % 2**64 // 1024 for limit in resource.getrlimit(resource.RLIMIT_STACK))
     return (
         f"UP {duration(context.core.uptime())}\n"
         f"FreeSWITCH (Version {VERSION}: the simulated switch, not FreeSWITCH) is ready\n"
-        "0 session(s) since startup\n"
-        "0 session(s) - peak 0, last 5min 0 \n"
-        f"0 session(s) per Sec out of max {SESSIONS_PER_SECOND}, peak 0, last 5min 0 \n"
+        f"{counts.ever} session(s) since startup\n"
+        f"{counts.now} session(s) - peak {counts.peak}, last 5min {counts.peak_five_minutes} \n"
+        f"{counts.rate} session(s) per Sec out of max {SESSIONS_PER_SECOND}, peak {counts.rate_peak}, "
+        f"last 5min {counts.rate_five_minutes} \n"
         f"{MAX_SESSIONS} session(s) max\n"
         f"min idle cpu 0.00/{IDLE_CPU:.2f}\n"
         f"Current Stack Size/Max {stack}K/{most}K\n"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from mod_erlang_py.switch.port import LogLevel
 from mod_erlang_py.switch.simulated.commands.registry import Context, command
-from mod_erlang_py.switch.simulated.commands.words import separate
-from mod_erlang_py.switch.simulated.expand import whole_number
-from mod_erlang_py.switch.simulated.log import DISABLED
+from mod_erlang_py.switch.simulated.log import DISABLED, level_of_text
 from mod_erlang_py.switch.simulated.origin import Origin
+from mod_erlang_py.switch.simulated.words import separate
 
 _RULE = "-" * 80 + "\n"
 _CONSOLE_USAGE = (
@@ -27,7 +26,7 @@ _LOGLEVEL_USAGE = (
 def log(context: Context, argument: bytes) -> bytes:
     """A level nobody knows is DEBUG; a single word is the message."""
     first, blank, rest = argument.partition(b" ")
-    level = _level(first) if blank else None
+    level = level_of_text(first) if blank else None
     text = (rest if blank else first).decode("utf-8", "backslashreplace")
     chosen = LogLevel.DEBUG if level is None or level < 0 else LogLevel(level)
     context.console.write(chosen, Origin.caller(0), text)
@@ -43,20 +42,10 @@ def console(context: Context, argument: bytes) -> bytes:
     if len(words) > 1:
         if words[1].lower() == b"help":
             return _LOGLEVEL_USAGE
-        level = _level(words[1])
+        level = level_of_text(words[1])
         if level is None:
             return b"-ERR Invalid console loglevel (%s)!\n\n" % words[1]
         context.console.threshold = level
     threshold = context.console.threshold
     name = "DISABLE" if threshold == DISABLED else LogLevel(threshold).name
     return f"+OK console log level set to {name}\n".encode()
-
-
-def _level(word: bytes) -> int | None:
-    """A number, cut off at 7, or a name in any case; "disable" is below all. Source: switch_log_str2level."""
-    if word[:1].isdigit():
-        return min(whole_number(word), LogLevel.DEBUG)
-    name = word.decode("ascii", "replace").upper()
-    if name == "DISABLE":
-        return DISABLED
-    return LogLevel[name] if name in LogLevel.__members__ else None

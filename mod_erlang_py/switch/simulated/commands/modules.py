@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Event
 from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
 from mod_erlang_py.switch.simulated.loadable import BUILT_IN, OURS
@@ -25,7 +26,7 @@ def unload(context: Context, argument: bytes) -> bytes:
     name = _without_flags(argument)
     if not name:
         return usage(_UNLOAD)
-    error = _unload(context, name)
+    error = _unload(context, name, _forced(argument))
     return b"-ERR [%s]\n" % error if error else b"+OK\n"
 
 
@@ -36,7 +37,7 @@ def reload(context: Context, argument: bytes) -> bytes:
     if not name:
         return usage(_UNLOAD)
     context.fire(Event("RELOADXML"))
-    error = _unload(context, name)
+    error = _unload(context, name, _forced(argument))
     unloaded = b"-ERR unloading module [%s]\n" % error if error else b"+OK module unloaded\n"
     return b"+OK Reloading XML\n%s-ERR loading module [%s]\n" % (unloaded, _cannot_load(context, name))
 
@@ -48,12 +49,15 @@ def module_exists(context: Context, argument: bytes) -> bytes:
     return b"true" if argument in _loaded(context) else b"false"
 
 
-def _unload(context: Context, name: bytes) -> bytes | None:
+def _unload(context: Context, name: bytes, force: bool) -> bytes | None:
     """Unload it, or say why not."""
     if name.decode("utf-8", "replace") in BUILT_IN:
         return b"Module is not unloadable"
-    if name == OURS.encode() and context.modules.unload():
-        return None
+    try:
+        if name == OURS.encode() and context.modules.unload(force):
+            return None
+    except SwitchError as error:
+        return error.reason.encode()
     return b"No such module!"
 
 
@@ -65,6 +69,11 @@ def _cannot_load(context: Context, name: bytes) -> bytes:
 
 def _loaded(context: Context) -> frozenset[bytes]:
     return frozenset(name.encode() for name in context.modules.names())
+
+
+def _forced(argument: bytes) -> bool:
+    """-f: even while its applications run."""
+    return re.match(rb"-[^ ]*f[^ ]* ", argument) is not None
 
 
 def _without_flags(argument: bytes) -> bytes:

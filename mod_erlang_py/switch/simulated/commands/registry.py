@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mod_erlang_py.switch.port import ApiResult, Event
+from mod_erlang_py.switch.simulated.calls.exchange import Exchange
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.loadable import Loadable
 from mod_erlang_py.switch.simulated.log import ConsoleLog
@@ -21,6 +22,7 @@ class Context:
     variables: Variables
     modules: Loadable
     console: ConsoleLog
+    exchange: Exchange
     execute: Callable[[str, bytes], ApiResult]
     fire: Callable[[Event], None]
     commands: Callable[[], Mapping[str, Command]]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from mod_erlang_py.switch.simulated.calls.applications import built_in
+from mod_erlang_py.switch.simulated.commands.channel_rows import CALLS, CHANNELS, call_row, channel_row
 from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
-from mod_erlang_py.switch.simulated.commands.words import separate
+from mod_erlang_py.switch.simulated.loadable import OURS
+from mod_erlang_py.switch.simulated.words import separate
 
 _SHOW = (
     "codec|endpoint|application|api|dialplan|file|timer|calls [count]|channels [count|like <match string>]|"
@@ -20,8 +24,8 @@ _EMPTY_KINDS = ("codec", "dialplan", "file", "timer", "chat", "limit", "say", "m
 """Kinds of interfaces that the simulated switch has none of; a word is compared with as much as is here."""
 
 _EMPTY_LISTS = frozenset({
-    "application", "aliases", "complete", "tasks", "nat_map",
-    "calls", "registrations", "channels", "detailed_calls", "bridged_calls", "detailed_bridged_calls",
+    "aliases", "complete", "tasks", "nat_map", "registrations",
+    "detailed_calls", "bridged_calls", "detailed_bridged_calls",
 })  # fmt: skip
 
 _COUNTED = frozenset({"calls", "registrations", "channels"})
@@ -67,27 +71,68 @@ def _help(context: Context) -> bytes:
 
 def _table(context: Context, what: str, words: list[str]) -> Table | None:
     name = words[0] if words and words[0].lower() != "as" else None
-    commands = [found for _, found in sorted(context.commands().items())]
+    columns = ("name", "description", "syntax", "ikey")
+    commands = [(one.name, one.description, one.syntax, one.module) for _, one in sorted(context.commands().items())]
+    interfaces = [("api", row[0], row[3]) for row in commands]
+    interfaces += [("application", row[0], row[3]) for row in _applications(context)]
     if what.startswith("module"):
-        files = (("api", found.name, found.module, f"simulated {found.module}") for found in commands)
+        files = ((*row, f"simulated {row[2]}") for row in interfaces)
         return Table(("type", "name", "ikey", "filename"), [row for row in files if name in (None, row[2])])
     if what == "interfaces":
-        return Table(("type", "name", "ikey"), [("api", found.name, found.module) for found in commands])
+        return Table(("type", "name", "ikey"), interfaces)
     if what == "interface_types":
-        return Table(("type", "total"), [("api", str(len(commands)))])
+        totals = Counter(row[0] for row in interfaces)
+        return Table(("type", "total"), [(kind, str(total)) for kind, total in totals.items()])
     if what == "api":
-        rows = ((found.name, found.description, found.syntax, found.module) for found in commands)
-        columns = ("name", "description", "syntax", "ikey")
-        return Table(columns, [row for row in rows if name in (None, row[0])])
+        return Table(columns, [row for row in commands if name in (None, row[0])])
+    if what == "application":
+        return Table(columns, [row for row in _applications(context) if name in (None, row[0])])
+    if what in ("channels", "calls"):
+        table = _channels(context) if what == "channels" else _calls(context)
+        if (name or "").lower() == "like" and len(words) > 1:
+            return Table(table.columns, [row for row in table.rows if any(words[1] in cell for cell in row)])
+        return Table(table.columns, table.rows, counts=(name or "").lower() == "count")
     if what in _EMPTY_LISTS or what.startswith(_EMPTY_KINDS):
         return Table(counts=what in _COUNTED and (name or "").lower() == "count")
     return None
 
 
+def _applications(context: Context) -> list[tuple[str, str, str, str]]:
+    rows = [(one.name, one.description, one.syntax, "mod_dptools") for one in built_in().values()]
+    module = context.modules.module
+    rows += [(one.name, one.description, one.syntax, OURS) for one in (module.applications if module else ())]
+    return sorted(rows)
+
+
+def _channels(context: Context) -> Table:
+    hostname = context.core.hostname
+    return Table(CHANNELS, [channel_row(channel, hostname) for channel in context.exchange.channels()])
+
+
+def _calls(context: Context) -> Table:
+    """A bridged pair is one call, and so is every other channel."""
+    bridged = {
+        channel: peer
+        for channel in context.exchange.channels()
+        if channel.other_leg is not None
+        and channel.other_leg[0] == b"originatee"
+        and (peer := context.exchange.find((channel.variables.get(b"signal_bond") or b"").decode())) is not None
+    }
+    peers = set(bridged.values())
+    return Table(
+        CALLS,
+        [
+            call_row(channel, bridged.get(channel), context.core.hostname)
+            for channel in context.exchange.channels()
+            if channel not in peers
+        ],
+    )
+
+
 def _written(table: Table, words: list[str]) -> bytes:
     form, delimiter = _form(words)
     if form in ("delim", "csv"):
-        lines = [table.columns, *table.rows] if table.rows else []
+        lines = [table.columns, *table.rows] if table.rows and not table.counts else []
         text = "".join(delimiter.join(line) + "\n" for line in lines)
         return f"{text}\n{len(table.rows)} total.\n".encode()
     if form == "xml":
@@ -107,8 +152,10 @@ def _form(words: list[str]) -> tuple[str, str]:
 
 
 def _as_xml(table: Table) -> str:
+    if table.counts:
+        return f'<result row_count="{len(table.rows)}"></result>\n'
     if not table.rows:
-        return '<result row_count="0"></result>\n' if table.counts else '<result row_count="0"/>\n'
+        return '<result row_count="0"/>\n'
     rows = (
         f'  <row row_id="{number}">\n'
         + "".join(f"    <{name}>{escape(value)}</{name}>\n" for name, value in _cells(table, row))
@@ -121,8 +168,8 @@ def _as_xml(table: Table) -> str:
 def _as_json(table: Table) -> str:
     if not table.rows and not table.counts:
         return '{"row_count": 0}\n'
-    rows = [dict(_cells(table, row)) for row in table.rows]
-    return json.dumps({"row_count": len(rows), "rows": rows}, separators=(",", ":"), ensure_ascii=False)
+    rows = [] if table.counts else [dict(_cells(table, row)) for row in table.rows]
+    return json.dumps({"row_count": len(table.rows), "rows": rows}, separators=(",", ":"), ensure_ascii=False)
 
 
 def _cells(table: Table, row: tuple[str, ...]) -> Iterable[tuple[str, str]]:

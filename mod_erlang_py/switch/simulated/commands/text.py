@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable
 
 from mod_erlang_py.switch.simulated.commands.registry import Context, command
-from mod_erlang_py.switch.simulated.commands.words import separate
 from mod_erlang_py.switch.simulated.expand import Scope, expand
+from mod_erlang_py.switch.simulated.urls import url_encoded
+from mod_erlang_py.switch.simulated.words import separate
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_UNSAFE = frozenset(b'\r\n #%&+:;<=>?@[\\]^`{|}"')
 
 
 @command("echo", "Echo", "<data>")
@@ -22,28 +22,26 @@ def echo(_context: Context, argument: bytes) -> bytes:
 
 @command("eval", "eval (noop)", "[uuid:<uuid> ]<expression>")
 def eval_(context: Context, argument: bytes) -> bytes:
-    """No channel has variables here, so that a uuid in front changes nothing."""
+    """With a channel's UUID in front, its variables too; nothing for one that is not there."""
+    variable = context.variables.get
     if argument[:5].lower() == b"uuid:":
-        argument = argument.partition(b" ")[2]
+        uuid, _, argument = argument[5:].partition(b" ")
+        channel = context.exchange.find(uuid.decode("utf-8", "replace"))
+        if channel is None:
+            return b""
+        variable = channel.variable
 
     def run(name: bytes, inner: bytes) -> bytes | None:
         result = context.execute(name.decode("utf-8", "surrogateescape"), inner)
         return result.output if result.success else None
 
-    return expand(argument, Scope(context.variables.get, run))
+    return expand(argument, Scope(variable, run))
 
 
 @command("url_encode", "Url encode a string", "<string>")
 def url_encode(_context: Context, argument: bytes) -> bytes:
     """What is an escape already (%2F, in capitals) stays."""
-    return re.sub(rb"%[0-9A-F]{2}|.", _encoded, argument, flags=re.DOTALL)
-
-
-def _encoded(found: re.Match[bytes]) -> bytes:
-    text = found.group()
-    if len(text) == 1 and (not 0x20 <= text[0] <= 0x7E or text[0] in _UNSAFE):
-        return b"%%%02X" % text[0]
-    return text
+    return url_encoded(argument)
 
 
 @command("url_decode", "Url decode a string", "<string>")

@@ -1,0 +1,78 @@
+"""Dial strings: `{name=value,...}[name=value,...]loopback/EXTENSION[/CONTEXT[/DIALPLAN]]`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mod_erlang_py.switch.simulated.calls.messages import is_true
+from mod_erlang_py.switch.simulated.expand import whole_number
+from mod_erlang_py.switch.simulated.words import separate
+
+DEFAULT_TIMEOUT = 60
+"""Seconds that a call may take to be answered."""
+
+MAX_VARIABLES = 1024
+
+_CLOSING = {b"{": b"}", b"[": b"]", b"<": b">"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whom to call. last: what stands behind the last slash, which FreeSWITCH takes for the number that was called."""
+
+    extension: bytes
+    context: bytes
+    dialplan: bytes
+    last: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dialed:
+    """endpoint: None when the simulated switch has none of that type."""
+
+    variables: tuple[tuple[bytes, bytes], ...]
+    endpoint: Endpoint | None
+
+    def variable(self, name: bytes) -> bytes | None:
+        found = [value for key, value in self.variables if key.lower() == name]
+        return found[-1] if found else None
+
+    def timeout(self) -> int:
+        """Seconds."""
+        for name in (b"originate_timeout", b"leg_timeout", b"call_timeout"):
+            seconds = whole_number(self.variable(name) or b"")
+            if seconds > 0:
+                return seconds
+        return DEFAULT_TIMEOUT
+
+    def waits_for_answer(self) -> bool:
+        """Early media is not enough."""
+        return is_true(self.variable(b"ignore_early_media"))
+
+
+def parse(dial_string: bytes) -> Dialed:
+    variables: list[tuple[bytes, bytes]] = []
+    rest = dial_string.lstrip(b" ")
+    while (bracket := rest[:1]) in _CLOSING:
+        inner, closing, behind = rest[1:].partition(_CLOSING[bracket])
+        if not closing:
+            break
+        variables += _variables(inner)
+        rest = behind.lstrip(b" ")
+    return Dialed(tuple(variables), _endpoint(rest))
+
+
+def _variables(inner: bytes) -> list[tuple[bytes, bytes]]:
+    pairs = (word.partition(b"=") for word in separate(inner, b",", MAX_VARIABLES))
+    return [(name.strip(), value) for name, equals, value in pairs if equals]
+
+
+def _endpoint(text: bytes) -> Endpoint | None:
+    found = re.match(rb"loopback/(.*)", text.rstrip(b" "), re.IGNORECASE | re.DOTALL)
+    if found is None:
+        return None
+    extension, _, rest = found.group(1).partition(b"/")
+    context, _, dialplan = rest.partition(b"/")
+    last = found.group(1).rpartition(b"/")[2]
+    return Endpoint(extension or b"service", context or b"default", dialplan or b"xml", last)

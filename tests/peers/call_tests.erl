@@ -1,0 +1,71 @@
+%% Processes that take calls, for tests/peers/test_calls.py.
+-module(call_tests).
+-export([start/1, answering/2, silent/1, launch/1, messages/1, kinds/1, wait/3, stop/2]).
+
+%% A process registered as Name that takes calls, and keeps all it is sent.
+start(Name) -> answering(Name, undefined).
+
+%% The same; asked for a pid it gives that of Other.
+answering(Name, Other) ->
+    Pid = spawn(fun() -> register(Name, self()), loop(Other, []) end),
+    wait_registered(Name, Pid).
+
+%% A process that answers nothing.
+silent(Name) ->
+    Pid = spawn(fun() -> register(Name, self()), receive stop -> ok end end),
+    wait_registered(Name, Pid).
+
+wait_registered(Name, Pid) ->
+    case whereis(Name) of Pid -> Pid; _ -> timer:sleep(1), wait_registered(Name, Pid) end.
+
+loop(Other, Seen) ->
+    receive
+        {messages, From} -> From ! {messages, lists:reverse(Seen)}, loop(Other, Seen);
+        {stop, Reason} -> exit(Reason);
+        {get_pid, _, Ref, Pid} = Asked ->
+            Pid ! {Ref, case Other of undefined -> self(); _ -> Other end},
+            loop(Other, [Asked | Seen]);
+        Message -> loop(Other, [Message | Seen])
+    end.
+
+%% What the dialplan's module:function form calls.
+launch(Ref) -> {Ref, whereis(taker)}.
+
+messages(Process) ->
+    Process ! {messages, self()},
+    receive {messages, Seen} -> Seen after 5000 -> timeout end.
+
+%% The messages about calls by kind: call, the name of a call_event, call_hangup, get_pid.
+kinds(Process) -> lists:filtermap(fun kind/1, messages(Process)).
+
+kind({call, _}) -> {true, call};
+kind({call_event, {event, [_ | Headers]}}) -> {true, list_to_atom(text(proplists:get_value("Event-Name", Headers)))};
+kind({call_hangup, _}) -> {true, call_hangup};
+kind({get_pid, _, _, _}) -> {true, get_pid};
+kind(_) -> false.
+
+text(S) when is_binary(S) -> binary_to_list(S);
+text(S) -> S.
+
+%% The UUID of the Count-th message of that kind, once it is there.
+wait(Process, Kind, Count) -> wait(Process, Kind, Count, erlang:monotonic_time(millisecond) + 10000).
+
+wait(Process, Kind, Count, End) ->
+    case [M || M <- messages(Process), element(1, M) =:= Kind] of
+        Found when length(Found) >= Count -> uuid(lists:nth(Count, Found));
+        _ -> case erlang:monotonic_time(millisecond) > End of
+                 true -> {none, kinds(Process)};
+                 false -> timer:sleep(5), wait(Process, Kind, Count, End)
+             end
+    end.
+
+uuid({call, {event, [UUID | _]}}) -> UUID;
+uuid({call_event, {event, [UUID | _]}}) -> UUID;
+uuid({call_hangup, UUID}) -> UUID;
+uuid({get_pid, UUID, _, _}) -> UUID;
+uuid(Other) -> Other.
+
+stop(Process, Reason) ->
+    Monitor = monitor(process, Process),
+    Process ! {stop, Reason},
+    receive {'DOWN', Monitor, process, _, _} -> ok after 5000 -> timeout end.

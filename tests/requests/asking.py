@@ -1,0 +1,160 @@
+"""Requests without a network: a switch, a link and a node that do as a test says."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from mod_erlang_py import etf
+from mod_erlang_py.config import Config
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.etf import Atom, Pid, Reference, Term
+from mod_erlang_py.node.threads import Threads
+from mod_erlang_py.requests import Context, Dispatcher
+from mod_erlang_py.requests.context import as_text
+from mod_erlang_py.switch.port import ApiResult, Event, EventSource, Module
+from mod_erlang_py.workers import Workers
+from tests.waiting import DEADLINE
+
+OURS = Pid("freeswitch@localhost", 1, 0, 42)
+SENDER = Pid("peer@localhost", 90, 0, 7)
+OTHER = Pid("peer@localhost", 91, 0, 7)
+JOB = "7f3c2143-55db-422f-bd15-0fa93ac78cb7"
+
+
+class FakeSwitch:
+    """commands: by name, in lower case; each gets its arguments. executed: what was asked for, in order."""
+
+    description = "fake switch"
+
+    def __init__(self) -> None:
+        self.commands: dict[str, Callable[[bytes], ApiResult]] = {
+            "echo": lambda arguments: ApiResult(True, True, arguments),
+        }
+        self.executed: list[tuple[str, bytes]] = []
+        self.fired: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def execute(self, command: str, arguments: bytes) -> ApiResult:
+        self.executed.append((command, arguments))
+        known = self.commands.get(command.lower())
+        return known(arguments) if known else ApiResult(False, False, b"INVALID COMMAND!\n")
+
+    def fire(self, event: Event) -> None:
+        self.fired.put(event)
+
+    def create_uuid(self) -> str:
+        return JOB
+
+    def event_type(self, name: str) -> str | None:
+        return name.upper()
+
+    def events(self) -> EventSource:
+        raise SwitchError("events", "none here")
+
+    def hostname(self) -> str:
+        return "host"
+
+    def settings(self, file: str) -> list[tuple[str, str]]:
+        return []
+
+    def log_handler(self) -> logging.Handler:
+        return logging.NullHandler()
+
+    def load(self, module: Module) -> None:
+        """Nothing loads here."""
+
+    def unload(self) -> None:
+        """Nothing was loaded."""
+
+
+class FakeLink:
+    """sent: the pid and the term of each message, as the peer would decode it. refused: raise on send."""
+
+    name = "peer@localhost"
+
+    def __init__(self) -> None:
+        self.sent: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
+        self.ended: list[str] = []
+
+    def send(self, to: Pid, term: Term) -> None:
+        self.sent.put((to, etf.decode(etf.encode(term))))
+
+    def end(self, reason: str) -> None:
+        self.ended.append(reason)
+
+
+class FakeProcesses:
+    def __init__(self) -> None:
+        self.linked: list[Pid] = []
+
+    def link(self, link: object, pid: Pid) -> None:
+        self.linked.append(pid)
+
+
+class FakeCalls:
+    """waiting: the references that an answer is waited for under."""
+
+    def __init__(self) -> None:
+        self.waiting: set[Reference] = set()
+
+    def answered(self, reference: Reference, answer: Term) -> bool:
+        return reference in self.waiting
+
+
+class FakeNode:
+    pid = OURS
+
+    def __init__(self, link: FakeLink) -> None:
+        self.processes = FakeProcesses()
+        self._link = link
+
+    def send(self, to: Pid, term: Term) -> None:
+        self._link.send(to, term)
+
+
+class Bench:
+    """A Dispatcher. ask(term) is what a sender gets at once, as a list."""
+
+    def __init__(self, threads: Threads, config: Config | None = None) -> None:
+        self.switch = FakeSwitch()
+        self.link = FakeLink()
+        self.node = FakeNode(self.link)
+        self.workers = Workers(threads)
+        self.calls = FakeCalls()
+        config = config or Config()
+        parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))
+        parts |= {"config": config, "node": self.node, "switch": self.switch, "workers": self.workers}
+        parts |= {"calls": self.calls, "text": partial(as_text, config.encoding)}
+        self.dispatcher = Dispatcher(Context(**parts))
+
+    def ask(self, term: Term, sender: Pid | None = SENDER) -> list[Term]:
+        self.receive(etf.encode(term), sender)
+        replies = []
+        while not self.link.sent.empty():
+            to, reply = self.link.sent.get()
+            assert to == sender
+            replies.append(reply)
+        return replies
+
+    def receive(self, payload: bytes, sender: Pid | None = SENDER) -> None:
+        link: Any = self.link
+        job = self.dispatcher.received(link, sender, payload)
+        if job is not None:
+            assert job.sender == sender
+            job.run()
+
+    def later(self) -> tuple[Pid, Term]:
+        """The next message that is sent."""
+        return self.link.sent.get(timeout=DEADLINE)
+
+
+def api(command: Term, *arguments: Term) -> Term:
+    return (Atom("api"), command, *arguments)
+
+
+def bgapi(command: Term, *arguments: Term) -> Term:
+    return (Atom("bgapi"), command, *arguments)

@@ -1,0 +1,104 @@
+"""The table of requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from mod_erlang_py.errors import BadArg
+from mod_erlang_py.etf import Atom, Binary, List, Term
+from mod_erlang_py.requests import registry
+from mod_erlang_py.requests.context import NO_REPLY, NoReply, Request
+from mod_erlang_py.requests.registry import find, request
+
+
+def answer(_: Request) -> NoReply:
+    return NO_REPLY
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests of this test only, beside the real ones."""
+    for table in ("_exact", "_open", "_tags"):
+        monkeypatch.setattr(registry, table, getattr(registry, table).copy())
+    request("one", 0)(answer)
+    request("both", 0, 3)(answer)
+    request("more", 2, 3, or_more=True)(answer)
+    request("now", 2, urgent=True)(answer)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        Atom("one"),
+        Atom("both"),
+        (Atom("both"), 1, 2),
+        (Atom("more"), 1),
+        (Atom("more"), 1, 2),
+        (Atom("more"), 1, 2, 3),
+        (Atom("more"), *range(300)),
+        (Atom(b"more"), 1),
+    ],
+)
+def test_known(term: Term) -> None:
+    entry = find(term)
+    assert entry is not None
+    assert (entry.run, entry.urgent) == (answer, False)
+
+
+def test_urgent() -> None:
+    entry = find((Atom("now"), 1))
+    assert entry is not None
+    assert entry.urgent
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        Atom("other"),
+        (),
+        (Atom("other"),),
+        (Atom("other"), 1, 2),
+        Atom("more"),  # it is a tuple's tag
+        (Atom("one"),),  # it is an atom's name
+        (Atom("one"), 1),
+        ((Atom("more"), 1), 1),
+        (1, Atom("more")),
+        (b"more", 1),
+        b"one",
+        Binary(b"one"),
+        [Atom("one")],
+        List([Atom("one"), 1], improper=True),
+        {Atom("one"): 1},
+        12,
+        1.5,
+        True,
+        None,
+        (None, 1),
+    ],
+)
+def test_unknown(term: Term) -> None:
+    assert find(term) is None
+
+
+@pytest.mark.parametrize("term", [(Atom("both"),), (Atom("both"), 1), (Atom("both"), 1, 2, 3), (Atom("more"),)])
+def test_a_known_tag_of_another_arity(term: Term) -> None:
+    with pytest.raises(BadArg):
+        find(term)
+
+
+def test_twice_is_once_too_often() -> None:
+    with pytest.raises(ValueError, match="one/0"):
+        request("one", 0)(answer)
+
+
+def test_one_tag_in_two_functions() -> None:
+    def other(_: Request) -> NoReply:
+        return NO_REPLY
+
+    request("one", 2)(other)
+    entry, second = find(Atom("one")), find((Atom("one"), 1))
+    assert entry is not None
+    assert second is not None
+    assert (entry.run, second.run) == (answer, other)
+    with pytest.raises(BadArg):
+        find((Atom("one"), 1, 2))

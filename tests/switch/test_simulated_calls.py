@@ -1,0 +1,378 @@
+"""Calls of the simulated switch: how they come about, what is told of them, how they end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mod_erlang_py.switch.simulated.calls.causes import Cause
+from tests.switch.simulated_calls import WAIT, Desk, extension, text, threads
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(
+        tmp_path,
+        extension("brief", "answer", "sleep 1")
+        + extension("sing", "playback silence_stream://1")
+        + extension("nowhere", "answer", "nosuchapp")
+        + extension("again", "transfer park"),
+    )
+    yield made
+    made.close()
+
+
+# --- the story of a call, in FreeSWITCH's order (seen in 1.11.1) -------------------------------------------------
+
+
+def test_a_call_that_is_parked_and_hung_up(desk: Desk) -> None:
+    uuid = desk.call()
+    desk.next("CHANNEL_PARK", uuid)
+    assert desk.ask(f"uuid_kill {uuid}") == "+OK\n"
+    story = desk.story(uuid)
+    begin = story.index("CHANNEL_STATE CS_EXECUTE")
+    assert story[:2] == ["CHANNEL_OUTGOING", "CHANNEL_STATE CS_INIT"]
+    assert sorted(story[2:begin]) == [  # the other leg's answer comes among these
+        "CHANNEL_ANSWER",
+        "CHANNEL_CALLSTATE ACTIVE",
+        "CHANNEL_CREATE",
+        "CHANNEL_ORIGINATE",
+        *(["CHANNEL_STATE CS_CONSUME_MEDIA"] if "CHANNEL_STATE CS_CONSUME_MEDIA" in story else []),
+        *(["CHANNEL_STATE CS_ROUTING"] if "CHANNEL_STATE CS_ROUTING" in story else []),
+    ]
+    assert story[begin:] == [
+        "CHANNEL_STATE CS_EXECUTE",
+        "CHANNEL_EXECUTE park",
+        "CHANNEL_PARK",
+        "CHANNEL_HANGUP NORMAL_CLEARING",
+        "CHANNEL_UNPARK",
+        "CHANNEL_EXECUTE_COMPLETE park",
+        "CHANNEL_STATE CS_HANGUP",
+        "CHANNEL_CALLSTATE HANGUP",
+        "CHANNEL_STATE CS_REPORTING",
+        "CHANNEL_HANGUP_COMPLETE",
+        "CHANNEL_DESTROY",
+        "CHANNEL_STATE CS_DESTROY",
+    ]
+
+
+def test_the_leg_that_the_dialplan_routes(desk: Desk) -> None:
+    uuid = desk.call()
+    other = desk.other(uuid)
+    desk.next("CHANNEL_PARK", other)
+    desk.ask(f"uuid_kill {other} USER_BUSY")
+    assert desk.story(other) == [
+        "CHANNEL_STATE CS_INIT",
+        "CHANNEL_CREATE",
+        "CHANNEL_CALLSTATE RINGING",
+        "CHANNEL_STATE CS_ROUTING",
+        "CHANNEL_STATE CS_EXECUTE",
+        "CHANNEL_EXECUTE answer",
+        "CHANNEL_ANSWER",
+        "CHANNEL_CALLSTATE ACTIVE",
+        "CHANNEL_EXECUTE_COMPLETE answer",
+        "CHANNEL_EXECUTE park",
+        "CHANNEL_PARK",
+        "CHANNEL_HANGUP USER_BUSY",
+        "CHANNEL_UNPARK",
+        "CHANNEL_EXECUTE_COMPLETE park",
+        "CHANNEL_STATE CS_HANGUP",
+        "CHANNEL_CALLSTATE HANGUP",
+        "CHANNEL_STATE CS_REPORTING",
+        "CHANNEL_HANGUP_COMPLETE",
+        "CHANNEL_DESTROY",
+        "CHANNEL_STATE CS_DESTROY",
+    ]
+
+
+def test_the_called_leg_is_answered_before_the_one_that_answers(desk: Desk) -> None:
+    uuid = desk.call()
+    first, second = desk.next("CHANNEL_ANSWER"), desk.next("CHANNEL_ANSWER")
+    assert (first.uuid, second.uuid) == (uuid.encode(), desk.other(uuid).encode())
+    assert [text(event, "Answer-State") for event in (first, second)] == ["answered", "answered"]
+
+
+def test_early_media_is_enough_unless_it_is_ignored(desk: Desk) -> None:
+    uuid = desk.call("loopback/early &park")
+    told = desk.next("CHANNEL_CALLSTATE", uuid, Channel_Call_State="EARLY")
+    assert text(told, "Answer-State") == "early"
+    assert text(told, "Original-Channel-Call-State") == "DOWN"
+    assert desk.ask(f"uuid_getvar {uuid} endpoint_disposition") == "EARLY MEDIA"
+    answers: list[str] = []
+    line = "originate {origination_uuid=i,ignore_early_media=true}loopback/early &park"
+    waiting = threading.Thread(target=lambda: answers.append(desk.ask(line)))
+    waiting.start()
+    desk.next("CHANNEL_CALLSTATE", "i", Channel_Call_State="EARLY")
+    assert answers == []
+    assert desk.ask(f"uuid_answer {desk.other('i')}") == "+OK\n"
+    waiting.join(WAIT)
+    assert answers == ["+OK i\n"]
+
+
+def test_ringing_is_progress_on_both_legs(desk: Desk) -> None:
+    asked = threading.Thread(target=desk.ask, args=("originate {origination_uuid=r}loopback/ringing &park",))
+    asked.start()
+    first, second = desk.next("CHANNEL_PROGRESS"), desk.next("CHANNEL_PROGRESS")
+    assert first.uuid == b"r"
+    assert desk.ask(f"uuid_answer {second.uuid.decode() if second.uuid else ''}") == "+OK\n"
+    asked.join(WAIT)
+    assert text(desk.next("CHANNEL_PARK", "r"), "Answer-State") == "answered"
+
+
+def test_what_needs_media_is_pre_answered(desk: Desk) -> None:
+    uuid = desk.call("loopback/sing &park")
+    other = desk.other(uuid)
+    desk.ask("hupall")
+    story = desk.story(other)
+    assert story.index("CHANNEL_PROGRESS_MEDIA") < story.index("CHANNEL_EXECUTE playback")
+
+
+def test_hanging_up_one_leg_ends_the_other_for_the_same_cause(desk: Desk) -> None:
+    uuid = desk.call()
+    other = desk.other(uuid)
+    desk.ask(f"uuid_kill {uuid} CALL_REJECTED")
+    complete = desk.next("CHANNEL_HANGUP_COMPLETE", other)
+    assert text(complete, "Hangup-Cause") == "CALL_REJECTED"
+    assert text(complete, "variable_hangup_cause_q850") == "21"
+    desk.all_gone()
+
+
+def test_the_end_of_the_extension_is_the_end_of_the_call(desk: Desk) -> None:
+    uuid = desk.call("loopback/brief &park")
+    assert text(desk.next("CHANNEL_HANGUP_COMPLETE", uuid), "Hangup-Cause") == "NORMAL_CLEARING"
+    desk.all_gone()
+
+
+def test_an_application_that_there_is_not(desk: Desk) -> None:
+    uuid = desk.call("loopback/answered &nosuch(x)")
+    assert text(desk.next("CHANNEL_HANGUP", uuid), "Hangup-Cause") == "DESTINATION_OUT_OF_ORDER"
+    assert "CHANNEL_EXECUTE nosuch" not in desk.story(uuid)
+    assert "Invalid Application nosuch" in desk.console.getvalue()
+    desk.ask("originate loopback/nowhere &park")
+    desk.all_gone()
+
+
+# --- originate ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "cause"),
+    [
+        ("loopback/busy &park", "USER_BUSY"),
+        ("loopback/nosuch &park", "NO_ROUTE_DESTINATION"),
+        ("loopback/answered/nocontext &park", "NO_ROUTE_DESTINATION"),
+        ("loopback/answered/../default &park", "NO_ROUTE_DESTINATION"),
+        ("loopback/answered/default/nodialplan &park", "NO_ROUTE_DESTINATION"),
+        ("nosuch/x &park", "CHAN_NOT_IMPLEMENTED"),
+        ("{originate_timeout=1}loopback/park &park", "NO_ANSWER"),
+        ("loopback/park &park XML default name number 1", "NO_ANSWER"),
+    ],
+)
+def test_calls_that_are_not_answered(desk: Desk, what: str, cause: str) -> None:
+    assert desk.ask(f"originate {what}") == f"-ERR {cause}\n"
+    desk.all_gone()
+
+
+@pytest.mark.parametrize("arguments", ["", "loopback/answered", "loopback/a &park XML default n n 1 more"])
+def test_originate_s_usage(desk: Desk, arguments: str) -> None:
+    assert desk.ask(f"originate {arguments}").startswith("-USAGE: <call url> <exten>|&<application_name>")
+    desk.all_gone()
+
+
+def test_an_extension_for_the_called_leg(desk: Desk) -> None:
+    uuid = desk.call("loopback/answered park XML default")
+    park = desk.next("CHANNEL_PARK", uuid)
+    assert text(park, "Caller-Destination-Number") == "park"
+    assert text(park, "Caller-RDNIS") == "answered"
+    assert text(park, "Caller-Context") == "default"
+    assert text(park, "Caller-Profile-Index") == "2"
+
+
+def test_its_variables_are_both_legs(desk: Desk) -> None:
+    uuid = desk.call("{origination_uuid=mine,a=1,b=\\'2,3\\'}[c=4]loopback/answered &park")
+    assert uuid == "mine"
+    other = desk.other(uuid)
+    for leg in (uuid, other):
+        assert [desk.ask(f"uuid_getvar {leg} {name}") for name in "abc"] == ["1", "2,3", "4"]
+    assert desk.call("{origination_uuid=mine}loopback/answered &park") != "mine"
+
+
+def test_a_timeout_is_not_for_ever_and_others_do_not_wait_for_it(desk: Desk) -> None:
+    answers: list[str] = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(desk.ask("originate {origination_uuid=w}loopback/park &park"))
+    )
+    waiting.start()
+    desk.next("CHANNEL_PARK")  # the -b leg
+    assert answers == []
+    assert desk.call()
+    assert desk.ask("uuid_kill w ORIGINATOR_CANCEL") == "+OK\n"
+    waiting.join(WAIT)
+    assert answers == ["-ERR ORIGINATOR_CANCEL\n"]
+
+
+def test_whoever_was_called_is_the_caller_then(desk: Desk) -> None:
+    uuid = desk.call("loopback/answered/default &park XML default Joe 99")
+    event = desk.next("CHANNEL_PARK", uuid)
+    assert text(event, "Caller-Caller-ID-Name") == "Outbound Call"
+    assert text(event, "Caller-Callee-ID-Number") == "99"
+    assert text(event, "Caller-Orig-Caller-ID-Name") == "Joe"
+    assert text(event, "variable_channel_cid_flipped") == "yes"
+    assert desk.ask(f"uuid_getvar {desk.other(uuid)} caller_id_name") == "Joe"
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+FIRST_HEADERS = [
+    "Channel-State",
+    "Channel-Call-State",
+    "Channel-State-Number",
+    "Channel-Name",
+    "Unique-ID",
+    "Call-Direction",
+    "Presence-Call-Direction",
+    "Channel-HIT-Dialplan",
+    "Channel-Call-UUID",
+    "Answer-State",
+    "Channel-Read-Codec-Name",
+    "Channel-Read-Codec-Rate",
+    "Channel-Read-Codec-Bit-Rate",
+    "Channel-Write-Codec-Name",
+    "Channel-Write-Codec-Rate",
+    "Channel-Write-Codec-Bit-Rate",
+    "Caller-Direction",
+    "Caller-Logical-Direction",
+    "Caller-Dialplan",
+    "Caller-Caller-ID-Number",
+    "Caller-Orig-Caller-ID-Number",
+    "Caller-Callee-ID-Name",
+    "Caller-Callee-ID-Number",
+    "Caller-ANI",
+    "Caller-Destination-Number",
+    "Caller-Unique-ID",
+    "Caller-Source",
+    "Caller-Context",
+    "Caller-Channel-Name",
+    "Caller-Profile-Index",
+    "Caller-Profile-Created-Time",
+]
+"""As seen in a CHANNEL_CREATE of FreeSWITCH 1.11.1, behind Event-Sequence."""
+
+
+def test_the_headers_are_in_freeswitch_s_order(desk: Desk) -> None:
+    uuid = desk.call()
+    event = desk.next("CHANNEL_CREATE", uuid)
+    names = [name.decode() for name, _ in event.headers]
+    begin = names.index("Event-Sequence") + 1
+    assert names[begin : begin + len(FIRST_HEADERS)] == FIRST_HEADERS
+    variables = names.index("variable_direction")
+    assert all(name.startswith("variable_") for name in names[variables:])
+    assert names[variables - 1] == "Caller-Privacy-Hide-Number"
+    assert text(event, "Channel-Name") == "loopback/answered-a"
+    assert text(event, "Channel-State-Number") == "2"
+
+
+def test_only_some_events_hold_the_variables(desk: Desk) -> None:
+    uuid = desk.call("{x=y}loopback/answered &park")
+    desk.ask(f"uuid_kill {uuid}")
+    desk.story(uuid)
+    with_variables = {event.name for event in desk.events if text(event, "variable_x") == "y"}
+    assert {"CHANNEL_CREATE", "CHANNEL_EXECUTE", "CHANNEL_HANGUP", "CHANNEL_DESTROY"} <= with_variables
+    assert with_variables.isdisjoint({"CHANNEL_STATE", "CHANNEL_CALLSTATE", "CHANNEL_OUTGOING"})
+
+
+def test_execute_tells_of_the_application(desk: Desk) -> None:
+    uuid = desk.call("loopback/answered &set(a=${destination_number})")
+    began = desk.next("CHANNEL_EXECUTE", uuid)
+    done = desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
+    assert text(began, "Application") == "set"
+    assert text(began, "Application-Data") == "a=answered"
+    assert text(done, "Application-Response") == "_none_"
+    assert text(began, "Application-UUID") == text(done, "Application-UUID") != ""
+
+
+def test_the_end_tells_how_long_it_was(desk: Desk) -> None:
+    uuid = desk.call()
+    desk.ask(f"uuid_kill {uuid}")
+    event = desk.next("CHANNEL_HANGUP_COMPLETE", uuid)
+    created, answered, hungup = (
+        int(text(event, f"Caller-Channel-{name}-Time") or 0) for name in ("Created", "Answered", "Hangup")
+    )
+    assert 0 < created <= answered <= hungup
+    assert text(event, "variable_uduration") == str(hungup - created)
+    assert text(event, "variable_billusec") == str(hungup - answered)
+
+
+def test_log_lines_of_a_call_carry_its_uuid(desk: Desk) -> None:
+    heard: list[tuple[bytes, bytes]] = []
+    end = desk.switch.bind_log(lambda line: heard.append((line.uuid, line.text)))
+    uuid = desk.call("loopback/answered '&log(ERR hello)'")
+    desk.story(uuid)
+    end()
+    assert [line.rpartition(b" ")[2] for of, line in heard if of == uuid.encode() and b"[ERR]" in line] == [b"hello\n"]
+
+
+# --- counts -------------------------------------------------------------------------------------------------------
+
+
+def test_status_and_heartbeat_count_channels(desk: Desk) -> None:
+    uuid = desk.call()
+    status = desk.ask("status").splitlines()
+    assert status[2] == "2 session(s) since startup"
+    assert status[3] == "2 session(s) - peak 2, last 5min 2 "
+    desk.ask(f"uuid_kill {uuid}")
+    desk.all_gone()
+    status = desk.ask("status").splitlines()
+    assert status[2:4] == ["2 session(s) since startup", "0 session(s) - peak 2, last 5min 2 "]
+    assert status[4].endswith("peak 2, last 5min 2 ")
+
+
+def test_no_more_channels_than_may_be(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mod_erlang_py.switch.simulated.calls.table.MAX_SESSIONS", 3)
+    uuid = desk.call()
+    assert desk.ask("originate loopback/answered &park") == "-ERR DESTINATION_OUT_OF_ORDER\n"  # no -b leg
+    desk.ask(f"uuid_kill {uuid}")
+    desk.all_gone()
+    assert desk.call()
+
+
+# --- the end of the switch ----------------------------------------------------------------------------------------
+
+
+def test_stop_ends_all_calls_and_their_threads(desk: Desk) -> None:
+    for _ in range(5):
+        desk.call()
+    assert len(threads()) == 10
+    assert all(thread.daemon for thread in threads())
+    desk.switch.stop()
+    assert threads() == []
+    assert text(desk.next("CHANNEL_HANGUP"), "Hangup-Cause") == "SYSTEM_SHUTDOWN"
+    assert desk.ask("originate loopback/answered &park") == "-ERR DESTINATION_OUT_OF_ORDER\n"
+
+
+# --- causes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ("USER_BUSY", Cause.USER_BUSY),
+        ("user_busy", Cause.USER_BUSY),
+        ("17", Cause.USER_BUSY),
+        ("487", Cause.ORIGINATOR_CANCEL),
+        ("", Cause.NORMAL_CLEARING),
+        ("NOSUCH", Cause.NORMAL_CLEARING),
+        ("9999", Cause.NORMAL_CLEARING),
+        ("1²", Cause.NORMAL_CLEARING),
+    ],
+)
+def test_causes_by_name_and_number(given: str, cause: Cause) -> None:
+    assert Cause.of(given) is cause
+
+
+def test_causes_that_the_telephone_network_does_not_know() -> None:
+    assert Cause.MANAGER_REQUEST.q850() == 16
+    assert Cause.INTERWORKING.q850() == 127
