@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
+from mod_erlang_py.errors import ConfigError
 from mod_erlang_py.service import Service
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 
@@ -23,7 +24,12 @@ def main() -> int:
     log.addHandler(switch.log_handler())
     log.setLevel(logging.DEBUG)
     switch.start()
-    service = Service(switch)
+    try:
+        service = Service(switch)
+    except ConfigError as error:
+        log.error("%s", error)
+        switch.stop()
+        return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Not signal.pause(): it would sleep on when the signal comes just before it, or is another thread's to take.
     waiting, waking = socket.socketpair()

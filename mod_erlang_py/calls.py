@@ -382,6 +382,7 @@ class Calls:
                 if call.answer is not None:
                     _refuse(call.answer, HungUp())
         if over and announced:
+            self._events.flush()
             self._end(call)
 
     def _end(self, call: Call) -> None:

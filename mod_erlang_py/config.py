@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from mod_erlang_py import disposition
@@ -33,7 +34,14 @@ class Config:
     nodename: str = "freeswitch"
     """With `@` taken whole; else the host is found, see node/names.py."""
     shortname: bool = True
-    cookie: str = field(default="ClueCon", repr=False)
+    cookie: str = field(default_factory=lambda: DEFAULT_COOKIE, repr=False)
+    """Given, or read from `cookie-file`, or from $HOME/.erlang.cookie; else DEFAULT_COOKIE."""
+    apply_inbound_acl: tuple[str, ...] = ()
+    """Lists of the switch, all of which must allow an address that connects."""
+    stop_on_bind_error: bool = False
+    """Whether a listen-port that is taken ends the node; else it is tried again every second."""
+    compat_rel: int = 0
+    """Accepted, and without effect: OTP 23 and later need no compatibility mode."""
     encoding: Encoding = Encoding.STRING
     max_event_bulk: int = 32
     """The most events gathered in one write. (mod_erlang_event: sent between two polls, 1.)"""
@@ -55,12 +63,17 @@ class Config:
     """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
 
 
-def read(settings: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
-    """The settings of a file's <param> list, the last of a name counting.
+DEFAULT_COOKIE = "ClueCon"
 
-    Returns the configuration and what is wrong with the file; a wrong value leaves its default in place.
+
+def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple[Config, list[ConfigError]]:
+    """The settings of a file's <param> list, the last of a name counting; apply-inbound-acl adds up.
+
+    home: where `.erlang.cookie` may be. Returns the configuration and what is wrong with the file; a wrong value leaves
+    its default in place. Raises ConfigError where that would not be safe: a cookie that cannot be used.
     """
     values: dict[str, Any] = {}
+    acl: list[str] = []
     wrong: list[ConfigError] = []
     for name, value in settings:
         parse = _PARSERS.get(name)
@@ -68,10 +81,26 @@ def read(settings: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]
             wrong.append(ConfigError(name, _shown(name, value), _known(name)))
             continue
         try:
-            values[name.replace("-", "_")] = parse(value)
+            parsed = parse(value)
         except ValueError as error:
-            wrong.append(ConfigError(name, _shown(name, value), str(error)))
-    return replace(Config(), **values), wrong
+            bad = ConfigError(name, _shown(name, value), str(error))
+            if name in _NO_SAFE_DEFAULT:
+                raise bad from None
+            wrong.append(bad)
+            continue
+        if name == "apply-inbound-acl":
+            acl.append(parsed)
+        else:
+            values["cookie" if name == "cookie-file" else name.replace("-", "_")] = parsed
+    if "cookie" not in values and home is not None and (home / ".erlang.cookie").exists():
+        try:
+            values["cookie"] = _cookie_file(str(home / ".erlang.cookie"))
+        except ValueError as error:
+            wrong.append(ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)))
+    return replace(Config(), apply_inbound_acl=tuple(acl), **values), wrong
+
+
+_NO_SAFE_DEFAULT = {"cookie", "cookie-file", "apply-inbound-acl"}
 
 
 def _known(name: str) -> str:
@@ -86,7 +115,7 @@ def _nearest(name: str) -> str:
 
 def _shown(name: str, value: str) -> str:
     """The value, unless it is a cookie, under that name or a misspelt one."""
-    return "***" if _nearest(name) == "cookie" else value
+    return "***" if _nearest(name) == "cookie" and name != "cookie-file" else value
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -133,6 +162,23 @@ def _cookie(value: str) -> str:
     return value
 
 
+def _cookie_file(value: str) -> str:
+    """The first line of a file that only its owner may read (read_cookie_from_file)."""
+    path = Path(value)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ValueError("a file that only its owner may read and write")
+        return _cookie(path.read_text("latin-1").partition("\n")[0].rstrip("\r"))
+    except OSError as error:
+        raise ValueError(f"a file that can be read: {error.strerror}") from None
+
+
+def _acl(value: str) -> str:
+    if not value.strip():
+        raise ValueError("the name of an access control list")
+    return value.strip()
+
+
 def _address(value: str) -> str:
     if not value:
         raise ValueError("an address, or *")
@@ -145,6 +191,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "nodename": _nodename,
     "shortname": _flag,
     "cookie": _cookie,
+    "cookie-file": _cookie_file,
+    "apply-inbound-acl": _acl,
+    "stop-on-bind-error": _flag,
+    "compat-rel": _whole(7, 99),
     "encoding": _encoding,
     "max-event-bulk": _whole(1, 1000),
     "max-log-bulk": _whole(1, 1000),

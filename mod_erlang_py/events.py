@@ -96,6 +96,7 @@ class Events:
         self._source = switch.events()
         self._stopping = False
         self._calls: CallEvents = NoCalls()
+        self._call_frames: dict[Link, list[bytes]] = {}
         self._calls_bound = False
         self._calls_ended = 0.0
 
@@ -207,12 +208,19 @@ class Events:
             self._bind()
 
     def send(self, link: Link, frame: bytes) -> None:
-        """Send a call's event, which counts as an event of its node. In the pump's thread."""
+        """Send a call's event, which counts as an event of its node, with the others of this round. In the pump's
+        thread."""
+        self._call_frames.setdefault(link, []).append(frame)
+
+    def flush(self) -> None:
+        """Send the calls' events that wait for the end of this round. In the pump's thread."""
+        frames, self._call_frames = self._call_frames, {}
         with self._lock:
-            handler = self._handlers.get(link)
-            if handler is None:
-                handler = self._handlers[link] = EventHandler(Delivery(link, "events"))
-            handler.delivery.send([frame])
+            for link, some in frames.items():
+                handler = self._handlers.get(link)
+                if handler is None:
+                    handler = self._handlers[link] = EventHandler(Delivery(link, "events"))
+                handler.delivery.send(some)
 
     def _linger(self) -> None:
         """The last call is long gone: bind what the handlers want, and no more."""
@@ -297,6 +305,8 @@ class Events:
         return route
 
     def _send(self, frames: dict[EventHandler, list[bytes]]) -> None:
+        if self._call_frames:
+            self.flush()
         dropped = self._source.dropped()
         with self._lock:
             for handler, some in frames.items():

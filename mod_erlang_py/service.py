@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from mod_erlang_py import config, console
 from mod_erlang_py.calls import Calls
@@ -16,7 +18,7 @@ from mod_erlang_py.events import Events
 from mod_erlang_py.fetches import Fetches
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
-from mod_erlang_py.node.names import node_name
+from mod_erlang_py.node.names import is_loopback, node_name
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
@@ -31,12 +33,19 @@ class Service:
     """The node inside one switch. Also the node's Receiver: the parts' common ear."""
 
     def __init__(self, switch: Switch) -> None:
+        """Raises ConfigError for a setting that has no safe default."""
         self._switch = switch
-        settings, wrong = config.read(switch.settings(config.FILE))
+        home = os.environ.get("HOME")
+        settings, wrong = config.read(switch.settings(config.FILE), Path(home) if home else None)
         for error in wrong:
             log.error("%s: %s", config.FILE, error)
+        if settings.cookie == config.DEFAULT_COOKIE and not is_loopback(settings.listen_ip):
+            log.warning("the cookie is %s, which everybody knows: choose another", config.DEFAULT_COOKIE)
+        if settings.compat_rel:
+            log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
         room = Room(settings.outbox_bytes, settings.outbox_messages)
-        self.node = Node(node_name(settings, switch.hostname()), settings, room)
+        name = node_name(settings, switch.hostname())
+        self.node = Node(name, settings, room, partial(refuses, switch, settings.apply_inbound_acl))
         self.node.receiver = self
         self._workers = Workers(self.node.threads)
         encoder = EventEncoder(settings.encoding is Encoding.BINARY)
@@ -115,3 +124,8 @@ def _tell(tell: Callable[[], None]) -> None:
         tell()
     except Exception:
         log.exception("a part of the service failed")
+
+
+def refuses(switch: Switch, lists: Sequence[str], ip: str) -> str | None:
+    """The first access control list that does not have the address."""
+    return next((acl for acl in lists if not switch.allows(acl, ip)), None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from mod_erlang_py.config import Config, Encoding, read
+from mod_erlang_py.disposition import Hangup, Park, Transfer
+from mod_erlang_py.errors import ConfigError
 from scripts.install import ROOT
 
 SECRET = "do-not-tell"
@@ -33,6 +36,15 @@ def test_defaults_are_those_of_mod_erlang_event() -> None:
         ("nodename", "fs@host.example.com", "fs@host.example.com"),
         ("cookie", "x", "x"),
         ("cookie", "ä" * 255, "ä" * 255),
+        ("stop-on-bind-error", "true", True),
+        ("compat-rel", "15", 15),
+        ("on-handler-exit", "park", Park()),
+        ("on-handler-exit", "hangup", Hangup("NORMAL_TEMPORARY_FAILURE")),
+        ("on-handler-exit", "hangup USER_BUSY", Hangup("USER_BUSY")),
+        ("on-handler-exit", "transfer 1000 XML default", Transfer("1000", "XML", "default")),
+        ("handler-timeout", "1", 1),
+        ("fetch-timeout", "30", 30),
+        ("max-xml-bytes", "4096", 4096),
         ("encoding", "binary", Encoding.BINARY),
         ("encoding", "Binary", Encoding.BINARY),
         ("encoding", "string", Encoding.STRING),
@@ -71,9 +83,12 @@ def test_each_setting(name: str, value: str, expected: object) -> None:
         ("shortname", "perhaps", "true or false"),
         ("shortname", "", "true or false"),
         ("shortname", "²", "true or false"),
-        ("cookie", "", "1 to 255 Latin-1 characters"),
-        ("cookie", "x" * 256, "1 to 255 Latin-1 characters"),
-        ("cookie", "ł", "1 to 255 Latin-1 characters"),
+        ("stop-on-bind-error", "2x", "true or false"),
+        ("compat-rel", "6", "a whole number from 7 to 99"),
+        ("on-handler-exit", "explode", None),
+        ("handler-timeout", "0", None),
+        ("fetch-timeout", "x", None),
+        ("max-xml-bytes", "0", None),
         ("encoding", "utf-8", "string or binary"),
         ("net-ticktime", "0", "a whole number from 1 to 3600"),
         ("max-event-bulk", "0", None),
@@ -90,6 +105,51 @@ def test_a_wrong_value_is_told_and_leaves_the_default(name: str, value: str, exp
     assert (error.param, error.expected) == (name, expected or error.expected)
     assert str(error).startswith(f"{name}=")
     assert str(error).endswith(f": expected {error.expected}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("cookie", "", "1 to 255 Latin-1 characters"),
+        ("cookie", "x" * 256, "1 to 255 Latin-1 characters"),
+        ("cookie", "ł", "1 to 255 Latin-1 characters"),
+        ("cookie-file", "/no/such/file", "a file that can be read: No such file or directory"),
+        ("apply-inbound-acl", " ", "the name of an access control list"),
+    ],
+)
+def test_a_wrong_value_without_a_safe_default_ends_it(name: str, value: str, expected: str) -> None:
+    """Nobody means to serve with everybody's cookie, or everybody."""
+    with pytest.raises(ConfigError) as raised:
+        read([(name, value)])
+    assert (raised.value.param, raised.value.expected) == (name, expected)
+
+
+def test_the_cookie_comes_from_a_file_of_its_owner(tmp_path: Path) -> None:
+    file = tmp_path / "cookie"
+    file.write_text("from the file\nand no further\n")
+    file.chmod(0o600)
+    assert read([("cookie-file", str(file))])[0].cookie == "from the file"
+    file.chmod(0o640)
+    with pytest.raises(ConfigError, match="only its owner"):
+        read([("cookie-file", str(file))])
+
+
+def test_without_a_cookie_that_of_the_home_folder_counts(tmp_path: Path) -> None:
+    home = tmp_path / ".erlang.cookie"
+    assert read([], tmp_path)[0].cookie == "ClueCon"
+    home.write_text("HOMEMADE")
+    home.chmod(0o400)
+    assert read([], tmp_path)[0].cookie == "HOMEMADE"
+    assert read([("cookie", "given")], tmp_path)[0].cookie == "given"
+    home.chmod(0o444)
+    config, (error,) = read([], tmp_path)
+    assert config.cookie == "ClueCon"
+    assert "only its owner" in str(error)
+
+
+def test_access_control_lists_add_up() -> None:
+    config, wrong = read([("apply-inbound-acl", "lan"), ("apply-inbound-acl", "10.0.0.0/8")])
+    assert (config.apply_inbound_acl, wrong) == (("lan", "10.0.0.0/8"), [])
 
 
 def test_one_wrong_value_does_not_cost_the_others() -> None:
@@ -123,7 +183,10 @@ def test_an_unknown_name_that_resembles_none() -> None:
 @pytest.mark.parametrize("value", [SECRET, SECRET + "ł"])
 def test_the_cookie_is_never_told(name: str, value: str) -> None:
     """Neither a good one nor a bad one, nor one under a misspelt name."""
-    config, wrong = read([(name, value)])
+    try:
+        config, wrong = read([(name, value)])
+    except ConfigError as error:
+        config, wrong = Config(), [error]
     for told in [repr(config), str(config), *map(str, wrong), *map(repr, wrong)]:
         assert SECRET not in told
 
@@ -145,10 +208,14 @@ def shipped_settings() -> list[tuple[str, str]]:
     return params
 
 
+EXAMPLES = {"cookie-file", "apply-inbound-acl", "compat-rel"}
+"""Settings of the shipped file that have no default: what stands there is an example."""
+
+
 def test_the_shipped_file_has_the_defaults() -> None:
-    assert read(shipped_settings()) == (Config(), [])
+    assert read((name, value) for name, value in shipped_settings() if name not in EXAMPLES) == (Config(), [])
 
 
 def test_the_shipped_file_has_every_setting() -> None:
     shipped = {name.replace("-", "_") for name, _ in shipped_settings()}
-    assert shipped == {field.name for field in fields(Config)}
+    assert shipped == {field.name for field in fields(Config)} | {"cookie_file"}

@@ -22,9 +22,20 @@ RETRY = 1.0
 
 
 class Acceptor:
-    """shake_hands: gets each connection and its address "ip:port", in a thread of its own; closes it."""
+    """shake_hands: gets each connection and its address "ip:port", in a thread of its own; closes it.
 
-    def __init__(self, ip: str, port: int, shake_hands: Callable[[socket.socket, str], None], threads: Threads) -> None:
+    try_again: whether a port that is taken is tried again.
+    """
+
+    def __init__(
+        self,
+        ip: str,
+        port: int,
+        shake_hands: Callable[[socket.socket, str], None],
+        threads: Threads,
+        try_again: bool = True,
+    ) -> None:
+        self._try_again = try_again
         self._ip = ip
         self._port = port
         self._shake_hands = shake_hands
@@ -60,13 +71,10 @@ class Acceptor:
             except OSError as error:
                 if str(error) != said:
                     said = str(error)
-                    log.error(
-                        "listen-ip %s, listen-port %d: %s; trying again every %g s",
-                        self._ip,
-                        self._port,
-                        error,
-                        RETRY,
-                    )
+                    then = f"trying again every {RETRY:g} s" if self._try_again else "not serving"
+                    log.error("listen-ip %s, listen-port %d: %s; %s", self._ip, self._port, error, then)
+                if not self._try_again:
+                    return None
                 self._stopping.wait(RETRY)
                 continue
             with self._lock:

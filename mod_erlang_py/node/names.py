@@ -38,6 +38,10 @@ def is_any(address: str) -> bool:
     return address == ANY or (_is_address(address) and ipaddress.ip_address(address).is_unspecified)
 
 
+def is_loopback(address: str) -> bool:
+    return address == "localhost" or (_is_address(address) and ipaddress.ip_address(address).is_loopback)
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -6,6 +6,7 @@ import itertools
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Protocol
@@ -66,14 +67,20 @@ class Receiver(Protocol):
 
 
 class Node:
-    """name: the full node name. creation: set once epmd has answered, or was not to be had."""
+    """name: the full node name. creation: set once epmd has answered, or was not to be had.
 
-    def __init__(self, name: str, config: Config, room: Room) -> None:
+    refuses: the name of the access control list that keeps an address out, or None.
+    """
+
+    def __init__(
+        self, name: str, config: Config, room: Room, refuses: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         self.name = name
         self.receiver: Receiver
         self.threads = Threads()
         self._config = config
         self._room = room
+        self._refuses = refuses
         self._lock = threading.Lock()
         self._links: dict[str, Link] = {}
         self._attempts: dict[str, Future[Link]] = {}
@@ -82,7 +89,9 @@ class Node:
         self._references = itertools.count(1)
         self._watch = Watch()
         self._ticker = Ticker(self.links, config.net_ticktime)
-        self._acceptor = Acceptor(config.listen_ip, config.listen_port, self._accepted, self.threads)
+        self._acceptor = Acceptor(
+            config.listen_ip, config.listen_port, self._accepted, self.threads, not config.stop_on_bind_error
+        )
         alive = name.partition("@")[0]
         self.registration = Registration(EpmdEntry(alive, config.listen_port), epmd_port())
         self._creation = 0
@@ -124,6 +133,11 @@ class Node:
 
     def _accepted(self, sock: socket.socket, address: str) -> None:
         """A connection came in; this thread shakes hands and becomes the link's reader."""
+        refused_by = self._refuses(_ip_of(sock))
+        if refused_by is not None:
+            sock.close()
+            log.warning("connection from %s refused by apply-inbound-acl %s", address, refused_by)
+            return
         handshake = AcceptorHandshake(self._local(), self._config.cookie, fresh_challenge())
         try:
             peer, trailing = handshakes.accept(sock, handshake, self._status)
@@ -201,6 +215,8 @@ class Node:
                 return link
             if self._stopping or not self._named.is_set():
                 raise NotConnected(name, "the node is not running")
+            if name == self.name:
+                raise NotConnected(name, "that is this node")
             attempt = self._attempts.get(name)
             ours = attempt is None
             if attempt is None:
@@ -307,3 +323,11 @@ def _reason(received: Received) -> Term:
         return received.reason()
     except DecodeError as error:
         raise ProtocolViolation(f"exit reason: {error}") from None
+
+
+def _ip_of(sock: socket.socket) -> str:
+    """The peer's address; one of IPv4 as such, also on a socket of both families."""
+    try:
+        return str(sock.getpeername()[0]).removeprefix("::ffff:")
+    except OSError:
+        return ""  # gone already

@@ -145,13 +145,13 @@ class Outbox:
                     self._changed.wait()
                 if self._closed:
                     return
-            self._stream.wait_writable()
             try:
+                self._stream.wait_writable()
                 with self._changed:
                     if self._closed:
                         return
                     self._took(self._stream.send([self._waiting[i] for i in range(min(GATHER, len(self._waiting)))]))
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: closed meanwhile
                 self._ended(f"write: {error}")
                 return
 

@@ -37,7 +37,7 @@ class Processes:
     def link(self, link: Link, pid: Pid) -> None:
         """Link our pid to a process of the peer, so that we hear of its end."""
         with self._lock:
-            known = self._links.setdefault(link, set())
+            known = self._links.setdefault(link, set()) if not link.ended else {pid}
             if pid in known:
                 return
             known.add(pid)
@@ -49,7 +49,8 @@ class Processes:
             link.signal(Exit(message.to_pid, message.from_pid, NOPROC))
             return
         with self._lock:
-            self._links.setdefault(link, set()).add(message.from_pid)
+            if not link.ended:  # else it is forgotten, or will be
+                self._links.setdefault(link, set()).add(message.from_pid)
 
     def unlinked(self, link: Link, message: Unlink | UnlinkId) -> None:
         """UNLINK or UNLINK_ID: the link is gone; UNLINK_ID is acknowledged in any case."""

@@ -304,6 +304,10 @@ class Switch(Protocol):
         ended: also one that has hung up and is still kept (switch_core_session_force_locate).
         """
 
+    def allows(self, acl: str, ip: str) -> bool:
+        """Whether an access control list of that name, or a network in CIDR form, has the address
+        (switch_check_network_list_ip)."""
+
     def create_uuid(self) -> str: ...
 
     def hostname(self) -> str:

@@ -30,6 +30,8 @@ NOPROC = Atom("noproc")
 
 
 class FakeLink:
+    ended = False
+
     def __init__(self) -> None:
         self.signals: list[ControlMessage] = []
 

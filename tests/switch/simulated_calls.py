@@ -98,10 +98,16 @@ class Desk:
                 return event
         raise AssertionError(f"no {name} {uuid} {headers}\n{self.console.getvalue()[-3000:]}")
 
+    def find(self, name: str, uuid: str) -> Event:
+        """The first event like that, whether it came already or not."""
+        for event in self.events:
+            if event.name == name and event.uuid == uuid.encode():
+                return event
+        return self.next(name, uuid)
+
     def story(self, uuid: str) -> list[str]:
         """All of a channel's events until it is destroyed, with what each is about."""
-        if not any(event.uuid == uuid.encode() and event.name == "CHANNEL_DESTROY" for event in self.events):
-            self.next("CHANNEL_DESTROY", uuid)
+        self.find("CHANNEL_DESTROY", uuid)
         self.next("CHANNEL_STATE", uuid, Channel_State="CS_DESTROY")
         return [_told(event) for event in self.events if event.uuid == uuid.encode()]
 

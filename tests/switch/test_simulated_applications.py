@@ -269,7 +269,6 @@ def test_digits_pass_through_a_bridge_both_ways(desk: Desk) -> None:
     uuid = desk.call("loopback/answered pass")
     called = text(desk.next("CHANNEL_BRIDGE", uuid), "Bridge-B-Unique-ID") or ""
     far = desk.other(called)
-    desk.next("CHANNEL_PARK", far)
     desk.ask(f"uuid_recv_dtmf {uuid} 1")
     desk.next("DTMF", far, DTMF_Digit="1")
     desk.ask(f"uuid_send_dtmf {far} 2")

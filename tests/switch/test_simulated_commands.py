@@ -54,7 +54,7 @@ SAME_AS_FREESWITCH = [
     ("eval ${echo(a(b)c)}d", "a(b)cd"),
     ("eval ${echo a(b)c}", "a(b"),
     ("eval x${echo {a}}y", "x{a}y"),
-    ("eval uuid:abc ${echo x}", "x"),
+    ("eval uuid:abc ${echo x}", ""),
     ("eval uuid:x", ""),
     (r"eval a\nb\\c\'d", r"a\nb\cd"),
     (r"eval \$ y", r"\$ y"),
@@ -101,7 +101,7 @@ SAME_AS_FREESWITCH = [
     ("msleep", "+OK"),
     ("msleep foo", "+OK"),
     ("msleep -1", "+OK"),
-    # channels, of which there are none
+    # channels, when there are none
     ("uuid_exists", "false"),
     ("uuid_exists a", "false"),
     ("uuid_kill", "-USAGE: <uuid> [cause]\n"),
@@ -113,6 +113,23 @@ SAME_AS_FREESWITCH = [
     ("uuid_setvar a b", "-ERR No such channel!\n"),
     ("uuid_dump", "-USAGE: <uuid> [format]\n"),
     ("uuid_dump a", "-ERR No such channel!\n"),
+    ("uuid_answer", "-ERROR\n"),
+    ("uuid_answer a", "-ERROR\n"),
+    ("uuid_pre_answer a", "-ERROR\n"),
+    ("uuid_park", "-ERR No such channel!\n"),
+    ("uuid_park a", "-ERR No such channel!\n"),
+    ("uuid_transfer a", "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"),
+    ("uuid_transfer a 1", "-ERR No such channel!\n"),
+    ("uuid_bridge a", "-USAGE: <uuid> <other_uuid>\n"),
+    ("uuid_bridge a a", "-ERR Invalid uuid\n"),
+    ("uuid_send_dtmf a", "-USAGE: <uuid> <dtmf_data>\n"),
+    ("uuid_send_dtmf a 1", "-ERR Cannot locate session!\n"),
+    ("uuid_recv_dtmf", "-USAGE: <uuid> <dtmf_data>\n"),
+    ("uuid_recv_dtmf a 1", "-ERR Cannot locate session!\n"),
+    ("hupall", "+OK hangup all channels with cause MANAGER_REQUEST\n"),
+    ("hupall user_busy", "+OK hangup all channels with cause USER_BUSY\n"),
+    ("hupall NOSUCH", "+OK hangup all channels with cause NORMAL_CLEARING\n"),
+    ("hupall 17 a b", "+OK hangup all channels matching [a]=[b] with cause: USER_BUSY\n"),
     # reports
     ("show", SHOW_USAGE),
     ("show nosuch", SHOW_USAGE),
@@ -184,7 +201,7 @@ def test_answers_in_freeswitch_s_words(switch: SimulatedSwitch, line: str, answe
     assert ask(switch, line) == answer
 
 
-@pytest.mark.parametrize("name", ["nosuch", "sofia", "", "  ", "originate", "erlang", "é\udc80"])
+@pytest.mark.parametrize("name", ["nosuch", "sofia", "", "  ", "uuid_broadcast", "erlang", "é\udc80"])
 def test_an_unknown_command(switch: SimulatedSwitch, name: str) -> None:
     assert switch.execute(name, b"x") == NO_COMMAND
 
@@ -315,16 +332,20 @@ def test_help_lists_every_command(switch: SimulatedSwitch) -> None:
 
 
 def test_reports_of_commands(switch: SimulatedSwitch) -> None:
-    count = len(ask(switch, "help echo").splitlines())
-    assert ask(switch, "show modules").endswith(f"\n\n{count} total.\n")
+    commands = len(ask(switch, "help echo").splitlines())
+    applications = len(ask(switch, "show application").splitlines()) - 3
+    assert ask(switch, "show modules").endswith(f"\n\n{commands + applications} total.\n")
     assert ask(switch, "show modules mod_console") == (
         "type,name,ikey,filename\napi,console,mod_console,simulated mod_console\n\n1 total.\n"
     )
-    assert ask(switch, "show interface_types as delim |") == f"type|total\napi|{count}\n\n1 total.\n"
-    expected = f'{{"row_count":1,"rows":[{{"type":"api","total":"{count}"}}]}}'
-    assert ask(switch, "show interface_types as json") == expected
+    expected = f"type|total\napi|{commands}\napplication|{applications}\n\n2 total.\n"
+    assert ask(switch, "show interface_types as delim |") == expected
+    in_json = f'{{"row_count":2,"rows":[{{"type":"api","total":"{commands}"}},'
+    assert ask(switch, "show interface_types as json").startswith(in_json)
     assert "\n    <syntax>&lt;data&gt;</syntax>\n" in ask(switch, "show api as xml")
-    assert ask(switch, "show interfaces").startswith("type,name,ikey\napi,cond,mod_commands\n")
+    interfaces = ask(switch, "show interfaces")
+    assert interfaces.startswith("type,name,ikey\napi,cond,mod_commands\n")
+    assert "\napplication,park,mod_dptools\n" in interfaces
 
 
 def test_a_sleeping_command_holds_nobody_else(switch: SimulatedSwitch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_start_says_what_it_is_and_stop_says_goodbye() -> None:
     switch.start()
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} \[NOTICE\] switch\.py:\d+ "
-        r"This is the simulated switch of mod_erlang_py, not FreeSWITCH: no calls\.\n",
+        r"This is the simulated switch of mod_erlang_py, not FreeSWITCH: only loopback calls\.\n",
         log.getvalue(),
     )
     switch.stop()

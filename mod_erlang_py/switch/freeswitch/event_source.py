@@ -28,6 +28,10 @@ SHED_TO = 80_000
 of the switch for each."""
 
 
+MAX_UNWANTED = 256
+"""Events that are discarded in one pop before it comes back."""
+
+
 class ConsumerSource:
     """The EventSource of port.py."""
 
@@ -76,22 +80,27 @@ class ConsumerSource:
 
     def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
         popped = c_void_p()
-        if quick().switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
-            if timeout <= 0:
+        for _ in range(MAX_UNWANTED):
+            if quick().switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
+                if timeout <= 0:
+                    return None
+                if lib().switch_queue_pop_timeout(self._queue, byref(popped), int(timeout * 1_000_000)) != SUCCESS:
+                    return None
+            if not popped.value:
                 return None
-            if lib().switch_queue_pop_timeout(self._queue, byref(popped), int(timeout * 1_000_000)) != SUCCESS:
-                return None
-        elif quick().switch_queue_size(self._queue) > SHED_AT:
-            self._shed()
-        if not popped.value:
-            return None
-        try:
-            peek = StructPeek(popped.value)
-            return read(peek) if wanted(peek) else None
-        finally:
-            quick().switch_event_destroy(byref(popped))
+            try:
+                peek = StructPeek(popped.value)
+                if wanted(peek):
+                    return read(peek)
+            finally:
+                quick().switch_event_destroy(byref(popped))
+            timeout = 0
+        return None
 
     def _shed(self) -> None:
+        """Give up the oldest when too many wait."""
+        if quick().switch_queue_size(self._queue) <= SHED_AT:
+            return
         while quick().switch_queue_size(self._queue) > SHED_TO:
             event = c_void_p()
             if quick().switch_queue_trypop(self._queue, byref(event)) != SUCCESS:
@@ -100,6 +109,7 @@ class ConsumerSource:
             self._dropped += 1
 
     def dropped(self) -> int:
+        self._shed()
         dropped, self._dropped = self._dropped, 0
         return dropped
 
@@ -132,9 +142,9 @@ class StructPeek:
 
 
 def read(peek: StructPeek) -> Event:
-    """The whole event."""
+    """The whole event. The GIL is kept: letting go of it would cost more than others gain in these microseconds."""
     text = c_void_p()
-    lib().switch_event_serialize_json(peek.address, byref(text))
+    quick().switch_event_serialize_json(peek.address, byref(text))
     names, values = parse(take_string(text.value))
     body = peek.struct.body
     if not body:

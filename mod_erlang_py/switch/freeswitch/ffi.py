@@ -200,6 +200,8 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "switch_log_bind_logger": (c_int, (LOG_FUNCTION, c_int, c_int)),
     # switch_status_t (switch_log_function_t)
     "switch_log_unbind_logger": (c_int, (LOG_FUNCTION,)),
+    # switch_bool_t (const char *ip, const char *list_name, const char **token)
+    "switch_check_network_list_ip_token": (c_int, (c_char_p, c_char_p, c_void_p)),
     # const char *(void)
     "switch_core_get_hostname": (c_char_p, ()),
     "switch_version_full": (c_char_p, ()),

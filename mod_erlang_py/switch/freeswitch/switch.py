@@ -72,6 +72,9 @@ class FreeSwitch:
     def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[Session | None]:
         return locate(uuid, ended)
 
+    def allows(self, acl: str, ip: str) -> bool:
+        return bool(lib().switch_check_network_list_ip_token(ip.encode(), acl.encode(), None))
+
     def create_uuid(self) -> str:
         return str(uuid.uuid4())
 

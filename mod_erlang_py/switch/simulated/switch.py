@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import sys
@@ -176,6 +177,16 @@ class SimulatedSwitch:
     def locate(self, uuid: str, ended: bool = False) -> Iterator[Session | None]:
         with self._exchange.held(uuid, ended) as channel:
             yield None if channel is None else ChannelSession(channel)
+
+    def allows(self, acl: str, ip: str) -> bool:
+        """`loopback.auto` and networks in CIDR form; it has no other lists."""
+        address = ipaddress.ip_address(ip)
+        if acl == "loopback.auto":
+            return address.is_loopback
+        try:
+            return address in ipaddress.ip_network(acl, strict=False)
+        except ValueError:
+            return False
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())

@@ -46,6 +46,8 @@ class Exchange:
         self._machine = Machine(dialplan, look_up, self._execution, self._add_other_leg)
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
+        self._ending: list[threading.Thread] = []
+        """Threads with nothing more to do, which may not have ended quite yet."""
 
     # finding
 
@@ -212,6 +214,7 @@ class Exchange:
             target=self._run, args=(channel,), name=f"simulated-call-{channel.name}", daemon=True
         )
         with self._lock:
+            self._ending = [thread for thread in self._ending if thread.is_alive()]
             self._threads.add(channel.thread)
         channel.thread.start()
 
@@ -221,11 +224,12 @@ class Exchange:
             channel.wait_for_holders()
         finally:
             self._table.remove(channel)
+            channel.fire("CHANNEL_DESTROY")
+            channel.enter_state()
+            channel.log(LogLevel.NOTICE, f"Session {channel.number} ({channel.name}) Ended")
             with self._lock:
                 self._threads.discard(threading.current_thread())
-        channel.fire("CHANNEL_DESTROY")
-        channel.enter_state()
-        channel.log(LogLevel.NOTICE, f"Session {channel.number} ({channel.name}) Ended")
+                self._ending.append(threading.current_thread())
 
     # ending
 
@@ -246,7 +250,7 @@ class Exchange:
         for channel in self._table.all():
             channel.soft_lock(0)
         with self._lock:
-            threads = list(self._threads)
+            threads = [*self._threads, *self._ending]
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
