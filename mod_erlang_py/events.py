@@ -137,7 +137,11 @@ class Events:
             known = self._handlers.get(link)
             if known is None or not known.listening:
                 return False
-        self._change(link, lambda handler: self._silence(link, handler))
+
+        def change(handler: EventHandler) -> None:
+            self._silence(link, handler)
+
+        self._change(link, change)
         return True
 
     def filters(self, link: Link, change: Callable[[Filters], Filters]) -> None:
@@ -329,5 +333,7 @@ class Events:
 
 def encode(encoder: EventEncoder, what: Event) -> bytes:
     """`[UUID | Headers]`, without a version byte."""
-    headers = Headers.of(what.headers)
-    return encoder.headers(headers.names, headers.values, what.body, what.uuid)
+    headers = what.headers
+    if isinstance(headers, Headers):
+        return encoder.headers(headers.names, headers.values, what.body, headers.uuid)
+    return encoder.headers([name for name, _ in headers], [value for _, value in headers], what.body, what.uuid)

@@ -198,7 +198,7 @@ def test_encode_takes_headers_of_either_kind() -> None:
     pairs = [(b"A", b"1"), (b"unique-id", b"u"), (b"A", b"2")]
     encoder = EventEncoder(False)
     one = encode(encoder, Event("TRAP", pairs))
-    assert one == encode(encoder, Event("TRAP", Headers.of(pairs)))
+    assert one == encode(encoder, Event("TRAP", Headers([b"A", b"unique-id", b"A"], [b"1", b"u", b"2"], b"u")))
     assert etf.decode(b"\x83" + event_term(one))[1] == [b"u", *pairs]
 
 

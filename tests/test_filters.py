@@ -53,7 +53,7 @@ def filters(*texts: bytes) -> Filters:
 
 
 def event(*headers: tuple[bytes, bytes]) -> Event:
-    return Event("HEARTBEAT", Headers.of(headers))
+    return Event("HEARTBEAT", Headers([name for name, _ in headers], [value for _, value in headers], None))
 
 
 A_YES = (b"Header-A", b"yes")

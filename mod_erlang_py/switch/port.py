@@ -43,19 +43,17 @@ Header: TypeAlias = "tuple[bytes, bytes]"
 
 
 class Headers(Sequence[Header]):
-    """Names and values of one event, kept apart: how many of them arrive fast, and leave fast."""
+    """Names and values of a received event, kept apart: so they arrive fast, and leave fast.
 
-    __slots__ = ("names", "values")
+    uuid: the value of Unique-ID, or None.
+    """
 
-    def __init__(self, names: Sequence[bytes], values: Sequence[bytes]) -> None:
+    __slots__ = ("names", "uuid", "values")
+
+    def __init__(self, names: Sequence[bytes], values: Sequence[bytes], uuid: bytes | None) -> None:
         self.names = names
         self.values = values
-
-    @classmethod
-    def of(cls, headers: Sequence[Header]) -> Headers:
-        if isinstance(headers, cls):
-            return headers
-        return cls([name for name, _ in headers], [value for _, value in headers])
+        self.uuid = uuid
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,7 +83,7 @@ class Event:
 
     @property
     def uuid(self) -> bytes | None:
-        return self.header(b"Unique-ID")
+        return self.headers.uuid if isinstance(self.headers, Headers) else self.header(b"Unique-ID")
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that name, compared without regard to case, as switch_event_get_header does."""

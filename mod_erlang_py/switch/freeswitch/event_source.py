@@ -80,8 +80,9 @@ class ConsumerSource:
 
     def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
         popped = c_void_p()
+        call = quick()
         for _ in range(MAX_UNWANTED):
-            if quick().switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
+            if call.switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
                 if timeout <= 0:
                     return None
                 if lib().switch_queue_pop_timeout(self._queue, byref(popped), int(timeout * 1_000_000)) != SUCCESS:
@@ -93,7 +94,7 @@ class ConsumerSource:
                 if wanted(peek):
                     return read(peek)
             finally:
-                quick().switch_event_destroy(byref(popped))
+                call.switch_event_destroy(byref(popped))
             timeout = 0
         return None
 
@@ -148,9 +149,9 @@ def read(peek: StructPeek) -> Event:
     names, values = parse(take_string(text.value))
     body = peek.struct.body
     if not body:
-        return Event(peek.name, Headers(names, values))
+        return Event(peek.name, Headers(names, values, peek.uuid))
     # The serializer shows a body as two headers more, Content-Length and _body.
-    return Event(peek.name, Headers(names[:-2], values[:-2]), ctypes.string_at(body))
+    return Event(peek.name, Headers(names[:-2], values[:-2], peek.uuid), ctypes.string_at(body))
 
 
 @cache

@@ -1,16 +1,18 @@
 """A stand-in for FreeSWITCH: enough of a switch to try the Erlang node out without one, and for tests.
 
-It knows commands, events, settings and the log. It makes no calls; channels and a dialplan will be modules
-beside these.
+It knows commands, events, settings, the log, and loopback calls that an XML dialplan routes: enough to develop a
+handler. There is no sound, no codec and no network in its calls, and no directory.
 
     switch.py       SimulatedSwitch: what the node is given; wires the rest
     core.py         the facts of one running switch: its name, addresses, uptime, version
+    calls/          channels, applications, the dialplan; a thread for each channel
     events.py       completing, delivering and receiving events      event_types.py  their names
-    heartbeat.py    the HEARTBEAT thread: the only one, but for one a listener to the log
+    heartbeat.py    the HEARTBEAT thread
     variables.py    global variables                                 expand.py       ${...}
     loadable.py     the one loadable module, mod_erlang_py
-    log.py          the console log                                  settings.py     autoload_configs/*.xml
-    regex.py        /expressions/                                    origin.py       who fired or logged it
+    xml_bindings.py who answers look-ups before the files do         settings.py     autoload_configs/*.xml
+    log.py          the console log; a thread for each listener      origin.py       who fired or logged it
+    regex.py        /expressions/                                    words.py, urls.py  texts
     commands/       the API commands, a small function each
 """
 

@@ -257,8 +257,9 @@ class Exchange:
 
 
 def _answered(leg: Channel, early: bool) -> bool:
-    """Whether it is known what came of the call."""
-    return leg.answered or leg.has_hung_up or (early and leg.early)
+    """Whether it is known what came of the call; an answer counts once the leg is set up."""
+    begun = leg.running not in (State.NONE, State.INIT)
+    return leg.has_hung_up or (begun and (leg.answered or (early and leg.early)))
 
 
 _DIAL_STATUS: dict[Cause | None, bytes] = {
