@@ -330,8 +330,11 @@ class Calls:
     def _announce(self, call: Call, handler: Handler, data: bytes) -> None:
         """`call`, then what was kept, and from now on everything as it comes."""
         with self._lock:
-            if self._calls.get(call.uuid) is not call:
-                return
+            current = self._calls.get(call.uuid) is call
+        if not current:
+            self._demonitor(handler)
+            return
+        with self._lock:
             gone = handler.link.ended
             if handler.monitor in self._monitors:
                 self._monitors[handler.monitor] = call

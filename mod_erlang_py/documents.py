@@ -26,7 +26,15 @@ def document(text: bytes, fetch: Fetch, max_bytes: int) -> bytes | None:
         return None
     if len(text) > max_bytes:
         raise BadXml(f"{len(text)} bytes, the limit is {max_bytes}")
-    elements = _parse(text)
+    try:
+        return _document(_parse(text), fetch)
+    except BadXml:
+        raise
+    except ValueError as error:  # a domain or a context with characters that XML has not
+        raise BadXml(str(error)) from None
+
+
+def _document(elements: list[etree._Element], fetch: Fetch) -> bytes:
     tags = {str(element.tag) for element in elements}
     if len(tags) != 1:
         raise BadXml(f"several roots: {', '.join(sorted(tags))}")
@@ -61,9 +69,12 @@ def _parse(text: bytes) -> list[etree._Element]:
         return [_fromstring(text)]
     except etree.XMLSyntaxError as error:
         try:
-            return [element for element in _fromstring(b"<r>" + text + b"</r>") if isinstance(element.tag, str)]
+            around = _fromstring(b"<r>" + text + b"</r>")
         except etree.XMLSyntaxError:
             raise BadXml(str(error)) from None
+        if len(around) == 0 or any((one or "").strip() for one in (around.text, *(child.tail for child in around))):
+            raise BadXml(str(error)) from None
+        return [element for element in around if isinstance(element.tag, str)]
 
 
 def _fromstring(text: bytes) -> etree._Element:

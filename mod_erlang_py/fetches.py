@@ -40,9 +40,10 @@ class Outcome(Enum):
 
 @dataclass(eq=False)
 class Pending:
-    """A look-up under way. waiting: the processes that have not answered, with their links."""
+    """A look-up under way. asked: who was. waiting: the processes that have not answered, with their links."""
 
     fetch: Fetch
+    asked: frozenset[Pid]
     waiting: dict[Pid, Link]
     result: Future[bytes | None] = field(default_factory=Future)
 
@@ -115,6 +116,8 @@ class Fetches:
             gone = {pid for pid, (over, _) in self._bindings.items() if over is link}
             for pid in gone:
                 del self._bindings[pid]
+            for pending in self._pending.values():  # also those that are bound no more
+                gone |= {pid for pid, over in pending.waiting.items() if over is link}
             self._want()
         self._gone(gone)
 
@@ -144,7 +147,7 @@ class Fetches:
             }
             if not waiting or self._stopping or len(self._pending) >= MAX_PENDING:
                 return None
-            pending = self._pending[identifier] = Pending(fetch, dict(waiting))
+            pending = self._pending[identifier] = Pending(fetch, frozenset(waiting), dict(waiting))
         began = time.monotonic()
         try:
             question = VERSION + self._question(fetch, identifier)
@@ -210,8 +213,8 @@ class Fetches:
     def _no_result(self, pending: Pending, link: Link, pid: Pid | None) -> None:
         """This process has nothing. A reply of one that was not asked stands for one of its node that was."""
         with self._lock:
-            if pid in pending.waiting:
-                del pending.waiting[pid]
+            if pid in pending.asked:
+                pending.waiting.pop(pid, None)
             else:
                 stands_for = next((one for one, over in pending.waiting.items() if over is link), None)
                 if stands_for is not None:

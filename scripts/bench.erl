@@ -1,8 +1,8 @@
 %% What scripts/bench.py asks an Erlang node to do. Times are in microseconds.
 -module(bench).
--export([start/0, requests/2, rate/3, events/2, latencies/2, latencies/3, paced/3]).
+-export([start/0, ask/2, requests/2, rate/3, under_events/2, events/3, latencies/2]).
 
-%% Reads "FUNCTION ARGUMENTS." a line, an Erlang list of arguments, and prints "=> TERM", on one line.
+%% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
     spawn(fun() -> io:put_chars("=> ready\n"), serve() end).
 
@@ -21,21 +21,30 @@ serve() ->
             erlang:halt(0, [{flush, false}])
     end.
 
-%% Round trips of {api, echo, "hello"}, one after the other: {P50, P99}.
+%% What Node answers to Term: whether it is ok or {ok, _}.
+ask(Node, Term) ->
+    {foo, Node} ! Term,
+    receive ok -> true; {ok, _} -> true; Other -> Other after 10000 -> no_reply end.
+
+%% Round trips of {api, echo, "hello"}, one after the other: [P50, P99].
 requests(Node, Count) ->
     percentiles([round_trip(Node) || _ <- lists:seq(1, Count)]).
 
 round_trip(Node) ->
     Began = erlang:monotonic_time(nanosecond),
     {foo, Node} ! {api, echo, "hello"},
-    receive {ok, "hello"} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 10000 -> exit(no_reply) end.
+    receive
+        {ok, "hello"} -> (erlang:monotonic_time(nanosecond) - Began) / 1000;
+        {ok, <<"hello">>} -> (erlang:monotonic_time(nanosecond) - Began) / 1000
+    after 30000 -> exit(no_reply)
+    end.
 
-%% The same from several processes at once for so many milliseconds: round trips a second.
+%% The same from several processes at once for so many milliseconds: [round trips a second].
 rate(Node, Processes, Milliseconds) ->
     Self = self(),
     End = erlang:monotonic_time(millisecond) + Milliseconds,
     Pids = [spawn_link(fun() -> Self ! {self(), until(Node, End, 0)} end) || _ <- lists:seq(1, Processes)],
-    lists:sum([receive {Pid, Count} -> Count end || Pid <- Pids]) / Milliseconds * 1000.
+    [lists:sum([receive {Pid, Count} -> Count end || Pid <- Pids]) / Milliseconds * 1000].
 
 until(Node, End, Count) ->
     round_trip(Node),
@@ -44,60 +53,77 @@ until(Node, End, Count) ->
         false -> Count + 1
     end.
 
-%% Round trips at a pace of so many a second for as long as Seconds: {P50, P99}.
-paced(Node, Rate, Seconds) ->
-    Began = erlang:monotonic_time(microsecond),
-    percentiles([begin
-        Ahead = Began + I * 1000000 div Rate - erlang:monotonic_time(microsecond),
-        if Ahead > 1000 -> timer:sleep(Ahead div 1000); true -> ok end,
-        round_trip(Node)
-    end || I <- lists:seq(1, Rate * Seconds)]).
-
-%% Count events, all of them and in order: {Microseconds from the first to the last, out of order}.
-events(Node, Count) ->
-    listen(Node),
-    receive {event, [_ | First]} -> Number = number(First) after 60000 -> Number = exit(no_event) end,
-    Began = erlang:monotonic_time(microsecond),
-    Wrong = count(Number, Count, if Number =:= 1 -> 0; true -> 1 end),
-    Took = erlang:monotonic_time(microsecond) - Began,
+%% Round trips for so many milliseconds while another process of this node receives events: [P50, P99, events].
+under_events(Node, Milliseconds) ->
+    Self = self(),
+    Listener = spawn_link(fun() ->
+        listen(Node),
+        receive {event, _} -> Self ! first end,
+        discard(0)
+    end),
+    receive first -> ok after 60000 -> exit(no_event) end,
+    End = erlang:monotonic_time(millisecond) + Milliseconds,
+    Times = paced(Node, End),
+    Listener ! {count, self()},
+    Count = receive {count, N} -> N end,
     leave(Node),
-    {Took, Wrong}.
+    unlink(Listener),
+    exit(Listener, kill),
+    percentiles(Times) ++ [Count].
 
-count(Last, Last, Wrong) -> Wrong;
-count(Number, Last, Wrong) ->
-    receive {event, [_ | Headers]} ->
-        case number(Headers) of
-            Next when Next =:= Number + 1 -> count(Next, Last, Wrong);
-            Other -> count(Other, Last, Wrong + 1)
-        end
-    after 30000 -> {lost_after, Number, Wrong}
+paced(Node, End) ->
+    case erlang:monotonic_time(millisecond) < End of
+        true -> [round_trip(Node) | begin timer:sleep(1), paced(Node, End) end];
+        false -> []
     end.
 
-%% The time that each of Count events was on its way: {P50, P99, lost}.
-latencies(Node, Count) -> latencies(Node, Count, 1).
+discard(Count) ->
+    receive
+        {event, _} -> discard(Count + 1);
+        {count, From} -> From ! {count, Count}
+    end.
 
-%% Scale: what Sent counts, in nanoseconds.
-latencies(Node, Count, Scale) ->
+%% Count events from the first to the last: [microseconds, how many came out of order or not at all]. What comes
+%% afterwards, as when the switch has lost some, is waited for Idle milliseconds.
+events(Node, Count, Idle) ->
     listen(Node),
-    Found = latency(Count, Scale, []),
+    First = receive {event, [_ | Headers]} -> number(Headers) after 60000 -> exit(no_event) end,
+    Began = erlang:monotonic_time(microsecond),
+    {Last, Received} = count(First, 1, Count, Idle),
+    Took = Last - Began,
     leave(Node),
-    {P50, P99} = percentiles(Found),
-    {P50, P99, Count - length(Found)}.
+    [Took, Count - Received].
 
-latency(Count, Scale, Found) ->
+%% Received: in order.
+count(Last, Received, Last, _) -> {erlang:monotonic_time(microsecond), Received};
+count(Number, Received, Last, Idle) ->
     receive {event, [_ | Headers]} ->
-        Now = erlang:system_time(nanosecond),
+        case number(Headers) of
+            Next when Next =:= Number + 1 -> count(Next, Received + 1, Last, Idle);
+            Next when Next > Number -> count(Next, Received + 1, Last, Idle);
+            _ -> count(Number, Received, Last, Idle)
+        end
+    after Idle -> {erlang:monotonic_time(microsecond) - Idle * 1000, Received}
+    end.
+
+%% How long each of Count events was on its way: [P50, P99, lost].
+latencies(Node, Count) ->
+    listen(Node),
+    Found = latency(Count, 0, []),
+    leave(Node),
+    percentiles(Found) ++ [Count - length(Found)].
+
+latency(Count, Count, Found) -> Found;
+latency(Count, _, Found) ->
+    receive {event, [_ | Headers]} ->
         {Number, Sent} = number_and_time(Headers),
-        More = [(Now - Sent * Scale) / 1000 | Found],
-        if Number >= Count -> More; true -> latency(Count, Scale, More) end
-    after 30000 -> Found
+        latency(Count, Number, [(erlang:system_time(nanosecond) - Sent) / 1000 | Found])
+    after 15000 -> Found
     end.
 
 listen(Node) ->
-    {foo, Node} ! register_event_handler,
-    receive ok -> ok after 10000 -> exit(no_reply) end,
-    {foo, Node} ! {event, 'CUSTOM', 'erlang_py::bench'},
-    receive ok -> ok after 10000 -> exit(no_reply) end,
+    true = ask(Node, register_event_handler),
+    true = ask(Node, {event, 'CUSTOM', 'erlang_py::bench'}),
     io:put_chars("=> listening\n").
 
 leave(Node) ->
@@ -105,16 +131,17 @@ leave(Node) ->
     receive ok -> ok; {error, _} -> ok after 10000 -> exit(no_reply) end.
 
 %% Number and Sent are the last two headers.
-number([{_, Value}, _]) -> text_to_integer(Value);
+number([{_, Value}, _]) -> to_integer(Value);
 number([_ | Rest]) -> number(Rest).
 
-number_and_time([{_, Number}, {_, Sent}]) -> {text_to_integer(Number), text_to_integer(Sent)};
+number_and_time([{_, Number}, {_, Sent}]) -> {to_integer(Number), to_integer(Sent)};
 number_and_time([_ | Rest]) -> number_and_time(Rest).
 
-text_to_integer(Value) when is_list(Value) -> list_to_integer(Value);
-text_to_integer(Value) -> binary_to_integer(Value).
+to_integer(Value) when is_list(Value) -> list_to_integer(Value);
+to_integer(Value) -> binary_to_integer(Value).
 
+percentiles([]) -> exit(no_event);
 percentiles(Times) ->
     Sorted = list_to_tuple(lists:sort(Times)),
     Size = tuple_size(Sorted),
-    {element(max(1, round(Size * 0.5)), Sorted), element(max(1, round(Size * 0.99)), Sorted)}.
+    [element(max(1, round(Size * Part)), Sorted) || Part <- [0.5, 0.99]].

@@ -1,13 +1,15 @@
-"""Fires events as fast as the switch takes them, or at a rate: `pyrun erlang_py_events COUNT [RATE] [HEADERS]`.
+"""Fires events as fast as the switch takes them, or at a rate: `pyrun erlang_py_events COUNT [RATE [HEADERS [LIBRARY]]]`.
 
-For scripts/bench.py, inside FreeSWITCH. The events are CUSTOM, of the subclass `erlang_py::bench`, numbered by the
-header Number from 1, with their time in Sent (nanoseconds since the epoch); RATE is events a second, 0 for no limit.
-They are copies of one, so that firing costs little and lets other Python threads run.
+For scripts/bench.py and the tests, inside FreeSWITCH. The events are CUSTOM, of the subclass `erlang_py::bench`,
+numbered by the header Number from 1, with their time in Sent (nanoseconds since the epoch), these two last; RATE is
+events a second, 0 for no limit. They are copies of one, so that firing costs little and lets other Python threads run.
+LIBRARY: bench_fire.c, compiled: fires from C, without the interpreter.
 """
 
+import ctypes
 import sys
 import time
-from ctypes import byref, c_void_p
+from ctypes import byref, c_long, c_void_p
 from pathlib import Path
 
 PACKAGES = Path(__file__).resolve().parent / "erlang_py_packages"
@@ -17,11 +19,12 @@ SUBCLASS = b"erlang_py::bench"
 def runtime(args: str) -> None:
     if str(PACKAGES) not in sys.path and PACKAGES.is_dir():
         sys.path.append(str(PACKAGES))
-    count, rate, headers = (*map(int, args.split()), 0, 75)[:3] if len(args.split()) < 3 else map(int, args.split())
-    fire(count, rate, headers)
+    given = args.split()
+    count, rate, headers = (int(word) for word in (given + ["0", "75"][len(given) - 1 :])[:3])
+    fire(count, rate, headers, given[3] if len(given) > 3 else None)
 
 
-def fire(count: int, rate: int, headers: int) -> None:
+def fire(count: int, rate: int, headers: int, library: str | None = None) -> None:
     from mod_erlang_py.switch.freeswitch.events import event_id
     from mod_erlang_py.switch.freeswitch.ffi import STACK_BOTTOM, lib, quick
 
@@ -32,6 +35,9 @@ def fire(count: int, rate: int, headers: int) -> None:
     for number in range(headers - 16):
         value = b"sip:%d@127.0.0.1:5060;transport=udp" % number if number % 3 else b"a value, number %d" % number
         call.switch_event_add_header_string(template, STACK_BOTTOM, b"variable_bench_header_%d" % number, value)
+    if library is not None:
+        ctypes.CDLL(library).bench_fire(template, c_long(count), c_long(rate))
+        count = 0
     began = time.perf_counter()
     for number in range(1, count + 1):
         if rate:

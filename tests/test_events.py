@@ -35,6 +35,7 @@ class Bench:
         self.events = Events(self.switch, EventEncoder(False), bulk)
         self.threads = Threads()
         self.fired = 0
+        self._counting = threading.Lock()
 
     def start(self) -> Bench:
         self.threads.start("events", self.events.run)
@@ -53,9 +54,11 @@ class Bench:
 
     def fire(self, name: str, *pairs: tuple[bytes, bytes], body: bytes | None = None) -> int:
         """An event with a number of its own in the header N."""
-        self.fired += 1
-        self.switch.fire(Event(name, (*pairs, (b"N", b"%d" % self.fired)), body))
-        return self.fired
+        with self._counting:  # a stream and the test fire at once
+            self.fired += 1
+            number = self.fired
+        self.switch.fire(Event(name, (*pairs, (b"N", b"%d" % number)), body))
+        return number
 
 
 @pytest.fixture

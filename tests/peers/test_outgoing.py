@@ -88,4 +88,4 @@ def test_both_connect_at_the_same_time(
         assert local.node.connect(peer.name).name == link.name
         assert peer.text("erlang:disconnect_node('local@localhost')") == "true"
         wait_until(lambda: not local.node.links())
-        assert peer.text("nodes(hidden)") == "[]"
+        wait_until(lambda: peer.text("nodes(hidden)") == "[]")

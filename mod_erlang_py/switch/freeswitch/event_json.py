@@ -22,12 +22,11 @@ def parse(text: bytes) -> tuple[list[bytes], list[bytes]]:
     if escaped:
         text = text.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
     pieces = text.split(b'"')
-    strings, between = pieces[1::2], pieces[2::2]
     if escaped:
-        strings = _ESCAPE.sub(_character, _CUT.join(strings)).split(_CUT)
-    if b'":["' in text and b":[" in between:  # the second alone would do; the first costs less
-        return _with_arrays(strings, between)
-    return strings[::2], strings[1::2]
+        pieces = _ESCAPE.sub(_character, _CUT.join(pieces)).split(_CUT)
+    if b"[" in text and b'":[' in text:  # the first is quick; the second may be a value that begins so
+        return _with_arrays(pieces[1::2], pieces[2::2])
+    return pieces[1::4], pieces[3::4]
 
 
 def _with_arrays(strings: list[bytes], between: list[bytes]) -> tuple[list[bytes], list[bytes]]:

@@ -38,6 +38,7 @@ from mod_erlang_py.switch.simulated.calls.services import Services
 from mod_erlang_py.switch.simulated.calls.session import ChannelSession
 from mod_erlang_py.switch.simulated.commands import Command, Context, built_in
 from mod_erlang_py.switch.simulated.core import Core
+from mod_erlang_py.switch.simulated.directory import Directory
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, event_type
 from mod_erlang_py.switch.simulated.events import EventBus, c_string
 from mod_erlang_py.switch.simulated.heartbeat import Heartbeat, heartbeat_event
@@ -74,7 +75,7 @@ class SimulatedSwitch:
     ) -> None:
         """
         Args:
-            conf_dir: the folder that holds autoload_configs/ and dialplan/. Without one, dialplan/ of DEMO_CONF.
+            conf_dir: the folder with autoload_configs/, dialplan/ and directory/. Without one, dialplan/ of DEMO_CONF.
             settings: by file ("erlang_event.conf"); goes before conf_dir.
             heartbeat: seconds between two HEARTBEAT events; 0 for none.
             log_to: gets the log; standard error if None.
@@ -100,12 +101,20 @@ class SimulatedSwitch:
         )
         dialplan = DialplanFiles((conf_dir or DEMO_CONF) / "dialplan", self._variables.get)
         self._exchange = Exchange(services, dialplan, self._bindings.look_up, self._application)
+        directory = Directory(
+            self._bindings.look_up,
+            conf_dir and conf_dir / "directory",
+            self._variable,
+            lambda params: self._bus.make("REQUEST_PARAMS", params, Origin.caller(0)),
+            self._log,
+        )
         self._context = Context(
             core=self._core,
             variables=self._variables,
             modules=self._modules,
             console=self._console,
             exchange=self._exchange,
+            directory=directory,
             execute=self.execute,
             fire=self.fire,
             commands=self._all_commands,
@@ -170,7 +179,7 @@ class SimulatedSwitch:
         return self._console.bind(listener)
 
     def bind_xml(self, answer: Callable[[Fetch], bytes | None]) -> XmlBinding:
-        """Asked are they for the dialplan and for settings; there is no directory, and nothing else is looked up."""
+        """Asked are they for the dialplan, settings and users; nothing else is looked up."""
         return self._bindings.bind(answer)
 
     @contextmanager

@@ -14,7 +14,7 @@ from mod_erlang_py.switch.simulated.settings import parse_xml
 
 Answer = Callable[[Fetch], "bytes | None"]
 
-NAMES = {Section.CONFIG: "configuration", Section.DIALPLAN: "dialplan"}
+NAMES = {Section.CONFIG: "configuration", Section.DIRECTORY: "directory", Section.DIALPLAN: "dialplan"}
 """What the simulated switch looks up, as it is called in a look-up."""
 
 

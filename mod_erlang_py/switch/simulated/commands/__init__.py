@@ -11,13 +11,14 @@ The modules register theirs when they are imported, which happens here:
     modules   load unload reload module_exists
     logs      log console
     reports   show help
+    users     user_exists user_data find_user_xml
 
 Source: mod_commands.c, mod_dptools.c and mod_console.c of FreeSWITCH 1.11.1, and its answers.
 """
 
-from mod_erlang_py.switch.simulated.commands import calls, channels, clock, core, logs, modules, reports, text
+from mod_erlang_py.switch.simulated.commands import calls, channels, clock, core, logs, modules, reports, text, users
 from mod_erlang_py.switch.simulated.commands.registry import Command, Context, built_in
 
-MODULES = (calls, channels, clock, core, logs, modules, reports, text)
+MODULES = (calls, channels, clock, core, logs, modules, reports, text, users)
 
 __all__ = ["MODULES", "Command", "Context", "built_in"]

@@ -77,6 +77,6 @@ def global_setvar(context: Context, argument: bytes) -> bytes:
 
 @command("reloadxml", "Reload XML")
 def reloadxml(context: Context, _argument: bytes) -> bytes:
-    """Settings are read anew whenever they are asked for, so that there is nothing to do but to say so."""
+    """Settings and users are read anew whenever they are asked for, so there is nothing to do but to say so."""
     context.fire(Event("RELOADXML"))
     return b"+OK [Success]\n"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from mod_erlang_py.switch.port import ApiResult, Event
 from mod_erlang_py.switch.simulated.calls.exchange import Exchange
 from mod_erlang_py.switch.simulated.core import Core
+from mod_erlang_py.switch.simulated.directory import Directory
 from mod_erlang_py.switch.simulated.loadable import Loadable
 from mod_erlang_py.switch.simulated.log import ConsoleLog
 from mod_erlang_py.switch.simulated.variables import Variables
@@ -23,6 +24,7 @@ class Context:
     modules: Loadable
     console: ConsoleLog
     exchange: Exchange
+    directory: Directory
     execute: Callable[[str, bytes], ApiResult]
     fire: Callable[[Event], None]
     commands: Callable[[], Mapping[str, Command]]
