@@ -1,6 +1,7 @@
 %% What scripts/bench.py asks an Erlang node to do. Times are in microseconds.
 -module(bench).
 -export([start/0, ask/2, requests/2, rate/3, under_events/2, events/3, latencies/2]).
+-export([calls/3, directory/1, lookups/3]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -145,3 +146,85 @@ percentiles(Times) ->
     Sorted = list_to_tuple(lists:sort(Times)),
     Size = tuple_size(Sorted),
     [element(max(1, round(Size * Part)), Sorted) || Part <- [0.5, 0.99]].
+
+%% Calls that a process of their own answers and hangs up, so many at a time. Each is dialled to
+%% loopback/handled-MICROSECONDS-NODE/bench, whose dialplan hands it to `bench_desk:! NODE`: the number says when.
+%% [Calls a second, P50 and P99 of the microseconds from the dialling to its process, calls that ended].
+calls(Node, Count, AtOnce) ->
+    [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
+    Self = self(),
+    Desk = spawn_link(fun() -> register(bench_desk, self()), desk(Node, Self) end),
+    Began = erlang:monotonic_time(millisecond),
+    [dial(Node) || _ <- lists:seq(1, min(AtOnce, Count))],
+    {Times, Ended} = follow(Node, Count, Count - min(AtOnce, Count), [], 0),
+    Took = erlang:monotonic_time(millisecond) - Began,
+    unlink(Desk),
+    exit(Desk, kill),
+    Sorted = list_to_tuple(lists:sort([0 | Times])),
+    At = fun(Share) -> element(max(1, round(tuple_size(Sorted) * Share)), Sorted) end,
+    [Ended * 1000 / Took, At(0.5), At(0.99), Ended].
+
+%% Dial another for each that has ended. What answers the bgapi is not looked at.
+follow(_, Count, _, Times, Count) -> {Times, Count};
+follow(Node, Count, Left, Times, Ended) ->
+    receive
+        {taken, Time} -> follow(Node, Count, Left, [Time | Times], Ended);
+        ended when Left > 0 -> dial(Node), follow(Node, Count, Left - 1, Times, Ended + 1);
+        ended -> follow(Node, Count, Left, Times, Ended + 1);
+        _ -> follow(Node, Count, Left, Times, Ended)
+    after 20000 -> {Times, Ended}
+    end.
+
+dial(Node) ->
+    Dialled = lists:concat(["loopback/handled-", erlang:system_time(microsecond), "-", node(), "/bench &park()"]),
+    {foo, Node} ! {bgapi, originate, Dialled}.
+
+desk(Node, Owner) ->
+    receive
+        {get_pid, _, Ref, Switch} -> Switch ! {Ref, spawn(fun() -> take(Node, Owner) end)};
+        _ -> ok
+    end,
+    desk(Node, Owner).
+
+take(Node, Owner) ->
+    receive
+        {call, {event, [UUID | Headers]}} ->
+            Now = erlang:system_time(microsecond),
+            ["handled", Dialled | _] = string:split(proplists:get_value("Caller-Destination-Number", Headers), "-", all),
+            Owner ! {taken, Now - list_to_integer(Dialled)},
+            [{foo, Node} ! {sendmsg, UUID, Message} || Message <- [
+                [{"call-command", "execute"}, {"execute-app-name", "answer"}],
+                [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}]]],
+            take(Node, Owner);
+        {call_hangup, _} -> Owner ! ended;
+        _ -> take(Node, Owner)
+    after 20000 -> gone
+    end.
+
+%% Be the directory, for lookups/3 on another node.
+directory(Node) ->
+    Self = self(),
+    spawn(fun() ->
+        {foo, Node} ! {bind, directory},
+        receive ok -> Self ! bound end,
+        serve_directory(Node)
+    end),
+    receive bound -> [1] after 10000 -> exit(not_bound) end.
+
+serve_directory(Node) ->
+    receive
+        {fetch, _, _, _, _, Id, _} ->
+            {foo, Node} ! {fetch_reply, Id, <<"<document type='freeswitch/xml'><section name='directory'>"
+                "<domain name='bench'><user id='1000'/></domain></section></document>">>};
+        _ -> ok
+    end,
+    serve_directory(Node).
+
+%% user_exists, one after the other, with that answer: [P50, P99] in microseconds.
+lookups(Node, Count, Expected) ->
+    Times = list_to_tuple(lists:sort([begin
+        Began = erlang:monotonic_time(nanosecond),
+        {foo, Node} ! {api, user_exists, "id 1000 bench"},
+        receive {ok, Expected} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 10000 -> exit(no_reply) end
+    end || _ <- lists:seq(1, Count)])),
+    [element(max(1, round(Count * Share)), Times) || Share <- [0.5, 0.99]].

@@ -1,8 +1,8 @@
-"""`make bench`: requests and events a second, of this node and of mod_erlang_event beside it.
+"""`make bench`: what this node does in a second, with mod_erlang_event beside it.
 
-    python -m scripts.bench [requests|events|all] [--node NAME --cookie C --epmd-port P]
+    python -m scripts.bench [requests|events|calls|xml|all] [--node NAME --cookie C --epmd-port P]
 
-Without --node each module runs in a FreeSWITCH of its own, one after the other, with all on 127.0.0.1; where there is no
+Without --node each module runs in a FreeSWITCH of its own, one after the other, all on 127.0.0.1; where there is no
 FreeSWITCH the simulated switch answers requests. A switch that is named by --node needs erlang_py_events.py in its
 script folder for the measurements of events, which go to every node that listens for CUSTOM erlang_py::bench.
 """
@@ -41,6 +41,21 @@ HEADERS = 75
 BUSY = 0.7
 """The load average from which on the figures are not to be trusted."""
 _NO_STARTUP_SCRIPT = '<configuration name="python.conf"><settings/></configuration>\n'
+_LOCAL = ("-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}")
+_DIALPLAN = {
+    "dialplan/bench.xml": """\
+<include>
+  <context name="bench">
+    <extension name="handled">
+      <condition field="destination_number" expression="^handled-[0-9]+-(.+)$">
+        <action application="erlang" data="bench_desk:! $1"/>
+      </condition>
+    </extension>
+  </context>
+</include>
+"""
+}
+"""What bench.erl's calls are dialled to."""
 _unique = count(1)
 
 
@@ -61,8 +76,20 @@ class Measurer:
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
         name = f"bench{os.getpid()}_{next(_unique)}@localhost"
         self._process = subprocess.Popen(
-            ["erl", "-noshell", "-hidden", "-sname", name, "-setcookie", cookie, "-start_epmd", "false"]
-            + ["-kernel", "inet_dist_use_interface", "{127,0,0,1}", "-pa", str(folder), "-s", "bench"],
+            [
+                "erl",
+                "-noshell",
+                "-hidden",
+                "-sname",
+                name,
+                "-setcookie",
+                cookie,
+                *_LOCAL,
+                "-pa",
+                str(folder),
+                "-s",
+                "bench",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -171,7 +198,7 @@ def freeswitch(found: FreeSwitch, base: Path, module: str, **settings: str) -> I
             erlang=module,
             modules=MODULES if ours else (*MODULES, "mod_python3"),
             shared=base / "shared",
-            files={} if ours else {"autoload_configs/python.conf.xml": _NO_STARTUP_SCRIPT},
+            files=_DIALPLAN if ours else _DIALPLAN | {"autoload_configs/python.conf.xml": _NO_STARTUP_SCRIPT},
         )
         shutil.copy(ROOT / "scripts" / "erlang_py_events.py", switch.script_dir)
         switch.start()
@@ -228,11 +255,13 @@ class Volume:
     requests: int
     burst: int
     rates: bool = True
+    calls: int = 1000
+    lookups: int = 2000
 
 
 OURS = Volume(requests=20_000, burst=100_000)
-THEIRS = Volume(requests=300, burst=100_000)
-THEIRS_BY_DEFAULT = Volume(requests=300, burst=5_000, rates=False)
+THEIRS = Volume(requests=300, burst=100_000, calls=300, lookups=100)
+THEIRS_BY_DEFAULT = Volume(requests=300, burst=5_000, rates=False, calls=300, lookups=100)
 
 Row = tuple[str, str]
 
@@ -279,15 +308,40 @@ def _latency(p50: float, p99: float, lost: float) -> str:
     return f"{p50 / 1000:,.2f} / {p99 / 1000:,.2f} ms" + (f", {lost:,.0f} lost" if lost else "")
 
 
-MEASUREMENTS = {"requests": [measure_requests], "events": [measure_events], "all": [measure_requests, measure_events]}
+def measure_calls(target: Target, volume: Volume) -> Iterator[Row]:
+    erl, node = target.measurer(), f"'{target.node}'"
+    for at_once in (10, 100):
+        rate, p50, p99, ended = erl.measure("calls", node, volume.calls, at_once)
+        lost = f", {volume.calls - ended:,.0f} without an end" if ended != volume.calls else ""
+        yield f"calls answered and hung up, {at_once} at a time", f"{rate:,.0f} /s{lost}"
+        yield f"dialled to handler, {at_once} at a time, p50 / p99", _latency(p50, p99, 0)
+
+
+def measure_xml(target: Target, volume: Volume) -> Iterator[Row]:
+    erl, node = target.measurer(), f"'{target.node}'"
+    p50, p99 = erl.measure("lookups", node, volume.lookups, '"false"')
+    yield "user_exists, nobody bound, p50 / p99", f"{p50:,.0f} / {p99:,.0f} us"
+    target.measurer(1).measure("directory", node)
+    p50, p99 = erl.measure("lookups", node, volume.lookups, '"true"')
+    yield "user_exists, answered by another node, p50 / p99", f"{p50:,.0f} / {p99:,.0f} us"
+    yield "look-ups, one after the other", f"{1e6 / p50:,.0f} /s"
+
+
+MEASUREMENTS = {
+    "requests": [measure_requests],
+    "events": [measure_events],
+    "calls": [measure_calls],
+    "xml": [measure_xml],
+    "all": [measure_requests, measure_events, measure_calls, measure_xml],
+}
 
 
 def measure(what: str, target: Target, volume: Volume, told: str) -> dict[str, str]:
     """The figures by what they are of; each is told of as it comes."""
     figures: dict[str, str] = {}
     for measurement in MEASUREMENTS[what]:
-        if measurement is measure_events and not target.fires:
-            print(f"{told}: events are measured in FreeSWITCH only", file=sys.stderr)
+        if measurement is not measure_requests and not target.fires:
+            print(f"{told}: only requests are measured outside FreeSWITCH", file=sys.stderr)
             continue
         try:
             for label, figure in measurement(target, volume):
@@ -353,7 +407,7 @@ def run(what: str, base: Path) -> tuple[list[str], list[dict[str, str]]]:
     with freeswitch(found, base, "mod_erlang_event") as target:
         columns.append("mod_erlang_event")
         figures.append(measure(what, target, THEIRS_BY_DEFAULT, columns[-1]))
-    if what != "requests":
+    if what in ("events", "all"):
         with freeswitch(found, base, "mod_erlang_event", max_event_bulk="5000") as target:
             columns.append("its max-event-bulk 5000")
             figures.append(measure("events", target, THEIRS, columns[-1]))
@@ -361,7 +415,7 @@ def run(what: str, base: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench", description="Measure requests and events.")
+    parser = argparse.ArgumentParser(prog="bench", description="Measure requests, events, calls and XML look-ups.")
     parser.add_argument("what", nargs="?", choices=sorted(MEASUREMENTS), default="all")
     parser.add_argument("--node", help="a running node, as freeswitch@localhost; else scratch switches are started")
     parser.add_argument("--cookie", default=COOKIE)

@@ -1,4 +1,6 @@
-"""Fires events as fast as the switch takes them, or at a rate: `pyrun erlang_py_events COUNT [RATE [HEADERS [LIBRARY]]]`.
+"""Fires events, as fast as the switch takes them or at a rate.
+
+    pyrun erlang_py_events COUNT [RATE [HEADERS [LIBRARY]]]
 
 For scripts/bench.py and the tests, inside FreeSWITCH. The events are CUSTOM, of the subclass `erlang_py::bench`,
 numbered by the header Number from 1, with their time in Sent (nanoseconds since the epoch), these two last; RATE is

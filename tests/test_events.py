@@ -277,7 +277,7 @@ def test_nothing_of_before_noevents_comes_after_a_new_subscription(bench: Bench)
     """noevents and event in one breath: what the pump still had in hand for the old subscription is gone."""
     link = bench.link("TRAP", name="one@localhost")
     with Stream(bench):
-        for _ in range(200):
+        for _ in range(60):
             link.wait_for(len(link.messages()) + 1)
             bench.events.noevents(link.link)
             before = len(link.messages())
@@ -302,7 +302,7 @@ def test_setevent_loses_nothing_that_stays_wanted(bench: Bench) -> None:
 def test_a_handler_that_is_replaced_gets_nothing_more(bench: Bench) -> None:
     link = bench.link("TRAP")
     with Stream(bench):
-        for _ in range(50):
+        for _ in range(25):
             for pid in (link.other, link.pid):
                 count = len(link.messages())
                 link.wait_for(count + 2)

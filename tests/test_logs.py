@@ -290,5 +290,3 @@ def test_stop_twice(bench: Bench) -> None:
     bench.logs.register(link.link, link.other)
     bench.log.info("late")
     assert link.messages() == []
-
-

@@ -40,6 +40,8 @@ def fast(encoder: EventEncoder, pairs: Pairs, body: bytes | None, uuid: bytes | 
 
 def c_url_decode(value: bytes) -> bytes:
     """switch_url_decode in switch_utils.c, line by line; with the same sscanf."""
+    if b"%" not in value:
+        return value
     scan = ctypes.CDLL(None).sscanf
     found = ctypes.c_uint()
     out = bytearray()

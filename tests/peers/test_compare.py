@@ -17,7 +17,7 @@ from mod_erlang_py.etf import Binary, atom_text
 from mod_erlang_py.etf.event import url_decode
 from scripts.epmd import Epmd
 from scripts.scratch import FreeSwitch, find_freeswitch, free_port
-from tests.conftest import FreeSwitchHost, RunningNode, _Shared
+from tests.conftest import RunningNode, _Shared
 from tests.peers.erl import Erl
 from tests.peers.handlers import Handler
 
@@ -57,7 +57,9 @@ class Side:
         script.write_text("\n".join([*lines, "e:fire()"]))
         self.node.api(f"lua {script}")
 
-    def received(self, handler: Handler, pairs: Pairs, body: bytes | None = None) -> tuple[Any, list[tuple[bytes, Any]]]:
+    def received(
+        self, handler: Handler, pairs: Pairs, body: bytes | None = None
+    ) -> tuple[Any, list[tuple[bytes, Any]]]:
         """Fire, and what arrives: UUID and headers, every text as bytes or Binary."""
         self.fire(pairs, body)
         uuid, headers = handler.eval("Next()")
@@ -85,7 +87,9 @@ def plain(headers: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 
 @pytest.fixture(scope="module", params=["string", "binary"])
-def pair(request: pytest.FixtureRequest, _shared: _Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Side]]:
+def pair(
+    request: pytest.FixtureRequest, _shared: _Shared, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Side]]:
     found = find_freeswitch()
     for module in ("mod_erlang_event", "mod_lua"):
         if isinstance(found, FreeSwitch) and not (found.mod_dir / f"{module}.so").exists():
@@ -183,7 +187,9 @@ def test_percent_signs_at_random(pair: list[Side]) -> None:
 @pytest.mark.parametrize("size", [65535, 65536, 70_000, 300_000])
 def test_large_values(pair: list[Side], size: int) -> None:
     pairs = [(b"Large", b"x" * size), (b"After", b"y")]
-    found = [side.received(side.handler("register_event_handler", "{event, 'ALL'}"), pairs, b"z" * size) for side in pair]
+    found = [
+        side.received(side.handler("register_event_handler", "{event, 'ALL'}"), pairs, b"z" * size) for side in pair
+    ]
     assert plain(found[0][1]) == plain(found[1][1])
 
 
@@ -208,8 +214,8 @@ def test_a_log_line(pair: list[Side]) -> None:
         handler = side.handler("register_log_handler")
         side.node.api("log warning hello from the test %41")
         properties = handler.eval(
-            '(fun L() -> P = Log(), case string:find(proplists:get_value(data, P), "hello") of nomatch -> L(); _ -> P end'
-            " end)()"
+            '(fun L() -> P = Log(), case string:find(proplists:get_value(data, P), "hello") of'
+            " nomatch -> L(); _ -> P end end)()"
         )
         shown.append([(atom_text(key), value) for key, value in properties])
     ours, theirs = shown
@@ -347,7 +353,7 @@ def test_setevent_with_all_answers_the_same_but_drops_everything_there(pair: lis
         assert handler.ask("{setevent, 'NOTIFY', 'ALL'}") == BADARG
         side.fire([], name=b"TRAP")
         side.fire([], name=b"NOTIFY")
-        kept.append(_as_string(handler.text('{_, [H | _]} = Next(), element(2, H)')))
+        kept.append(_as_string(handler.text("{_, [H | _]} = Next(), element(2, H)")))
     assert kept == ['"TRAP"', '"NOTIFY"']
 
 
@@ -360,7 +366,8 @@ def test_one_less_than_all_takes_custom_events_away_there(pair: list[Side]) -> N
         side.fire([], name=b"TRAP")
         handler.text("timer:sleep(100)")
         names = handler.text(
-            "(fun L() -> receive {event, [_ | [{_, F} | _]]} -> [iolist_to_binary([F]) | L()] after 200 -> [] end end)()"
+            "(fun L() -> receive {event, [_ | [{_, F} | _]]} -> [iolist_to_binary([F]) | L()]"
+            " after 200 -> [] end end)()"
         )
         first.append(("x::y" in names, "TRAP" in names))
     assert first == [(True, True), (False, True)]

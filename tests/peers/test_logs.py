@@ -69,7 +69,8 @@ def test_levels(node: RunningNode, peer: Erl, level: str) -> None:
     wanted = list(range(1, LEVELS.index(level) + 2))
     found = handler.eval(
         f"""
-        [request(N, {{api, log, atom_to_list(L) ++ " marked by the test"}}) || L <- [debug,info,notice,warning,err,crit,alert]],
+        [request(N, {{api, log, atom_to_list(L) ++ " marked by the test"}})
+            || L <- [debug, info, notice, warning, err, crit, alert]],
         (fun L() -> P = {MARKED}, case proplists:get_value(level, P) of 1 -> [1]; I -> [I | L()] end end)()
         """
     )
@@ -79,17 +80,23 @@ def test_levels(node: RunningNode, peer: Erl, level: str) -> None:
 def test_error_is_err(node: RunningNode, peer: Erl) -> None:
     handler = Handler(peer, node, "register_log_handler", "{set_log_level, error}")
     handler.text(SETTLE)
-    assert handler.text(
-        f"""
+    assert (
+        handler.text(
+            f"""
         [request(N, {{api, log, L ++ " marked by the test"}}) || L <- ["warning", "err"]],
         proplists:get_value(level, {MARKED})
         """
-    ) == "3"
+        )
+        == "3"
+    )
 
 
 def test_registering_again_sets_the_level_to_debug(node: RunningNode, peer: Erl) -> None:
     handler = Handler(peer, node, "register_log_handler", "{set_log_level, alert}", "register_log_handler")
-    assert handler.text(f'request(N, {{api, log, "debug marked by the test"}}), proplists:get_value(level, {MARKED})') == "7"
+    assert (
+        handler.text(f'request(N, {{api, log, "debug marked by the test"}}), proplists:get_value(level, {MARKED})')
+        == "7"
+    )
 
 
 def test_nothing_after_the_ok_of_nolog(node: RunningNode, peer: Erl) -> None:
@@ -116,14 +123,17 @@ def test_nothing_after_the_ok_of_nolog(node: RunningNode, peer: Erl) -> None:
 
 def test_a_handler_that_exits(node: RunningNode, peer: Erl) -> None:
     handler = Handler(peer, node)
-    assert handler.text(
-        """
+    assert (
+        handler.text(
+            """
         {Pid, Monitor} = spawn_monitor(fun() ->
             {foo, N} ! register_log_handler, receive ok -> ok end,
             {foo, N} ! {api, log, "info hello"}, receive {log, _} -> ok end end),
         receive {'DOWN', Monitor, _, Pid, Reason} -> Reason after 5000 -> timeout end
         """
-    ) == "normal"
+        )
+        == "normal"
+    )
     handler.text('[request(N, {api, log, "info hello"}) || _ <- lists:seq(1, 10)]')
     assert handler.text("Nothing()") == "nothing"
     assert handler.ask("register_log_handler") == "ok"

@@ -152,12 +152,13 @@ def test_binaries(kind: str, start_node: StartNode, erl: StartErl) -> None:
         "list_to_binary([lists:duplicate(70000, $\\s), User])",
         '["<section name=\\"directory\\"><domain name=\\"example.com\\">", User, "</domain></section>"]',
         '["<domain name=\\"example.com\\"><users>", User, "</users></domain>"]',
-        '["<document><section name=\\"directory\\"><domain name=\\"example.com\\">", User, "</domain></section></document>"]',
+        "[\"<document>\", \"<section name='directory'><domain name='example.com'>\", User, Ends]",
         '["<user id=\\"6\\"/>", User]',
     ],
 )
 def test_the_forms_of_an_answer(own: Erl, xml: str) -> None:
-    own.eval('User = xml_tests:user("seven"), ok = Bind(directory), Data(1), I = Id()')
+    own.eval('User = xml_tests:user("seven"), Ends = "</domain></section></document>"')
+    own.eval("ok = Bind(directory), Data(1), I = Id()")
     assert own.text(f"Say(I, {xml}) =:= {{ok, I}}") == "true"
     assert own.text("Found(1)") == '"seven"'
 

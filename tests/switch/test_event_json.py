@@ -48,7 +48,24 @@ def as_headers(members: Sequence[tuple[bytes, bytes | list[bytes]]]) -> tuple[li
     return [name for name, _ in members], values
 
 
-TRICKY = [b'"', b"\\", b":", b",", b"[", b"]", b"{", b"}", b"\x01", b"\x02", b"\n", b"u0041", b"n", b"\xff", b'":["', b"/"]
+TRICKY = [
+    b'"',
+    b"\\",
+    b":",
+    b",",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"\x01",
+    b"\x02",
+    b"\n",
+    b"u0041",
+    b"n",
+    b"\xff",
+    b'":["',
+    b"/",
+]
 TEXTS = st.one_of(
     st.binary(max_size=8).map(lambda text: text.replace(b"\0", b"")),
     st.lists(st.sampled_from(TRICKY), max_size=8).map(b"".join),
