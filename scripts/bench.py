@@ -287,7 +287,7 @@ def measure_events(target: Target, volume: Volume) -> Iterator[Row]:
         p50, p99, lost = erl.measure("latencies", node, total, listening=lambda: target.fire(total, rate))  # noqa: B023
         yield f"latency at {rate:,} events a second, p50 / p99", _latency(p50, p99, lost)
     nodes = [target.measurer(number) for number in range(4)]
-    share = volume.burst // 2
+    share = volume.burst // 5
     for one in nodes:
         one.begin("events", node, share, 10_000)
     for one in nodes:

@@ -43,12 +43,21 @@ def accept(
     raise AssertionError("events end with Established or an error")
 
 
-def connect(sock: socket.socket, handshake: InitiatorHandshake) -> tuple[PeerNode, bytes]:
-    """Be the initiator; as `accept`. A link that the peer still holds under our name is replaced: we have none."""
+def connect(
+    sock: socket.socket, handshake: InitiatorHandshake, replace: Callable[[], bool] = lambda: True
+) -> tuple[PeerNode, bytes]:
+    """Be the initiator; as `accept`.
+
+    replace: asked when the peer holds a link under our name: whether that one is dead. Raises Simultaneous when it is
+    not, or when the peer's own attempt counts.
+    """
     try:
         for event in _events(sock, handshake):
             if event == StatusReceived(Status.ALIVE):
-                handshake.answer_alive(replace=True)
+                dead = replace()
+                handshake.answer_alive(dead)
+                if not dead:
+                    raise Simultaneous("status", "alive")
             elif isinstance(event, Established):
                 return event.peer, handshake.trailing_data
     except HandshakeError as error:

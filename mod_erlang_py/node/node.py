@@ -253,7 +253,7 @@ class Node:
         sock = socket.create_connection((host, entry.port), timeout=CONNECT_TIME)
         try:
             handshake = InitiatorHandshake(self._local(), name, self._config.cookie, fresh_challenge())
-            peer, trailing = handshakes.connect(sock, handshake)
+            peer, trailing = handshakes.connect(sock, handshake, lambda: self.link_to(name) is None)
             return self._join(sock, peer, address_of(sock.getpeername()), trailing)
         except (DistError, OSError):
             sock.close()
