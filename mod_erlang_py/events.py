@@ -256,8 +256,11 @@ class Events:
                 what = self._source.pop(timeout, self._is_wanted)
                 if what is None:
                     break
-                self._hand_out(what, frames)
                 timeout = 0
+                try:
+                    self._hand_out(what, frames)
+                except Exception:
+                    log.exception("event %s could not be handed out", what.name)
             self._send(frames)
             self._linger()
         self._source.close()
