@@ -331,15 +331,13 @@ class Calls:
         """`call`, then what was kept, and from now on everything as it comes."""
         with self._lock:
             current = self._calls.get(call.uuid) is call
+            watched = handler.monitor in self._monitors
+            if current and handler.monitor is not None and watched:
+                self._monitors[handler.monitor] = call
         if not current:
             self._demonitor(handler)
             return
-        with self._lock:
-            gone = handler.link.ended
-            if handler.monitor in self._monitors:
-                self._monitors[handler.monitor] = call
-            elif handler.monitor is not None:
-                gone = True
+        gone = handler.link.ended or (handler.monitor is not None and not watched)
         with call.lock:
             call.handler = handler
             call.control = handler.control()
