@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -39,6 +40,8 @@ NO_ANSWER_CAUSE = "DESTINATION_OUT_OF_ORDER"
 ON_HANDLER_EXIT = "erlang_on_handler_exit"
 HANGUP_COMPLETE = "CHANNEL_HANGUP_COMPLETE"
 HANGUP = "CHANNEL_HANGUP"
+PARK_TIME = 1.0
+"""Seconds that an application which is about to park its call may take to do so."""
 
 
 class NoAnswer(ErlangNodeError):
@@ -79,6 +82,14 @@ class Call:
         self.answer: Future[Term] | None = None
 
 
+@dataclass(slots=True)
+class Parking:
+    """The application `erlang`, as it runs on a call's thread. go_on: whether the call was let go meanwhile."""
+
+    thread: int
+    go_on: bool = False
+
+
 class Calls:
     """handler_timeout: seconds that a process has to take a call."""
 
@@ -103,6 +114,7 @@ class Calls:
         self._calls: dict[str, Call] = {}
         self._answers: dict[Reference, Future[Term]] = {}
         self._monitors: dict[Reference, Call | Future[Term]] = {}
+        self._parking: dict[str, Parking] = {}
 
     # the application
 
@@ -116,13 +128,20 @@ class Calls:
         if session.is_controlled():
             log.error("%s: erlang: the channel is under control already", session.uuid)
             return
+        parking = Parking(threading.get_ident())
         with self._lock:
             known = self._calls.get(session.uuid)
-        if known is not None and known.named == data:
-            log.debug("%s: erlang: attached already", session.uuid)
-        elif not self._hand_over(session, data, target, nodes):
-            return
-        session.park()
+            self._parking[session.uuid] = parking
+        try:
+            if known is not None and known.named == data:
+                log.debug("%s: erlang: attached already", session.uuid)
+            elif not self._hand_over(session, data, target, nodes):
+                return
+            if not parking.go_on:
+                session.park()
+        finally:
+            with self._lock:
+                del self._parking[session.uuid]
 
     def _hand_over(self, session: Session, data: bytes, target: Target, nodes: list[str]) -> bool:
         call = self._attach(session, data)
@@ -193,7 +212,7 @@ class Calls:
             link.send_name("net_kernel", ping)
 
         try:
-            self._wait(call, reference, ask)
+            self._wait(call, link, reference, ask)
         except NoAnswer:
             self._demonitor(Handler(link, name, monitor))
             raise
@@ -211,7 +230,7 @@ class Calls:
             link.send_name(name, (Atom("get_pid"), uuid, reference, self._node.pid))
 
         try:
-            return _pid(self._wait(call, reference, ask))
+            return _pid(self._wait(call, link, reference, ask))
         finally:
             self._demonitor(Handler(link, name, monitor))
 
@@ -226,7 +245,7 @@ class Calls:
             link.send_name("rex", (Atom("$gen_call"), (self._node.pid, tag), request))
 
         try:
-            match self._wait(call, tag, ask):
+            match self._wait(call, link, tag, ask):
                 case (returned, pid) if Reference.of(returned) == reference:
                     return _pid(pid)
                 case Pid() as pid:
@@ -237,8 +256,8 @@ class Calls:
             with self._lock:
                 self._answers.pop(reference, None)
 
-    def _wait(self, call: Call, reference: Reference, ask: Callable[[Future[Term]], None]) -> Term:
-        """Ask, and wait for `{Reference, Term}`. Raises NoAnswer, HungUp."""
+    def _wait(self, call: Call, link: Link, reference: Reference, ask: Callable[[Future[Term]], None]) -> Term:
+        """Ask a node, and wait for `{Reference, Term}`. Raises NoAnswer, HungUp."""
         answer: Future[Term] = Future()
         with self._lock:
             self._answers[reference] = answer
@@ -247,7 +266,8 @@ class Calls:
         try:
             if call.hung_up.is_set():
                 raise HungUp
-            ask(answer)
+            with link.outbox.gathering():
+                ask(answer)
             step_aside()
             return answer.result(self._handler_timeout)
         except FutureTimeout:
@@ -430,8 +450,29 @@ class Calls:
                 log.warning("%s: its handler is gone: %s", call.uuid, show(reason, 200))
             with self._switch.locate(call.uuid) as session:
                 if session is not None:
-                    (Continue() if meant else self._disposition(session)).apply(session)
+                    match Continue() if meant else self._disposition(session):
+                        case Continue():
+                            self._let_go(session)
+                        case other:
+                            other.apply(session)
             self._unlock(call.uuid)
+
+    def _let_go(self, session: Session) -> None:
+        """Have the dialplan go on: now, or once the application that was about to park the call has done so."""
+        with self._lock:
+            parking = self._parking.get(session.uuid)
+            if parking is not None:
+                parking.go_on = True
+        deadline = time.monotonic() + PARK_TIME
+        while not session.let_go():
+            with self._lock:
+                parks = self._parking.get(session.uuid)
+            if parks is None or parks is not parking or parks.thread == threading.get_ident():
+                return
+            if time.monotonic() > deadline:
+                log.error("%s: erlang: it was let go, but does not park", session.uuid)
+                return
+            time.sleep(0.001)
 
     def _disposition(self, session: Session) -> Disposition:
         chosen = session.variable(ON_HANDLER_EXIT)
@@ -452,7 +493,7 @@ class Calls:
         self._leave(call)
         with self._switch.locate(uuid) as session:
             if session is not None and not parked:
-                session.let_go()
+                self._let_go(session)
         self._unlock(uuid)
         return True
 

@@ -12,10 +12,7 @@ EXPECTED = "continue, hangup [CAUSE], transfer EXTENSION [DIALPLAN [CONTEXT]] or
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Its application returns, and the dialplan goes on."""
-
-    def apply(self, session: Session) -> None:
-        session.let_go()
+    """Its application returns, and the dialplan goes on: see Calls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ MAX_PENDING = 10_000
 """Look-ups under way at once; further ones find nothing."""
 
 
+STALLED = 0.5
+"""Seconds after which a node that takes nothing is not asked."""
+
+
 class Outcome(Enum):
     """What a reply came to."""
 
@@ -143,7 +147,7 @@ class Fetches:
             waiting = {
                 pid: link
                 for pid, (link, sections) in self._bindings.items()
-                if sections & section and not link.outbox.backlog  # one that takes nothing is not waited for
+                if sections & section and link.outbox.stalled < STALLED
             }
             if not waiting or self._stopping or len(self._pending) >= MAX_PENDING:
                 return None

@@ -310,9 +310,10 @@ def _latency(p50: float, p99: float, lost: float) -> str:
 
 def measure_calls(target: Target, volume: Volume) -> Iterator[Row]:
     erl, node = target.measurer(), f"'{target.node}'"
-    for at_once in (10, 100):
-        rate, p50, p99, ended = erl.measure("calls", node, volume.calls, at_once)
-        lost = f", {volume.calls - ended:,.0f} without an end" if ended != volume.calls else ""
+    for at_once, share in ((1, 10), (10, 1), (100, 1)):
+        calls = volume.calls // share
+        rate, p50, p99, ended = erl.measure("calls", node, calls, at_once)
+        lost = f", {calls - ended:,.0f} without an end" if ended != calls else ""
         yield f"calls answered and hung up, {at_once} at a time", f"{rate:,.0f} /s{lost}"
         yield f"dialled to handler, {at_once} at a time, p50 / p99", _latency(p50, p99, 0)
 

@@ -13,7 +13,7 @@ import pytest
 from mod_erlang_py.documents import BadXml
 from mod_erlang_py.etf import Binary, Pid
 from mod_erlang_py.etf.event import EventEncoder
-from mod_erlang_py.fetches import Fetches, Outcome
+from mod_erlang_py.fetches import STALLED, Fetches, Outcome
 from mod_erlang_py.switch.port import Event, Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from tests.fakes import FakeLink, FakeOutbox
@@ -25,10 +25,10 @@ ASKED = Fetch("directory", b"domain", b"name", b"example.com", PARAMS)
 
 
 class Outbox(FakeOutbox):
-    backlog = 0
+    stalled = 0.0
 
-    def put(self, frame: bytes) -> None:
-        self.offer([frame])
+    def put(self, *frames: bytes) -> None:
+        self.offer(frames)
 
 
 class Peer(FakeLink):
@@ -243,9 +243,9 @@ def test_who_goes_is_not_waited_for(bench: Bench, how: str, unbound: bool) -> No
     assert bench.fetches.answer(ASKED) is None
 
 
-def test_who_has_a_backlog_is_not_asked(bench: Bench) -> None:
+def test_who_takes_nothing_is_not_asked(bench: Bench) -> None:
     stuck = bench.peer(name="stuck@localhost")
-    stuck.outbox.backlog = 1
+    stuck.outbox.stalled = STALLED
     assert bench.fetches.answer(ASKED) is None
     good = bench.peer(name="good@localhost")
     look = Look(bench.fetches)

@@ -1,20 +1,26 @@
 """What is on its way to a peer.
 
-Whoever has something for the peer writes it at once, as long as the socket takes it; what it does not take waits here
-for the writer thread. The lock is held across a send that cannot block, never across one that can.
+Whoever has something for the peer adds it to what waits and, unless somebody is sending already, sends: until nothing
+waits, or the socket takes no more and the writer thread goes on. So what comes while one thread sends is gathered in
+its next write, and no thread waits for another: the lock is never held across a send, which lets go of the GIL.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from .stream import Stream
 
 GATHER = 64
 """Buffers in one write: well under IOV_MAX, and a socket buffer holds no more anyway."""
+TURNS = 8
+"""Writes in a row by a thread that has something else to do; then the writer thread goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,10 @@ class Outbox:
         self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[bytes | memoryview] = deque()
         self._bytes = 0
+        self._sending = False
         self._writer = False
+        self._writers_turn = False
+        self._blocked_at: float | None = None
         self._closed = False
         self._full = False
         self.writes = 0
@@ -53,28 +62,48 @@ class Outbox:
 
     @property
     def backlog(self) -> int:
-        """Bytes that wait for the socket."""
-        return self._bytes
+        """Bytes that wait because the socket takes no more."""
+        return self._bytes if self._blocked_at is not None else 0
 
-    def put(self, frame: bytes) -> None:
-        """Send a frame, or let it wait its turn. Never lost while the link is up."""
+    @property
+    def stalled(self) -> float:
+        """Seconds since the socket last took something, while something waits for it; else 0."""
+        blocked_at = self._blocked_at
+        return time.monotonic() - blocked_at if blocked_at is not None else 0.0
+
+    def put(self, *frames: bytes) -> None:
+        """Send frames, or let them wait their turn. Never lost while the link is up."""
         why = ""
         with self._changed:
             if self._closed:
                 return
-            try:
-                self._send([frame])
-            except OSError as error:
-                why = f"write: {error}"
+            self._add(frames)
             if self._bytes > 2 * self._room.bytes or len(self._waiting) > 2 * self._room.messages:
                 why = f"it left {self._bytes} bytes in {len(self._waiting)} replies unread"
-            if why:
                 self._closed = True
+            elif self._sending:
+                return
+            else:
+                self._sending = True
+        why = why or self._send()
+        if why:
+            self._ended(why)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """What is put or offered within the `with` block goes out at its end, in one write. Not to wait in."""
+        with self._changed:
+            ours = not self._sending and not self._closed
+            self._sending |= ours
+        try:
+            yield
+        finally:
+            why = self._send() if ours else ""
         if why:
             self._ended(why)
 
     def offer(self, frames: Sequence[bytes]) -> int:
-        """Send frames that may be lost, gathered in one write; how many of them, from the first, will be sent.
+        """Send frames that may be lost; how many of them, from the first, will be sent.
 
         Once the room is used up, nothing is taken until half of it is free again. When the socket fails, the link's
         reader finds out and ends it: whoever calls this may hold a lock that the end of a link takes.
@@ -83,65 +112,72 @@ class Outbox:
             if self._closed or (self._full and not self._half_free()):
                 return 0
             self._full = False
-            taken = len(frames)
-            if self._waiting:
-                room = self._room.messages - len(self._waiting)
-                size = self._bytes
-                for taken, frame in enumerate(frames):
-                    size += len(frame)
-                    if taken >= room or size > self._room.bytes:
-                        self._full = True
-                        break
-                else:
-                    taken = len(frames)
-            try:
-                self._send(frames[:taken])
-            except OSError:
-                self._closed = True
-                self._stream.shut_down()
+            taken = self._fitting(frames) if self._waiting else len(frames)
+            self._add(frames[:taken])
+            if self._sending or not taken:
+                return taken
+            self._sending = True
+        if self._send():
+            self._stream.shut_down()
         return taken
+
+    def _fitting(self, frames: Sequence[bytes]) -> int:
+        """How many of the frames there is room for."""
+        room = self._room.messages - len(self._waiting)
+        size = self._bytes
+        for number, frame in enumerate(frames):
+            size += len(frame)
+            if number >= room or size > self._room.bytes:
+                self._full = True
+                return number
+        return len(frames)
 
     def _half_free(self) -> bool:
         return self._bytes <= self._room.bytes // 2 and len(self._waiting) <= self._room.messages // 2
 
-    def _send(self, frames: Sequence[bytes]) -> None:
-        """Write what the socket takes now; the rest waits."""
-        if self._waiting:
-            for frame in frames:
-                self._wait(frame)
-            return
-        done = 0
-        while done < len(frames):
-            gathered = frames[done : done + GATHER]
-            taken = self._stream.send(gathered)
-            if taken:
-                self.writes += 1
-            for frame in gathered:
-                if taken < len(frame):
-                    break
-                taken -= len(frame)
-                done += 1
-            else:
-                continue
-            self._wait(memoryview(frames[done])[taken:] if taken else frames[done])
-            for frame in frames[done + 1 :]:
-                self._wait(frame)
-            return
+    def _add(self, frames: Sequence[bytes]) -> None:
+        self._waiting.extend(frames)
+        self._bytes += sum(map(len, frames))
 
-    def _wait(self, frame: bytes | memoryview) -> None:
-        self._waiting.append(frame)
-        self._bytes += len(frame)
-        if not self._writer:
+    def _send(self) -> str:
+        """Be the one who sends, for as long as the socket takes everything and for a few turns; then the writer is.
+        Returns why the socket failed, or ""."""
+        for _ in range(TURNS):
+            with self._changed:
+                if not self._waiting:
+                    self._sending = False
+                    return ""
+                gathered = self._gather()
+            try:
+                taken = self._stream.send(gathered)
+            except OSError as error:
+                self._fail()
+                return f"write: {error}"
+            with self._changed:
+                full = self._took(taken, gathered)
+                if not self._waiting:
+                    self._sending = False
+                    return ""
+            if full:
+                break
+        with self._changed:
+            if not self._closed:
+                self._hand_to_writer()
+        return ""
+
+    def _hand_to_writer(self) -> None:
+        self._writers_turn = True
+        if self._writer:
+            self._changed.notify()
+        else:
             self._writer = True
             self._start("writer", self._write)
-        elif len(self._waiting) == 1:
-            self._changed.notify()
 
     def _write(self) -> None:
         """The writer thread: from the first frame that had to wait to the end of the link."""
         while True:
             with self._changed:
-                while not self._waiting and not self._closed:
+                while not self._writers_turn and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     return
@@ -150,22 +186,44 @@ class Outbox:
                 with self._changed:
                     if self._closed:
                         return
-                    self._took(self._stream.send([self._waiting[i] for i in range(min(GATHER, len(self._waiting)))]))
+                    gathered = self._gather()
+                taken = self._stream.send(gathered)
             except (OSError, ValueError) as error:  # ValueError: closed meanwhile
+                self._fail()
                 self._ended(f"write: {error}")
                 return
+            with self._changed:
+                self._took(taken, gathered)
+                if not self._waiting:
+                    self._sending = self._writers_turn = False
 
-    def _took(self, taken: int) -> None:
+    def _gather(self) -> list[bytes | memoryview]:
+        return list(islice(self._waiting, GATHER))
+
+    def _took(self, taken: int, gathered: Sequence[bytes | memoryview]) -> bool:
+        """Forget what the socket took of what it was given. Whether it is full now."""
+        if self._closed:
+            return False
+        full = taken < sum(map(len, gathered))
         if taken:
             self.writes += 1
+        if not full:
+            self._blocked_at = None
+        elif taken or self._blocked_at is None:
+            self._blocked_at = time.monotonic()
         self._bytes -= taken
         while taken:
             first = self._waiting[0]
             if taken < len(first):
                 self._waiting[0] = memoryview(first)[taken:]
-                return
+                break
             taken -= len(first)
             self._waiting.popleft()
+        return full
+
+    def _fail(self) -> None:
+        with self._changed:
+            self._closed = True
 
     def close(self) -> None:
         """Forget what waits; the writer thread ends."""
@@ -173,4 +231,5 @@ class Outbox:
             self._closed = True
             self._waiting.clear()
             self._bytes = 0
+            self._blocked_at = None
             self._changed.notify()

@@ -184,8 +184,8 @@ class Session(Protocol):
     def park(self) -> None:
         """Park until the call is let go or ends (switch_ivr_park). On the session's own thread only."""
 
-    def let_go(self) -> None:
-        """End the parking: its application returns, and the dialplan goes on."""
+    def let_go(self) -> bool:
+        """End the parking: its application returns, and the dialplan goes on. False when it is not parked."""
 
     def hangup(self, cause: str) -> None:
         """cause: "NORMAL_CLEARING" or any other name that the switch knows."""

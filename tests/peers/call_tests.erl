@@ -1,6 +1,6 @@
 %% Processes that take calls, for tests/peers/test_calls.py.
 -module(call_tests).
--export([start/1, answering/2, silent/1, launch/1, messages/1, kinds/1, wait/3, stop/2]).
+-export([start/1, answering/2, silent/1, brief/2, launch/1, messages/1, kinds/1, wait/3, stop/2]).
 
 %% A process registered as Name that takes calls, and keeps all it is sent.
 start(Name) -> answering(Name, undefined).
@@ -14,6 +14,17 @@ answering(Name, Other) ->
 silent(Name) ->
     Pid = spawn(fun() -> register(Name, self()), receive stop -> ok end end),
     wait_registered(Name, Pid).
+
+%% A process that hands each call to one of its own, which ends as soon as it has it, after telling Owner.
+brief(Name, Owner) ->
+    Pid = spawn(fun() -> register(Name, self()), brief_loop(Owner) end),
+    wait_registered(Name, Pid).
+
+brief_loop(Owner) ->
+    receive {get_pid, _, Ref, Pid} ->
+        Pid ! {Ref, spawn(fun() -> receive {call, _} -> Owner ! taken end end)},
+        brief_loop(Owner)
+    end.
 
 wait_registered(Name, Pid) ->
     case whereis(Name) of Pid -> Pid; _ -> timer:sleep(1), wait_registered(Name, Pid) end.

@@ -296,6 +296,15 @@ def test_a_handler_that_ends_gives_its_call_back_to_the_dialplan(
     gone(node, taker, uuid)  # there is nothing more in it
 
 
+def test_a_handler_that_ends_before_its_call_is_parked(node: RunningNode, taker: Erl) -> None:
+    """Which of the two is first differs from call to call."""
+    taker.eval("call_tests:brief(brief, self()), ok")
+    for _ in range(40):
+        dial(node, taker, f"brief:! {taker.name}")
+    assert taker.text("[receive taken -> ok after 10000 -> late end || _ <- lists:seq(1, 40)], ok") == "ok"
+    wait_until(lambda: "0 total" in api(node, taker, "show", "channels count"), 10, lambda: "calls were left parked")
+
+
 @pytest.mark.parametrize("chosen", ["park", "hangup USER_BUSY", "transfer park XML default", "nonsense"])
 def test_what_the_call_says_about_a_lost_handler(node: RunningNode, taker: Erl, chosen: str) -> None:
     dial(node, taker, f"taker:! {taker.name}", "{erlang_on_handler_exit='" + chosen + "'}")

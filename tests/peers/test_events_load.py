@@ -74,9 +74,12 @@ def load(start_node: StartNode, tmp_path: Path) -> Iterator[Callable[..., Load]]
             measurer.close()
 
 
-def test_a_burst_of_100000_events_arrives_complete_and_in_order(load: Callable[..., Load]) -> None:
+def test_bursts_of_100000_events_arrive_complete_and_in_order(load: Callable[..., Load]) -> None:
+    """Fired as fast as FreeSWITCH can, in two bursts: a busy machine fires faster than any handler takes, and a whole
+    one could outgrow the queue, which sheds from 95,000."""
     loaded = load()
-    assert loaded.receive(loaded.measurer(), 100_000) == 0
+    measurer = loaded.measurer()
+    assert [loaded.receive(measurer, 50_000) for _ in range(2)] == [0, 0]
     assert "Lost" not in loaded.node.log()
 
 
@@ -128,12 +131,12 @@ def ask(client: Client, term: Term) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_memory_stays_as_it_is_over_1000000_events(load: Callable[..., Load]) -> None:
-    """In bursts of 100,000. What the C library keeps of a burst for the next one, 900 MB, is asked back before each
-    look; the first two bursts take what there is to take."""
+    """In bursts of 50,000. What the C library keeps of a burst for the next one, 450 MB, is asked back before each
+    look; the first bursts take what there is to take."""
     loaded = load()
     measurer = loaded.measurer()
     resident = []
-    for _ in range(10):
-        assert loaded.receive(measurer, 100_000) == 0
+    for _ in range(20):
+        assert loaded.receive(measurer, 50_000) == 0
         resident.append(loaded.resident_kib_trimmed())
-    assert max(resident[5:]) - max(resident[1:5]) < 40_000, resident
+    assert max(resident[10:]) - max(resident[2:10]) < 40_000, resident

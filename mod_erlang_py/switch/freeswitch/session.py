@@ -28,25 +28,25 @@ class FreeSwitchSession:
         self.uuid = uuid.decode(errors="replace")
 
     def variable(self, name: str) -> bytes | None:
-        value: bytes | None = lib().switch_channel_get_variable_dup(self._channel, name.encode(), 1, -1)
+        value: bytes | None = quick().switch_channel_get_variable_dup(self._channel, name.encode(), 1, -1)
         return value
 
     def is_controlled(self) -> bool:
-        return bool(lib().switch_channel_test_flag(self._channel, CF_CONTROLLED))
+        return bool(quick().switch_channel_test_flag(self._channel, CF_CONTROLLED))
 
     def has_hung_up(self) -> bool:
-        return bool(lib().switch_channel_get_state(self._channel) >= CS_HANGUP)
+        return bool(quick().switch_channel_get_state(self._channel) >= CS_HANGUP)
 
     def state(self) -> str:
-        name: bytes = lib().switch_channel_state_name(lib().switch_channel_get_state(self._channel))
+        name: bytes = quick().switch_channel_state_name(quick().switch_channel_get_state(self._channel))
         return name.decode()
 
     def data(self) -> Event:
         event = create("CHANNEL_DATA")
         try:
-            profile = lib().switch_channel_get_caller_profile(self._channel)
-            lib().switch_caller_profile_event_set_data(profile, b"Channel", event)
-            lib().switch_channel_event_set_data(self._channel, event)
+            profile = quick().switch_channel_get_caller_profile(self._channel)
+            quick().switch_caller_profile_event_set_data(profile, b"Channel", event)
+            quick().switch_channel_event_set_data(self._channel, event)
             assert event.value is not None
             return read(StructPeek(event.value))
         finally:
@@ -64,27 +64,30 @@ class FreeSwitchSession:
     def park(self) -> None:
         lib().switch_ivr_park(self._session, None)
 
-    def let_go(self) -> None:
-        lib().switch_channel_clear_flag(self._channel, CF_CONTROLLED)
+    def let_go(self) -> bool:
+        if not self.is_controlled():
+            return False
+        quick().switch_channel_clear_flag(self._channel, CF_CONTROLLED)
+        return True
 
     def hangup(self, cause: str) -> None:
-        number = lib().switch_channel_str2cause(cause.encode())
+        number = quick().switch_channel_str2cause(cause.encode())
         lib().switch_channel_perform_hangup(self._channel, FILE, b"hangup", 0, number)
 
     def transfer(self, extension: str, dialplan: str | None, context: str | None) -> None:
         lib().switch_ivr_session_transfer(self._session, extension.encode(), _c(dialplan), _c(context))
 
     def soft_lock(self, seconds: int) -> None:
-        lib().switch_core_session_soft_lock(self._session, seconds)
+        quick().switch_core_session_soft_lock(self._session, seconds)
 
     def soft_unlock(self) -> None:
-        lib().switch_core_session_soft_unlock(self._session)
+        quick().switch_core_session_soft_unlock(self._session)
 
 
 @contextmanager
 def locate(uuid: str, ended: bool = False) -> Iterator[FreeSwitchSession | None]:
     """The session, which cannot be destroyed within the `with` block."""
-    find = lib().switch_core_session_perform_force_locate if ended else lib().switch_core_session_perform_locate
+    find = lib().switch_core_session_perform_force_locate if ended else quick().switch_core_session_perform_locate
     pointer = find(uuid.encode(), FILE, b"locate", 0)
     if not pointer:
         yield None
@@ -92,7 +95,7 @@ def locate(uuid: str, ended: bool = False) -> Iterator[FreeSwitchSession | None]
     try:
         yield FreeSwitchSession(pointer)
     finally:
-        lib().switch_core_session_rwunlock(pointer)
+        quick().switch_core_session_rwunlock(pointer)
 
 
 def _c(text: str | None) -> bytes | None:

@@ -355,11 +355,12 @@ class Channel:
     def depth(self) -> int:
         return self._depth
 
-    def let_go(self) -> None:
-        """End its parking."""
+    def let_go(self) -> bool:
+        """End its parking; False when it is not parked."""
         with self.changed:
-            self.controlled = False
+            was_parked, self.controlled = self.controlled, False
             self.changed.notify_all()
+        return was_parked
 
     # digits
 

@@ -43,8 +43,8 @@ class ChannelSession:
             raise SwitchError("switch_ivr_park", "not on the session's own thread")
         park(self._channel)
 
-    def let_go(self) -> None:
-        self._channel.let_go()
+    def let_go(self) -> bool:
+        return self._channel.let_go()
 
     def hangup(self, cause: str) -> None:
         """NORMAL_CLEARING for a cause that the switch does not know."""

@@ -1,0 +1,78 @@
+"""What of the calls no peer can time: see tests/peers/test_calls.py for the rest."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+import pytest
+
+from mod_erlang_py.calls import Calls
+from mod_erlang_py.disposition import Continue
+from tests.waiting import wait_until
+
+UUID = "5f0d8f4e-3f5b-4a5e-9c77-1f3f5d3c9a10"
+
+
+class Session:
+    """A call whose thread is in the application. reached: before it parks; may_park: for it to go on."""
+
+    uuid = UUID
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.may_park = threading.Event()
+        self.parked = threading.Event()
+        self.released = threading.Event()
+
+    def is_controlled(self) -> bool:
+        return self.parked.is_set()
+
+    def park(self) -> None:
+        self.reached.set()
+        assert self.may_park.wait(10)
+        self.parked.set()
+        assert self.released.wait(10), "parked for ever"
+
+    def let_go(self) -> bool:
+        if self.parked.is_set():
+            self.released.set()
+        return self.parked.is_set()
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    nobody = cast(Any, None)
+    monkeypatch.setattr(Calls, "_hand_over", lambda *_: True)
+    return Calls(nobody, nobody, nobody, nobody, nobody, Continue(), 5)
+
+
+def start(target: Any, *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_call_that_is_let_go_just_before_it_parks(calls: Calls) -> None:
+    session = cast(Any, Session())
+    application = start(calls.application, session, b"taker node@host")
+    assert session.reached.wait(10)
+    letting_go = start(calls._let_go, session)
+    wait_until(lambda: calls._parking[UUID].go_on)
+    session.may_park.set()
+    for thread in (letting_go, application):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert calls._parking == {}
+
+
+def test_a_call_that_was_let_go_does_not_park(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler was gone when it was announced, on the call's own thread."""
+    session = cast(Any, Session())
+    monkeypatch.setattr(Calls, "_hand_over", lambda *_: calls._let_go(session) or True)
+    calls.application(session, b"taker node@host")
+    assert not session.reached.is_set()
+
+
+def test_letting_go_of_a_call_that_no_application_parks(calls: Calls) -> None:
+    calls._let_go(cast(Any, Session()))
