@@ -171,10 +171,12 @@ def check_settings(located: str) -> tuple[dict[str, str], Finding | None]:
         return dict(DEFAULTS), warn(
             "settings", "FreeSWITCH has no erlang_event.conf: the defaults hold; `make install` puts one there"
         )
-    settings = DEFAULTS | dict(params)
-    for name, _ in params:
+    settings = dict(DEFAULTS)
+    for name, value in params:
         if name in ("cookie", "cookie-file"):  # the last one counts
-            settings.pop("cookie-file" if name == "cookie" else "cookie", None)
+            settings.pop("cookie", None)
+            settings.pop("cookie-file", None)
+        settings[name] = value
     port = settings["listen-port"]
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         settings["listen-port"] = DEFAULTS["listen-port"]
