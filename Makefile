@@ -10,6 +10,8 @@ ROOT   := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
 # The interpreter that mod_python3 embeds; `make install` installs for it.
 PYTHON ?= /usr/bin/python3
+# Where it installs, when FreeSWITCH's folders are not to be found: FS_CONF_DIR, FS_SCRIPT_DIR.
+FOLDERS = $(if $(FS_CONF_DIR),--conf-dir '$(FS_CONF_DIR)') $(if $(FS_SCRIPT_DIR),--script-dir '$(FS_SCRIPT_DIR)')
 # What tests to run, for example: make test ARGS="tests/etf -k atom"
 ARGS   ?=
 
@@ -29,8 +31,6 @@ lint: $(READY) ## ruff and mypy
 
 bench: $(READY) erlang ## measure requests and events a second
 	@$(PY) -m scripts.bench $(ARGS)
-
-FOLDERS = $(if $(FS_CONF_DIR),--conf-dir '$(FS_CONF_DIR)') $(if $(FS_SCRIPT_DIR),--script-dir '$(FS_SCRIPT_DIR)')
 
 install: $(READY) ## install into a FreeSWITCH [FS_CONF_DIR=... FS_SCRIPT_DIR=... PYTHON=/usr/bin/python3]
 	@$(PY) -m scripts.install --python '$(PYTHON)' $(FOLDERS)

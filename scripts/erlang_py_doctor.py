@@ -104,7 +104,7 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
     yield name
     if not running:
         return
-    epmd_port = None if settings.get("epmd") == "none" else switch.environment.get("ERL_EPMD_PORT", DEFAULT_EPMD_PORT)
+    epmd_port = None if settings.get("epmd") == "none" else switch.epmd_port
     epmd = check_epmd(node, addresses, epmd_port)
     yield epmd
     contact, finding = check_port(node, addresses, cookie)
@@ -129,7 +129,7 @@ def check_module(ask: Callable[[str], str]) -> list[Finding]:
         findings.append(fail("mod_erlang_py", "loaded, and mod_erlang_event too; unload one of them"))
     else:
         listeners = ask("erlang listeners").count("Listener to ")
-        findings.append(ok("mod_erlang_py", f"loaded, {listeners} nodes connected"))
+        findings.append(ok("mod_erlang_py", f"loaded; nodes connected: {listeners}"))
     return findings
 
 
@@ -269,7 +269,10 @@ def check_epmd(node: Node, addresses: Sequence[str], port: str | None) -> Findin
         try:
             names = epmd_names(address, int(port))
         except Trouble as trouble:
-            todo = "epmd -daemon" if address == "127.0.0.1" else "is it confined by ERL_EPMD_ADDRESS or a firewall?"
+            if address == "127.0.0.1":
+                todo = "start it with epmd -daemon; if FreeSWITCH has another ERL_EPMD_PORT, give it to the doctor too"
+            else:
+                todo = "let it listen there too (ERL_EPMD_ADDRESS), and the firewall let it through"
             return fail("epmd", f"no epmd answers on {address}:{port} ({trouble}); {todo}")
         registered = names.get(node.alive_name)
         if registered is None:
@@ -378,6 +381,11 @@ class Process:
     def home(self) -> Path | None:
         home = self.environment.get("HOME")
         return Path(home) if home else None
+
+    @property
+    def epmd_port(self) -> str:
+        port = self.environment.get("ERL_EPMD_PORT", "")
+        return port if port.isdecimal() else DEFAULT_EPMD_PORT
 
 
 def find_process(run_dir: str) -> Process:

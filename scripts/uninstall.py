@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts import fs_cli
 from scripts.folders import Folders, InstallError, find_folders
-from scripts.install import CONFIGURATION, MANIFEST, MODULES, PACKAGES, add_folders, loaded_modules, starts_entry
+from scripts.install import CONFIGURATION, ENTRY, MANIFEST, MODULES, PACKAGES, add_folders, loaded_modules, starts_entry
 from scripts.manifest import Manifest
 
 
@@ -26,6 +26,7 @@ def uninstall(folders: Folders) -> Iterator[str]:
     manifest = Manifest(file)
     packages = folders.scripts / PACKAGES
     yield from _remove(manifest, packages)
+    _forget_compiled(folders.scripts)
     if packages.is_dir():
         _prune(packages)
         if not packages.exists():
@@ -47,6 +48,15 @@ def _remove(manifest: Manifest, packages: Path) -> Iterator[str]:
     for path in sorted(packages.rglob("*")):
         if path.is_file() and path not in known and "__pycache__" not in path.parts:
             yield f"kept      {path}, which install did not write"
+
+
+def _forget_compiled(script_dir: Path) -> None:
+    """What Python made of the entry."""
+    cache = script_dir / "__pycache__"
+    for compiled in cache.glob(f"{Path(ENTRY).stem}.*.pyc"):
+        compiled.unlink()
+    if cache.is_dir() and not any(cache.iterdir()):
+        cache.rmdir()
 
 
 def _prune(folder: Path) -> None:

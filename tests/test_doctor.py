@@ -153,6 +153,7 @@ def test_a_cookie_file(tmp_path: Path) -> None:
 
 
 def test_the_process(tmp_path: Path) -> None:
+    assert [Process(environment={"ERL_EPMD_PORT": port}).epmd_port for port in ("4370", "x")] == ["4370", "4369"]
     assert doctor.parse_environment(b"HOME=/h\0A=b=c\0EMPTY=\0") == {"HOME": "/h", "A": "b=c", "EMPTY": ""}
     assert doctor.find_process(str(tmp_path)).uid is None
     for text in ("", "x", "0"):
@@ -281,6 +282,62 @@ def test_no_epmd(free_port: Callable[[], int]) -> None:
     finding = doctor.check_epmd(LOOPBACK, [], str(free_port()))
     assert finding.level is Level.FAIL
     assert doctor.check_epmd(LOOPBACK, [], None).level is Level.WARN
+
+
+# --- an Erlang node that connects ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fake_erl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """fake_erl(TEXT): an erl that prints that; the file in which it notes how it was called."""
+    calls = tmp_path / "calls"
+
+    def put(text: str) -> Path:
+        erl = tmp_path / "erl"
+        erl.write_text(f"""#!/bin/sh
+{{ echo "$@"; ls -l "$HOME/.erlang.cookie"; env; }} > {calls}
+cat <<'END'
+{text}
+END
+""")
+        erl.chmod(0o755)
+        return calls
+
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("ERL_FLAGS", "-setcookie other")
+    return put
+
+
+@pytest.mark.parametrize(
+    ("printed", "level", "text"),
+    [
+        ("\nanswer pong ok FreeSWITCH Version 1", Level.OK, "connects: pong, FreeSWITCH Version 1"),
+        ("answer pong no answer in 5 s", Level.FAIL, "{api, version} got no answer in 5 s"),
+        ("answer pang ", Level.FAIL, "net_adm:ping says pang, although the node takes the cookie"),
+        ("{error_logger,...}\nKernel pid terminated\n", Level.FAIL, "does not start: Kernel pid terminated"),
+    ],
+)
+def test_otp(fake_erl: Callable[[str], Path], printed: str, level: Level, text: str) -> None:
+    calls = fake_erl(printed)
+    finding = doctor.check_otp(LOOPBACK, "secret", doctor.Contact(LOOPBACK.name, True), "4370")
+    assert finding.level is level
+    assert text in finding.text
+    called = calls.read_text()
+    assert "secret" not in called
+    assert "-rw-------" in called
+    assert "ERL_EPMD_PORT=4370" in called
+    assert "ERL_FLAGS" not in called
+
+
+def test_otp_not_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    accepted = doctor.Contact(LOOPBACK.name, True)
+    assert doctor.check_otp(LOOPBACK, None, doctor.Contact(LOOPBACK.name, None), "4369").level is Level.WARN
+    assert doctor.check_otp(LOOPBACK, "secret", accepted, None).level is Level.WARN
+    refused = doctor.check_otp(LOOPBACK, "secret", doctor.Contact(LOOPBACK.name, False), "4369")
+    assert refused.level is Level.FAIL
+    assert refused.text.startswith("wrong cookie")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "without erl here" in doctor.check_otp(LOOPBACK, "secret", accepted, "4369").text
 
 
 # --- as a whole ---------------------------------------------------------------------------------------------------

@@ -382,12 +382,15 @@ def test_folders_of_no_layout(machine: Machine, tmp_path: Path) -> None:
 # --- uninstall ----------------------------------------------------------------------------------------------------
 
 
+PYC = ("__pycache__/erlang_py.cpython-311.pyc", "__pycache__/mine.cpython-311.pyc")
+
+
 def test_uninstall_leaves_nothing(target: Target) -> None:
     before = target.files()
     target.install()
-    cache = target.scripts / "erlang_py_packages/mod_erlang_py/__pycache__"
-    cache.mkdir()
-    (cache / "config.cpython-311.pyc").touch()
+    for compiled in ("erlang_py_packages/mod_erlang_py/__pycache__/config.cpython-311.pyc", *PYC):
+        (target.scripts / compiled).parent.mkdir(exist_ok=True)
+        (target.scripts / compiled).touch()
     code, lines, _ = target.uninstall()
     assert code == 0
     assert sorted(lines) == [
@@ -395,7 +398,7 @@ def test_uninstall_leaves_nothing(target: Target) -> None:
         *(f"removed   {name}" for name in ("erlang_py.py", "erlang_py_doctor", "erlang_py_packages/")),
     ]
     assert target.files() == before
-    assert not any(target.scripts.iterdir())
+    assert [path.name for path in target.scripts.rglob("*")] == ["__pycache__", "mine.cpython-311.pyc"]
     manifest = target.scripts / "erlang_py_manifest.json"
     assert target.uninstall() == (0, [f"nothing   to remove: {manifest.name} is not there"], "")
 

@@ -70,7 +70,7 @@ def test_healthy(freeswitch_node: RunningNode, erl: StartErl) -> None:
     assert report.code == 0
     assert f"{freeswitch_node.name}, listening on 127.0.0.1:{freeswitch_node.port}" in report.line("settings")
     assert "connects: pong, FreeSWITCH Version" in report.line("OTP")
-    assert "1 nodes connected" in report.line("mod_erlang_py")
+    assert "nodes connected: 1" in report.line("mod_erlang_py")
 
 
 def test_a_long_name_and_a_cookie_of_its_own(start_node: StartNode, cookie_file: Path) -> None:
@@ -96,8 +96,8 @@ def test_epmd_gone(epmd: Epmd, start_node: StartNode) -> None:
     report = examine(node)
     epmd.start()  # before the node starts one
     assert report.code == 1
-    assert report.line("epmd") == (
-        f"FAIL  epmd           no epmd answers on 127.0.0.1:{epmd.port} (Connection refused); epmd -daemon"
+    assert report.line("epmd").startswith(
+        f"FAIL  epmd           no epmd answers on 127.0.0.1:{epmd.port} (Connection refused); start it with epmd"
     )
     assert [check for check, level in report.lines.items() if level != "ok"] == ["epmd"]
 
