@@ -1,6 +1,6 @@
 # Everything a developer or an operator types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench install clean
+.PHONY: help run test lint bench install uninstall doctor clean
 .DELETE_ON_ERROR:
 
 VENV   := .venv
@@ -10,11 +10,13 @@ ROOT   := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
 # The interpreter that mod_python3 embeds; `make install` installs for it.
 PYTHON ?= /usr/bin/python3
+# Where it installs, when FreeSWITCH's folders are not to be found: FS_CONF_DIR, FS_SCRIPT_DIR.
+FOLDERS = $(if $(FS_CONF_DIR),--conf-dir '$(FS_CONF_DIR)') $(if $(FS_SCRIPT_DIR),--script-dir '$(FS_SCRIPT_DIR)')
 # What tests to run, for example: make test ARGS="tests/etf -k atom"
 ARGS   ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) erlang ## try it: a scratch FreeSWITCH where one is installed, else the simulated switch
 	@$(PY) -m scripts.run
@@ -30,9 +32,14 @@ lint: $(READY) ## ruff and mypy
 bench: $(READY) erlang ## measure requests and events a second
 	@$(PY) -m scripts.bench $(ARGS)
 
-install: $(READY) ## install into a FreeSWITCH: FS_CONF_DIR=... FS_SCRIPT_DIR=... [PYTHON=/usr/bin/python3]
-	@$(PY) -m scripts.install --python '$(PYTHON)' \
-		$(if $(FS_CONF_DIR),--conf-dir '$(FS_CONF_DIR)') $(if $(FS_SCRIPT_DIR),--script-dir '$(FS_SCRIPT_DIR)')
+install: $(READY) ## install into a FreeSWITCH [FS_CONF_DIR=... FS_SCRIPT_DIR=... PYTHON=/usr/bin/python3]
+	@$(PY) -m scripts.install --python '$(PYTHON)' $(FOLDERS)
+
+uninstall: $(READY) ## remove what install wrote, except what was changed since [FS_CONF_DIR=... FS_SCRIPT_DIR=...]
+	@$(PY) -m scripts.uninstall $(FOLDERS)
+
+doctor: ## check a running installation; ARGS="-H 127.0.0.1 -P 8021 -p ClueCon" are fs_cli's
+	@scripts/erlang_py_doctor $(ARGS)
 
 clean: ## remove .venv and everything that was made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

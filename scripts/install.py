@@ -1,21 +1,20 @@
 """`make install`: put the entry script, the package with its dependencies, and the configuration into a FreeSWITCH.
 
     FS_SCRIPT_DIR/erlang_py.py            what mod_python3 imports
+    FS_SCRIPT_DIR/erlang_py_doctor        checks a running installation
     FS_SCRIPT_DIR/erlang_py_packages/     mod_erlang_py and what it needs, for the Python that mod_python3 embeds
-    FS_SCRIPT_DIR/erlang_py_manifest.json what was installed (sha256), to tell an operator's change from an old version
+    FS_SCRIPT_DIR/erlang_py_manifest.json what was installed (sha256)
     FS_CONF_DIR/...                       the files of conf/
 
-The script and the packages are ours and are replaced. A file of the configuration is replaced only while it is byte for
-byte what an earlier install wrote; otherwise ours goes beside it as NAME.new. Prints one line a file.
+The scripts and the packages are ours and are replaced. A file of the configuration is replaced only while it is byte
+for byte what an earlier install wrote; otherwise ours goes beside it as NAME.new. Prints one line a file, and one for
+each thing that is left to do.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
-import json
-import re
 import shutil
 import subprocess
 import sys
@@ -23,9 +22,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lxml import etree
+from scripts.folders import Folders, InstallError, find_folders
+from scripts.manifest import Manifest
+from scripts.preflight import parse, preflight
 
 ROOT = Path(__file__).resolve().parent.parent
+ENTRY = "erlang_py.py"
+DOCTOR = "erlang_py_doctor"
 PACKAGES = "erlang_py_packages"
 MANIFEST = "erlang_py_manifest.json"
 MODULES = Path("autoload_configs/modules.conf.xml")
@@ -34,34 +37,28 @@ CONFIGURATION = (
     Path("autoload_configs/python.conf.xml"),
     Path("dialplan/default/erlang.xml"),
 )
-# (conf_dir, script_dir) of Debian's packages, of the two layouts of `configure --prefix`, under each usual prefix.
-LAYOUTS = (
-    ("/etc/freeswitch", "/usr/share/freeswitch/scripts"),
-    ("/opt/freeswitch/etc/freeswitch", "/opt/freeswitch/share/freeswitch/scripts"),
-    ("/usr/local/freeswitch/conf", "/usr/local/freeswitch/scripts"),
-    ("/usr/local/etc/freeswitch", "/usr/local/share/freeswitch/scripts"),
-)
+_EXECUTABLE = 0o755
 
 
-class InstallError(Exception):
-    """Why nothing more was installed, in one line."""
-
-
-def install(conf_dir: Path, script_dir: Path, python: str) -> Iterator[str]:
-    """Install everything; yields one line for each thing done. Raises InstallError, OSError."""
-    if not (conf_dir / "freeswitch.xml").is_file():
-        raise InstallError(f"{conf_dir} is no FreeSWITCH configuration: it has no freeswitch.xml")
-    yield from install_scripts(script_dir, python)
-    yield from install_configuration(conf_dir, script_dir / MANIFEST)
+def install(folders: Folders, python: str) -> Iterator[str]:
+    """Install everything; yields one line for each thing done or to do. Raises InstallError, OSError."""
+    erlang_event = next(
+        base / CONFIGURATION[0] for base in (folders.conf, ROOT / "conf") if (base / CONFIGURATION[0]).exists()
+    )
+    to_do = preflight(folders, python, erlang_event)
+    yield from install_scripts(folders.scripts, python)
+    yield from install_configuration(folders.conf, folders.scripts / MANIFEST)
+    for line in [*to_do, *_configuration_to_do(folders.conf)]:
+        yield f"to do     {line}"
 
 
 def install_scripts(script_dir: Path, python: str) -> Iterator[str]:
-    """The entry and the packages, for the interpreter `python`."""
+    """The scripts and the packages, for the interpreter `python`."""
     if not script_dir.is_dir():
         if not script_dir.parent.is_dir():
-            raise InstallError(f"{script_dir} cannot be made: {script_dir.parent} is no folder")
+            raise InstallError(f"{script_dir} cannot be made: {script_dir.parent} is no folder; give FS_SCRIPT_DIR=...")
         script_dir.mkdir()
-    entry = (ROOT / "scripts" / "erlang_py.py").read_bytes()
+    manifest = Manifest(script_dir / MANIFEST)
     requirements = [r for r in importlib.metadata.requires("mod-erlang-py") or [] if "extra ==" not in r]
     with tempfile.TemporaryDirectory(prefix=f".{PACKAGES}.", dir=script_dir) as temporary:
         staging = Path(temporary) / PACKAGES
@@ -73,47 +70,67 @@ def install_scripts(script_dir: Path, python: str) -> Iterator[str]:
         if before:
             packages.rename(Path(temporary) / "before")
         staging.rename(packages)
+    manifest.forget(packages)
+    for path in packages.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            manifest.record(path)
     yield f"{'updated' if before else 'installed':9} {packages}/ (for {python})"
-    yield _write(script_dir / "erlang_py.py", entry)
+    for name, mode in ((ENTRY, None), (DOCTOR, _EXECUTABLE)):
+        yield _write(script_dir / name, (ROOT / "scripts" / name).read_bytes(), mode)
+        manifest.record(script_dir / name)
+    manifest.save()
 
 
 def install_configuration(conf_dir: Path, manifest_file: Path) -> Iterator[str]:
     """The files of conf/, an operator's changes kept."""
-    manifest = _read_manifest(manifest_file)
+    manifest = Manifest(manifest_file)
     try:
         for name in CONFIGURATION:
             yield from _install_file(ROOT / "conf" / name, conf_dir / name, manifest)
-        modules = conf_dir / MODULES
-        if not modules.exists():
-            yield from _install_file(ROOT / "conf" / MODULES, modules, manifest)
+        if not (conf_dir / MODULES).exists() or manifest.is_unchanged(conf_dir / MODULES):
+            yield from _install_file(ROOT / "conf" / MODULES, conf_dir / MODULES, manifest)
     finally:
-        manifest_file.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    if "erlang_py" not in _values(conf_dir / CONFIGURATION[1], "param[@name='startup-script']", "value"):
-        yield f'to do     {conf_dir / CONFIGURATION[1]}: add <param name="startup-script" value="erlang_py"/>'
-    loaded = _values(modules, "load", "module")
+        manifest.save()
+
+
+def _configuration_to_do(conf_dir: Path) -> Iterator[str]:
+    if not starts_entry(conf_dir):
+        yield f'{conf_dir / CONFIGURATION[1]}: add <param name="startup-script" value="erlang_py"/>'
+    loaded = loaded_modules(conf_dir)
     if "mod_python3" not in loaded:
-        yield f'to do     {modules}: add <load module="mod_python3"/>'
+        yield f'{conf_dir / MODULES}: add <load module="mod_python3"/>'
     if "mod_erlang_event" in loaded:
-        yield f'to do     {modules}: remove <load module="mod_erlang_event"/>, which wants the same port'
+        yield f'{conf_dir / MODULES}: remove <load module="mod_erlang_event"/>, which wants the same port'
 
 
-def _install_file(source: Path, target: Path, manifest: dict[str, str]) -> Iterator[str]:
-    """One file of the configuration; `manifest` has path -> sha256 of what we wrote there, and is kept up to date."""
+def starts_entry(conf_dir: Path) -> bool:
+    """Whether python.conf.xml has our startup-script."""
+    params = parse(conf_dir / CONFIGURATION[1]).iterfind(".//param[@name='startup-script']")
+    return "erlang_py" in {param.get("value") for param in params}
+
+
+def loaded_modules(conf_dir: Path) -> set[str]:
+    """What modules.conf.xml loads."""
+    return {str(load.get("module")) for load in parse(conf_dir / MODULES).iterfind(".//load")}
+
+
+def _install_file(source: Path, target: Path, manifest: Manifest) -> Iterator[str]:
+    """One file of the configuration."""
     ours = source.read_bytes()
     beside = target.with_name(f"{target.name}.new")
-    theirs = target.read_bytes() if target.exists() else None
-    if theirs is None or theirs == ours or manifest.get(str(target)) == _digest(theirs):
+    if not target.exists() or target.read_bytes() == ours or manifest.is_unchanged(target):
         yield _write(target, ours)
-        manifest[str(target)] = _digest(ours)
-        if beside.exists() and manifest.pop(str(beside), None) == _digest(beside.read_bytes()):
+        manifest.record(target)
+        if manifest.is_unchanged(beside):
             beside.unlink()
+        manifest.forget(beside)
         return
     _write(beside, ours)
-    manifest[str(beside)] = _digest(ours)
+    manifest.record(beside)
     yield f"kept      {target}, which is not as installed; the new one is {beside.name}"
 
 
-def _write(target: Path, content: bytes) -> str:
+def _write(target: Path, content: bytes, mode: int | None = None) -> str:
     """Write the file whole or not at all; returns the line that says what was done."""
     before = target.read_bytes() if target.exists() else None
     if before == content:
@@ -123,31 +140,10 @@ def _write(target: Path, content: bytes) -> str:
     temporary.write_bytes(content)
     if before is not None:
         shutil.copymode(target, temporary)
+    if mode is not None:
+        temporary.chmod(mode)
     temporary.replace(target)
     return f"{'installed' if before is None else 'updated':9} {target}"
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _read_manifest(file: Path) -> dict[str, str]:
-    """What earlier installs wrote; a manifest that cannot be read counts as none, which overwrites nothing."""
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return {str(path): str(digest) for path, digest in content.items()} if isinstance(content, dict) else {}
-
-
-def _values(file: Path, element: str, attribute: str) -> set[str]:
-    """That attribute of all such elements, commented ones not counted; FreeSWITCH's files need not be quite XML."""
-    try:
-        tree = etree.fromstring(file.read_bytes(), etree.XMLParser(recover=True, resolve_entities=False))
-    except (OSError, etree.XMLSyntaxError):
-        return set()
-    found = tree.findall(f".//{element}") if tree is not None else []
-    return {str(item.get(attribute)) for item in found}
 
 
 def _pip_install(python: str, target: Path, requirements: list[str]) -> None:
@@ -170,76 +166,26 @@ def _run(command: list[str], what: str) -> None:
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or [f"exit {done.returncode}"]
-        raise InstallError(f"{what}: {errors[-1]}")
+        raise InstallError(f"{what}: {errors[-1]}; nothing was installed")
 
 
-def python_version(python: str) -> str:
-    """ "3.11", of an interpreter that can run. Raises InstallError."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        raise InstallError(f"PYTHON={python} is no Python that runs") from None
-    return done.stdout.strip()
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--conf-dir", type=_folder, help="FreeSWITCH's conf_dir (FS_CONF_DIR)")
+    parser.add_argument("--script-dir", type=_folder, help="FreeSWITCH's script_dir (FS_SCRIPT_DIR)")
 
 
-def embedded_python(module: Path) -> str | None:
-    """The version of Python that a mod_python3.so is linked with, "3.11"; None when that cannot be told."""
-    try:
-        found = re.search(rb"libpython(3\.\d+)", module.read_bytes())
-    except OSError:
-        return None
-    return found.group(1).decode() if found else None
-
-
-def check_python(python: str, embedded: str | None) -> None:
-    """Raises InstallError when the package cannot run there, or mod_python3 embeds another version."""
-    version = python_version(python)
-    if not (3, 10) <= tuple(map(int, version.split("."))) < (3, 14):
-        raise InstallError(f"PYTHON={python} is Python {version}; 3.10 to 3.13 is needed")
-    if embedded and embedded != version:
-        raise InstallError(f"PYTHON={python} is Python {version}, but mod_python3 embeds {embedded}")
-
-
-def global_variable(name: str) -> str | None:
-    """A global variable of the FreeSWITCH that runs here; None when none answers."""
-    fs_cli = shutil.which("fs_cli", path="/usr/bin:/usr/local/bin:/opt/freeswitch/bin:/usr/local/freeswitch/bin")
-    fs_cli = shutil.which("fs_cli") or fs_cli
-    if fs_cli is None:
-        return None
-    command = [fs_cli, "-x", f"global_getvar {name}"]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    value = done.stdout.strip()
-    return value if done.returncode == 0 and value.startswith("/") else None
-
-
-def find_folder(variable: str, setting: str, candidates: list[str]) -> Path:
-    """Where a running FreeSWITCH has it, else the only usual place that exists. Raises InstallError."""
-    running = global_variable(variable)
-    if running:
-        return Path(running)
-    existing = [Path(candidate) for candidate in candidates if Path(candidate).is_dir()]
-    if len(existing) != 1:
-        found = f"{len(existing)} are possible" if existing else "none found"
-        raise InstallError(f"give {setting}=...: no FreeSWITCH answers fs_cli, and {found}")
-    return existing[0]
+def _folder(path: str) -> Path:
+    return Path(path).absolute()
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make install", description="Install into a FreeSWITCH.")
-    parser.add_argument("--conf-dir", type=Path, help="FreeSWITCH's conf_dir (FS_CONF_DIR)")
-    parser.add_argument("--script-dir", type=Path, help="FreeSWITCH's script_dir (FS_SCRIPT_DIR)")
+    add_folders(parser)
     parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter mod_python3 embeds (PYTHON)")
     options = parser.parse_args(arguments)
     try:
-        conf_dir = options.conf_dir or find_folder("conf_dir", "FS_CONF_DIR", [conf for conf, _ in LAYOUTS])
-        script_dir = options.script_dir or find_folder("script_dir", "FS_SCRIPT_DIR", [s for _, s in LAYOUTS])
-        mod_dir = None if options.conf_dir else global_variable("mod_dir")
-        check_python(options.python, embedded_python(Path(mod_dir, "mod_python3.so")) if mod_dir else None)
-        for line in install(conf_dir.absolute(), script_dir.absolute(), options.python):
+        folders = find_folders(options.conf_dir, options.script_dir)
+        for line in install(folders, options.python):
             print(line, flush=True)
     except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from scripts.epmd import Epmd, epmd_names, wait_until_registered
-from scripts.install import ROOT, InstallError
+from scripts.folders import InstallError
+from scripts.install import ROOT
 from scripts.scratch import (
     FreeSwitch,
     ScratchError,

@@ -17,17 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from scripts.install import (
-    CONFIGURATION,
-    MANIFEST,
-    PACKAGES,
-    ROOT,
-    InstallError,
-    embedded_python,
-    install_configuration,
-    install_scripts,
-    python_version,
-)
+from scripts.folders import InstallError
+from scripts.install import CONFIGURATION, MANIFEST, PACKAGES, ROOT, install_configuration, install_scripts
+from scripts.preflight import embedded_python, python_version
 
 PREFIXES = ("/opt/freeswitch", "/usr/local/freeswitch", "/usr")
 # In this order; those that are not installed are left out. Everything a call without media needs.
