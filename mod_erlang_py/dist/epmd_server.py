@@ -18,7 +18,6 @@ from mod_erlang_py.dist.epmd import (
     NamesRequest,
     PortPleaseRequest,
     Request,
-    StopRequest,
 )
 from mod_erlang_py.errors import EpmdError
 
@@ -124,7 +123,7 @@ class Conversation:
             return self._register(request.entry)
         self.over = True
         match request:
-            case PortPleaseRequest(name):
+            case PortPleaseRequest(name) if len(name) <= MAX_NAME:
                 return epmd.port2_response(self._mapper.look_up(name))
             case NamesRequest():
                 return epmd.names_response(self._mapper.port, (entry for entry, _ in self._mapper.entries()))
@@ -133,7 +132,7 @@ class Conversation:
             case KillRequest() if self._local:
                 self._mapper.killed = not self._mapper.entries()
                 return epmd.KILL_OK if self._mapper.killed else epmd.KILL_NO
-            case AliveRequest() | DumpRequest() | KillRequest() | StopRequest():
+            case _:
                 return b""
 
     def _register(self, entry: EpmdEntry) -> bytes:
