@@ -26,6 +26,15 @@ class Encoding(Enum):
     BINARY = "binary"
 
 
+class EpmdMode(Enum):
+    """Which epmd the node registers with, and who starts it."""
+
+    AUTO = "auto"
+    EXTERNAL = "external"
+    BUILTIN = "builtin"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     listen_ip: str = "0.0.0.0"
@@ -40,6 +49,8 @@ class Config:
     """Lists of the switch, all of which must allow an address that connects."""
     stop_on_bind_error: bool = False
     """Whether a listen-port that is taken ends the node; else it is tried again every second."""
+    epmd: EpmdMode = EpmdMode.AUTO
+    """One that runs, else `epmd -daemon`, else the built-in one; or only one of these, or none. Ours."""
     compat_rel: int = 0
     """Accepted, and without effect: OTP 23 and later need no compatibility mode."""
     encoding: Encoding = Encoding.STRING
@@ -149,6 +160,13 @@ def _encoding(value: str) -> Encoding:
         raise ValueError("string or binary") from None
 
 
+def _epmd(value: str) -> EpmdMode:
+    try:
+        return EpmdMode(value.lower())
+    except ValueError:
+        raise ValueError("auto, external, builtin or none") from None
+
+
 def _nodename(value: str) -> str:
     alive, at, host = value.partition("@")
     if not alive or (at and not host) or "@" in host or any(c.isspace() for c in value):
@@ -194,6 +212,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "cookie-file": _cookie_file,
     "apply-inbound-acl": _acl,
     "stop-on-bind-error": _flag,
+    "epmd": _epmd,
     "compat-rel": _whole(7, 99),
     "encoding": _encoding,
     "max-event-bulk": _whole(1, 1000),

@@ -126,6 +126,7 @@ class ScratchFreeSwitch:
         shared: a folder for what several may share and takes seconds to make, filled by the first of them: our scripts
             with their packages (pip), and the certificates that FreeSWITCH makes. `folder` itself when not given.
         files: more files, their path in conf_dir -> their text; they win over all others.
+        environment: variables in place of ours.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class ScratchFreeSwitch:
         modules: Sequence[str] = MODULES,
         shared: Path | None = None,
         files: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.found = found
         self.folder = folder
@@ -148,7 +150,7 @@ class ScratchFreeSwitch:
         self.script_dir = shared / "scripts"
         self._certs = shared / "certs"
         self.event_socket_port = event_socket_port or free_port()
-        self._environment = _environment(epmd_port, folder)
+        self._environment = _environment(epmd_port, folder) | dict(environment or {})
         self._password = os.urandom(12).hex()
         self._process: subprocess.Popen[bytes] | None = None
         for made in [*(folder / name for name in _FOLDERS), self.script_dir, self._certs]:

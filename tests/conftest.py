@@ -31,6 +31,7 @@ from scripts.epmd import Epmd, wait_until_registered
 from scripts.scratch import FreeSwitch, ScratchFreeSwitch, find_freeswitch, local_host_name, write_settings
 from scripts.scratch import free_port as find_free_port
 from tests.peers.erl import Erl, missing
+from tests.waiting import wait_until
 
 _ORDER = ["etf", "dist", "node", "requests", "", "switch", "peers"]  # folders of tests/; "" is any other
 _KINDS = ["simulated", "freeswitch"]
@@ -110,7 +111,9 @@ class RunningNode:
 class SimulatedHost:
     """`python -m mod_erlang_py --conf DIR` as a process of its own."""
 
-    def __init__(self, folder: Path, settings: dict[str, str], epmd_port: int, name: str) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, str], epmd_port: int, name: str, environment: dict[str, str]
+    ) -> None:
         self._folder = folder
         self._name = name
         self._epmd_port = epmd_port
@@ -123,7 +126,7 @@ class SimulatedHost:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"ERL_EPMD_PORT": str(epmd_port), "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"ERL_EPMD_PORT": str(epmd_port), "PYTHONUNBUFFERED": "1"} | environment,
                 cwd=_ROOT,
             )
 
@@ -190,7 +193,14 @@ class FreeSwitchHost:
 
 class StartNode(Protocol):
     def __call__(
-        self, kind: str, *, epmd: Epmd | None = None, files: dict[str, str] | None = None, **settings: str
+        self,
+        kind: str,
+        *,
+        epmd: Epmd | str | None = None,
+        epmd_port: int | None = None,
+        files: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+        **settings: str,
     ) -> RunningNode: ...
 
 
@@ -215,7 +225,12 @@ class Launcher:
         self.shared_folder = base / "freeswitch-shared"
 
     def start(
-        self, kind: str, epmd_port: int, settings: dict[str, str], files: dict[str, str] | None = None
+        self,
+        kind: str,
+        epmd_port: int,
+        settings: dict[str, str],
+        files: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
     ) -> RunningNode:
         """Settings have `_` for `-`. Raises AssertionError, with the log, when the node is not ready in time."""
         given = {name.replace("_", "-"): value for name, value in settings.items()}
@@ -224,9 +239,12 @@ class Launcher:
         name = name if "@" in name else f"{name}@{local_host_name()}"
         folder = self._base / f"{kind}{next(_unique)}"
         folder.mkdir()
-        host = self._host(kind, folder, given, epmd_port, name, files)
+        host = self._host(kind, folder, given, epmd_port, name, files, environment or {})
         node = RunningNode(kind, name, given["cookie"], int(given["listen-port"]), epmd_port, host)
-        _wait_until_registered(node)
+        if given.get("epmd") == "none":
+            wait_until(lambda: f"{name} listens on" in node.log(), _START_SECONDS, node.log)
+        else:
+            _wait_until_registered(node)
         return node
 
     def _host(
@@ -237,9 +255,10 @@ class Launcher:
         epmd_port: int,
         name: str,
         files: dict[str, str] | None,
+        environment: dict[str, str],
     ) -> Host:
         if kind == "simulated":
-            return SimulatedHost(folder, settings, epmd_port, name)
+            return SimulatedHost(folder, settings, epmd_port, name, environment)
         found = find_freeswitch()
         if not isinstance(found, FreeSwitch):
             pytest.skip(found)
@@ -254,6 +273,7 @@ class Launcher:
             erlang=module,
             shared=self.shared_folder,
             files=files,
+            environment=environment,
         )
         return FreeSwitchHost(switch)
 
@@ -364,18 +384,30 @@ def start_node(_shared: _Shared) -> Iterator[StartNode]:
     """start_node(kind, epmd=..., files=..., encoding="binary", ...): settings with `_` for `-`.
 
     kind: "simulated", "freeswitch", or "mod_erlang_event": FreeSWITCH with the C module, to compare ours with.
-    With no epmd given each gets one of its own. files: path in conf_dir -> text, for FreeSWITCH only.
+    epmd: one that runs, else each gets its own; or the setting `epmd`, and then none is started. epmd_port: where the
+    latter's is. files: path in conf_dir -> text, for FreeSWITCH only. environment: variables in place of ours.
     """
     nodes: list[RunningNode] = []
     epmds: list[Epmd] = []
 
     def start(
-        kind: str, *, epmd: Epmd | None = None, files: dict[str, str] | None = None, **settings: str
+        kind: str,
+        *,
+        epmd: Epmd | str | None = None,
+        epmd_port: int | None = None,
+        files: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+        **settings: str,
     ) -> RunningNode:
         if epmd is None:
             epmd = Epmd(find_free_port())
             epmds.append(epmd)
-        nodes.append(_shared.launcher.start(kind, epmd.port, settings, files))
+        if isinstance(epmd, str):
+            settings["epmd"] = epmd
+            port = epmd_port or find_free_port()
+        else:
+            port = epmd.port
+        nodes.append(_shared.launcher.start(kind, port, settings, files, environment))
         return nodes[-1]
 
     yield start

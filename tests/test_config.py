@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from mod_erlang_py.config import Config, Encoding, read
+from mod_erlang_py.config import Config, Encoding, EpmdMode, read
 from mod_erlang_py.disposition import Hangup, Park, Transfer
 from mod_erlang_py.errors import ConfigError
 from scripts.install import ROOT
@@ -37,6 +37,10 @@ def test_defaults_are_those_of_mod_erlang_event() -> None:
         ("cookie", "x", "x"),
         ("cookie", "ä" * 255, "ä" * 255),
         ("stop-on-bind-error", "true", True),
+        ("epmd", "auto", EpmdMode.AUTO),
+        ("epmd", "External", EpmdMode.EXTERNAL),
+        ("epmd", "builtin", EpmdMode.BUILTIN),
+        ("epmd", "none", EpmdMode.NONE),
         ("compat-rel", "15", 15),
         ("on-handler-exit", "park", Park()),
         ("on-handler-exit", "hangup", Hangup("NORMAL_TEMPORARY_FAILURE")),
@@ -84,6 +88,7 @@ def test_each_setting(name: str, value: str, expected: object) -> None:
         ("shortname", "", "true or false"),
         ("shortname", "²", "true or false"),
         ("stop-on-bind-error", "2x", "true or false"),
+        ("epmd", "internal", "auto, external, builtin or none"),
         ("compat-rel", "6", "a whole number from 7 to 99"),
         ("on-handler-exit", "explode", None),
         ("handler-timeout", "0", None),

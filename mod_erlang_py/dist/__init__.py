@@ -2,6 +2,7 @@
 
     flags.py       what two nodes can do for each other
     epmd.py        requests to the port mapper and its replies
+    epmd_server.py what a port mapper knows and answers
     handshake.py   from a fresh byte stream to an authenticated peer: one machine for either side
     connection.py  frames, ticks, and what a frame holds
     control.py     the control messages: a dataclass each

@@ -22,7 +22,10 @@ class NodeType(IntEnum):
 
 
 class _Tag(IntEnum):
+    DUMP_REQ = 100
+    KILL_REQ = 107
     NAMES_REQ = 110
+    STOP_REQ = 115
     ALIVE2_X_RESP = 118
     PORT2_RESP = 119
     ALIVE2_REQ = 120
@@ -65,8 +68,24 @@ class NamesRequest:
     pass
 
 
-Request: TypeAlias = AliveRequest | PortPleaseRequest | NamesRequest
+@dataclass(frozen=True, slots=True)
+class DumpRequest:
+    pass
 
+
+@dataclass(frozen=True, slots=True)
+class KillRequest:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    name: str
+
+
+Request: TypeAlias = AliveRequest | PortPleaseRequest | NamesRequest | DumpRequest | KillRequest | StopRequest
+
+KILL_OK, KILL_NO = b"OK", b"NO"
 _ENTRY = struct.Struct(">HBBHHH")  # port, node type, protocol, highest, lowest, length of the name
 _TCP_IPV4 = 0
 _NAME_LINE = re.compile(r"name (\S+) at port (\d+)")
@@ -140,18 +159,29 @@ def decode_names_response(data: bytes) -> dict[str, int]:
 
 
 def decode_request(body: bytes) -> Request:
-    """The request in body, which is without its length. Raises: EpmdError for any other one."""
-    tag = body[:1]
-    if tag == bytes([_Tag.ALIVE2_REQ]):
-        entry = _decode_entry(body[1:])
-        if entry is None:
-            raise EpmdError("ALIVE2_REQ cut short")
-        return AliveRequest(entry)
-    if tag == bytes([_Tag.PORT_PLEASE2_REQ]):
-        return PortPleaseRequest(_decode_name(body[1:]))
-    if tag == bytes([_Tag.NAMES_REQ]):
-        return NamesRequest()
-    raise EpmdError(f"no request that we serve: {body[:16].hex()}")
+    """The request in body, which is without its length. Raises: EpmdError for any other one, and for an empty name."""
+    if not body:
+        raise EpmdError("empty request")
+    rest = body[1:]
+    match body[0]:
+        case _Tag.ALIVE2_REQ:
+            entry = _decode_entry(rest)
+            if entry is None:
+                raise EpmdError("ALIVE2_REQ cut short")
+            _check_name(entry.name)
+            return AliveRequest(entry)
+        case _Tag.PORT_PLEASE2_REQ:
+            return PortPleaseRequest(_decode_asked(rest))
+        case _Tag.NAMES_REQ:
+            return NamesRequest()
+        case _Tag.DUMP_REQ:
+            return DumpRequest()
+        case _Tag.KILL_REQ:
+            return KillRequest()
+        case _Tag.STOP_REQ:
+            return StopRequest(_decode_asked(rest))
+        case _:
+            raise EpmdError(f"no request that we serve: {body[:16].hex()}")
 
 
 def alive2_response(entry: EpmdEntry, creation: int, result: int = 0) -> bytes:
@@ -170,6 +200,12 @@ def port2_response(entry: EpmdEntry | None) -> bytes:
 
 def names_response(epmd_port: int, entries: Iterable[EpmdEntry]) -> bytes:
     lines = "".join(f"name {entry.name} at port {entry.port}\n" for entry in entries)
+    return struct.pack(">I", epmd_port) + lines.encode()
+
+
+def dump_response(epmd_port: int, entries: Iterable[tuple[EpmdEntry, int]]) -> bytes:
+    """What is registered, with the number of the descriptor that holds each."""
+    lines = "".join(f"active name     <{entry.name}> at port {entry.port}, fd = {fd}\n\0" for entry, fd in entries)
     return struct.pack(">I", epmd_port) + lines.encode()
 
 
@@ -196,6 +232,18 @@ def _decode_entry(data: bytes) -> EpmdEntry | None:
         return None
     name = _decode_name(data[_ENTRY.size : name_end])
     return EpmdEntry(name, port, node_type, highest, lowest, data[name_end + 2 : extra_end])
+
+
+def _decode_asked(data: bytes) -> str:
+    """A name that goes to the end of its request; old nodes put a NUL there."""
+    name = _decode_name(data.removesuffix(b"\0"))
+    _check_name(name)
+    return name
+
+
+def _check_name(name: str) -> None:
+    if not name or "\0" in name:
+        raise EpmdError(f"no name of a node: {name[:80]!r}")
 
 
 def _decode_name(data: bytes) -> str:

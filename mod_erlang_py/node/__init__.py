@@ -8,6 +8,7 @@ watch.py          notices a request that holds up its reader, so that another th
 outbox.py         what waits for a peer's socket
 ticker.py         keeps links alive and finds the dead ones
 registration.py   our entry in epmd; look-ups of other nodes
+epmd_server.py    the built-in epmd
 processes.py      our pids, and who links to or monitors them
 net_kernel.py     the one registered process that every node has
 traffic.py        shows the terms that pass, when asked to

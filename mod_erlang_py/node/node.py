@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Protocol
 
-from mod_erlang_py.config import Config
+from mod_erlang_py.config import Config, EpmdMode
 from mod_erlang_py.dist import control
 from mod_erlang_py.dist.connection import FrameReader, Received, decode_body
 from mod_erlang_py.dist.epmd import EpmdEntry
@@ -31,6 +31,7 @@ from mod_erlang_py.switch.port import NOTICE
 from . import handshakes, net_kernel
 from .acceptor import Acceptor, address_of
 from .link import Link
+from .names import is_loopback
 from .outbox import Outbox, Room
 from .processes import Processes
 from .reader import Job, Reader, step_aside
@@ -67,7 +68,7 @@ class Receiver(Protocol):
 
 
 class Node:
-    """name: the full node name. creation: set once epmd has answered, or was not to be had.
+    """name: the full node name. creation: set once epmd has answered, or is not to be had.
 
     refuses: the name of the access control list that keeps an address out, or None.
     """
@@ -93,7 +94,9 @@ class Node:
             config.listen_ip, config.listen_port, self._accepted, self.threads, not config.stop_on_bind_error
         )
         alive = name.partition("@")[0]
-        self.registration = Registration(EpmdEntry(alive, config.listen_port), epmd_port())
+        self.registration = Registration(
+            EpmdEntry(alive, config.listen_port), epmd_port(), config.epmd, is_loopback(config.listen_ip), self.threads
+        )
         self._creation = 0
         self.pid: Pid
         self.processes: Processes
@@ -154,7 +157,8 @@ class Node:
         """What a node that connects to us is told (the reference's sections 2.2 and 2.3)."""
         with self._lock:
             if name == self.name:
-                return Status.NOK
+                # Without epmd every node has our port: on our own address we dialled ourselves, and need not wait.
+                return Status.NOT_ALLOWED if self._config.epmd is EpmdMode.NONE else Status.NOK
             if name in self._links:
                 return Status.ALIVE
             if name in self._attempts:
@@ -249,8 +253,11 @@ class Node:
 
     def _dial(self, name: str) -> Link:
         alive, _, host = name.partition("@")
-        entry = look_up(alive, host, epmd_port())
-        sock = socket.create_connection((host, entry.port), timeout=CONNECT_TIME)
+        if self._config.epmd is EpmdMode.NONE:
+            port = self._config.listen_port  # the same on every node, as with OTP's -erl_epmd_port
+        else:
+            port = look_up(alive, host, epmd_port()).port
+        sock = socket.create_connection((host, port), timeout=CONNECT_TIME)
         try:
             handshake = InitiatorHandshake(self._local(), name, self._config.cookie, fresh_challenge())
             peer, trailing = handshakes.connect(sock, handshake, lambda: self.link_to(name) is None)

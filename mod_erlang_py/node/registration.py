@@ -2,6 +2,7 @@
 
 epmd knows a node for as long as the connection that registered it stays open, and forgets all nodes when it restarts:
 then we register again, under the creation we have already (erl_epmd.erl does the same). Links do not depend on it.
+Where none runs, the setting `epmd` says whether we start one.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum
 
+from mod_erlang_py.config import EpmdMode
 from mod_erlang_py.dist import epmd
 from mod_erlang_py.dist.epmd import EpmdEntry
 from mod_erlang_py.errors import EpmdError, EpmdUnavailable
 from mod_erlang_py.switch.port import NOTICE
+
+from .epmd_server import EpmdServer
+from .threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,17 @@ START_TIME = 2.0
 """Seconds in which an epmd that we started has to answer."""
 GRACE = 10.0
 """Seconds in which somebody may restart the epmd that was there, before we start one."""
+_LOCAL = "127.0.0.1"
+
+
+class EpmdState(Enum):
+    """How we stand with epmd; the value is for people."""
+
+    EXTERNAL = "registered"
+    STARTED = "registered, with one that we started"
+    BUILTIN = "registered, with the built-in one"
+    NOT_REGISTERED = "not registered"
+    NONE = "none"
 
 
 def epmd_port() -> int:
@@ -79,11 +96,19 @@ def _receive(sock: socket.socket) -> bytes:
 
 
 class Registration:
-    """Keeps `entry` registered with the epmd of this machine."""
+    """Keeps `entry` registered with the epmd of this machine, which is on `port`.
 
-    def __init__(self, entry: EpmdEntry, port: int) -> None:
+    loopback_only: a built-in epmd of ours serves this machine alone. threads: where it runs.
+    """
+
+    def __init__(self, entry: EpmdEntry, port: int, mode: EpmdMode, loopback_only: bool, threads: Threads) -> None:
         self._entry = entry
         self._port = port
+        self._mode = mode
+        self._loopback_only = loopback_only
+        self._threads = threads
+        self._server: EpmdServer | None = None
+        self._state = EpmdState.NONE if mode is EpmdMode.NONE else EpmdState.NOT_REGISTERED
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
@@ -91,28 +116,39 @@ class Registration:
         self.registered = threading.Event()
         """Set while epmd knows us."""
 
+    @property
+    def state(self) -> EpmdState:
+        return self._state
+
     def run(self, named: Callable[[int], None]) -> None:
         """The thread that registers and holds the connection.
 
         named: called once, with our creation, when epmd has answered for the first time; or, where no epmd can be had,
         with one of our own making, since links that we open ourselves, and nodes that need no epmd, work without.
         """
+        if self._mode is EpmdMode.NONE:
+            self._name(_own_creation(), named)
+            return
         complaint = ""
         seen = float("-inf")
         while not self._stopping.is_set():
             try:
-                sock, creation = self._register(start=time.monotonic() - seen > GRACE)
+                sock, state, creation = self._register(start=time.monotonic() - seen > GRACE)
             except EpmdError as error:
+                if self._stopping.is_set():
+                    break
                 if str(error) != complaint:
                     complaint = str(error)
                     log.error("cannot register %s: %s; trying again every %g s", self._entry.name, error, RETRY)
-                self._name(secrets.randbelow(2**32 - 4) + 4, named)
+                self._name(_own_creation(), named)
                 self._stopping.wait(RETRY)
                 continue
             complaint = ""
             self._name(creation, named)
             log.info("registered %s with epmd, port %d", self._entry.name, self._entry.port)
-            self._hold(sock)
+            if self._mode is EpmdMode.BUILTIN and state is EpmdState.EXTERNAL:
+                log.log(NOTICE, "another epmd has port %d: ours takes over when that one goes away", self._port)
+            self._hold(sock, state)
             seen = time.monotonic()
 
     def _name(self, creation: int, named: Callable[[int], None]) -> None:
@@ -120,14 +156,12 @@ class Registration:
             self._creation = creation
             named(creation)
 
-    def _register(self, start: bool) -> tuple[socket.socket, int]:
-        """start: run an epmd when none answers."""
-        try:
-            sock = _connect("127.0.0.1", self._port)
-        except EpmdUnavailable:
-            if not start or not start_epmd(self._port):
-                raise
-            sock = _connect_started(self._port)
+    def _register(self, start: bool) -> tuple[socket.socket, EpmdState, int]:
+        """The connection that holds our entry, whose epmd it is, and our creation.
+
+        start: whether an epmd may be started when none answers.
+        """
+        sock, state = self._reach(start)
         try:
             _send(sock, epmd.alive2_request(self._entry))
             data = b""
@@ -136,20 +170,67 @@ class Registration:
                 data += chunk
                 creation = epmd.decode_alive2_response(data)
                 if creation is not None:
-                    return sock, creation
+                    return sock, state, creation
                 if not chunk:
                     raise EpmdUnavailable("epmd broke off")
         except EpmdError:
             sock.close()
             raise
 
-    def _hold(self, sock: socket.socket) -> None:
+    def _reach(self, start: bool) -> tuple[socket.socket, EpmdState]:
+        """A connection to the epmd of this machine; to one that we start, as the mode has it."""
+        refused = None
+        if self._mode is EpmdMode.BUILTIN:
+            try:
+                self._serve()
+            except EpmdUnavailable as error:
+                refused = error  # somebody else has the port: who answers there?
+        try:
+            sock = _connect(_LOCAL, self._port)
+        except EpmdUnavailable:
+            if refused is not None:
+                raise refused from None
+            if not start or self._mode is not EpmdMode.AUTO:
+                raise
+        else:
+            return sock, EpmdState.BUILTIN if self._serving else EpmdState.EXTERNAL
+        if start_epmd(self._port):
+            return _connect_started(self._port), EpmdState.STARTED
+        self._serve()
+        return _connect(_LOCAL, self._port), EpmdState.BUILTIN
+
+    @property
+    def _serving(self) -> bool:
+        return self._server is not None and self._server.serving
+
+    def _serve(self) -> None:
+        """Run the built-in epmd, unless it runs. Raises EpmdUnavailable: the port is not to be had."""
+        if self._serving:
+            return
+        try:
+            server = EpmdServer(self._port, self._loopback_only)
+        except OSError as error:
+            raise EpmdUnavailable(f"built-in epmd, port {self._port}: {error}") from None
+        with self._lock:
+            if self._stopping.is_set():
+                server.close()
+                raise EpmdUnavailable("the node stops")
+            self._server = server
+        try:
+            self._threads.start("built-in epmd", server.run)
+        except RuntimeError as error:  # no more threads to be had
+            server.close()
+            raise EpmdUnavailable(f"built-in epmd: {error}") from None
+        log.log(NOTICE, "built-in epmd listens on port %d of %s", self._port, ", ".join(server.addresses))
+
+    def _hold(self, sock: socket.socket, state: EpmdState) -> None:
         """Wait until epmd goes away or we stop."""
         with self._lock:
             if self._stopping.is_set():
                 sock.close()
                 return
             self._sock = sock
+            self._state = state
         self.registered.set()
         sock.settimeout(None)
         try:
@@ -160,16 +241,24 @@ class Registration:
         self.registered.clear()
         with self._lock:
             self._sock = None
+            self._state = EpmdState.NOT_REGISTERED
             sock.close()
         if not self._stopping.is_set():
             log.warning("epmd went away; registering again when it is back")
 
     def stop(self) -> None:
-        """Leave epmd; `run` returns."""
+        """Leave epmd, and end ours; `run` returns."""
         with self._lock:
             self._stopping.set()
             if self._sock is not None:
                 self._sock.shutdown(socket.SHUT_RDWR)
+            if self._server is not None:
+                self._server.stop()
+
+
+def _own_creation() -> int:
+    """A random one; those below 4 are for old nodes."""
+    return secrets.randbelow(2**32 - 4) + 4
 
 
 def start_epmd(port: int) -> bool:
@@ -197,7 +286,7 @@ def _connect_started(port: int) -> socket.socket:
     deadline = time.monotonic() + START_TIME
     while True:
         try:
-            return _connect("127.0.0.1", port)
+            return _connect(_LOCAL, port)
         except EpmdUnavailable:
             if time.monotonic() > deadline:
                 raise

@@ -8,16 +8,20 @@ from hypothesis import strategies as st
 
 from mod_erlang_py.dist.epmd import (
     AliveRequest,
+    DumpRequest,
     EpmdEntry,
+    KillRequest,
     NamesRequest,
     NodeType,
     PortPleaseRequest,
+    StopRequest,
     alive2_request,
     alive2_response,
     decode_alive2_response,
     decode_names_response,
     decode_port2_response,
     decode_request,
+    dump_response,
     names_request,
     names_response,
     port2_response,
@@ -30,7 +34,8 @@ REQUEST = bytes.fromhex("0010 78 1389 48 00 0006 0005 0003 636e31 0000")
 PORT2 = bytes.fromhex("77 00 1389 48 00 0006 0005 0003 636e31 0000")
 
 u16 = st.integers(0, 0xFFFF)
-entries = st.builds(EpmdEntry, st.text(max_size=50), u16, st.integers(0, 255), u16, u16, st.binary(max_size=50))
+names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=50)
+entries = st.builds(EpmdEntry, names, u16, st.integers(0, 255), u16, u16, st.binary(max_size=50))
 
 
 def test_alive2_request() -> None:
@@ -107,13 +112,44 @@ def test_entries_round_trip(entry: EpmdEntry) -> None:
     assert decode_port2_response(port2_response(entry)) == entry
 
 
+@given(names)
+def test_names_round_trip(name: str) -> None:
+    asked = PortPleaseRequest(name)
+    assert decode_request(port_please2_request(name)[2:]) == asked
+    assert decode_request(port_please2_request(name)[2:] + b"\0") == asked  # as old nodes end it
+    assert decode_request(b"s" + name.encode()) == StopRequest(name)
+
+
+def test_the_requests_of_the_epmd_program() -> None:
+    assert decode_request(b"d") == DumpRequest()
+    assert decode_request(b"k") == KillRequest()
+    reply = b"\0\0\x11\x11active name     <otp> at port 40123, fd = 5\n\0active name     <cn1> at port 5001, fd = 4\n\0"
+    assert dump_response(4369, [(EpmdEntry("otp", 40123), 5), (CN1, 4)]) == reply
+    assert dump_response(4369, []) == b"\0\0\x11\x11"
+
+
 @pytest.mark.parametrize(("highest", "reply"), [(6, "76 00 6b036535"), (5, "79 00 0003")])
 def test_epmd_answers_by_the_highest_version(highest: int, reply: str) -> None:
     creation = 0x6B036535 if highest == 6 else 3
     assert alive2_response(EpmdEntry("cn1", 5001, highest=highest), creation) == bytes.fromhex(reply)
 
 
-@pytest.mark.parametrize("body", [b"", b"k", b"x", REQUEST[2:-1], b"z\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"?",
+        b"x",
+        REQUEST[2:-1],
+        b"z\xff",
+        b"z",
+        b"z\0",
+        b"za\0b",
+        b"s",
+        b"x" + bytes(12),
+        b"x" + bytes(9) + b"\1\0\0\0",
+    ],
+)
 def test_requests_that_are_none(body: bytes) -> None:
     with pytest.raises(EpmdError):
         decode_request(body)

@@ -6,7 +6,7 @@ import queue
 import threading
 
 from mod_erlang_py import etf
-from mod_erlang_py.config import Config
+from mod_erlang_py.config import Config, EpmdMode
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
@@ -44,13 +44,13 @@ class Receiver:
 class LocalNode:
     """A Node with a Receiver, listening on 127.0.0.1."""
 
-    def __init__(self, port: int, name: str = "freeswitch@localhost") -> None:
+    def __init__(self, port: int, name: str = "freeswitch@localhost", epmd: EpmdMode = EpmdMode.AUTO) -> None:
         self.port = port
         self.receiver = Receiver()
-        self.node = Node(name, Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon"), Room())
+        self.node = Node(name, Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon", epmd=epmd), Room())
         self.node.receiver = self.receiver
         self.node.start()
-        assert self.node.registration.registered.wait(DEADLINE)
+        assert epmd is EpmdMode.NONE or self.node.registration.registered.wait(DEADLINE)
         wait_until(lambda: self.node._named.is_set())
 
     def names(self) -> list[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from mod_erlang_py.config import EpmdMode
 from mod_erlang_py.dist.epmd import EpmdEntry, alive2_response
 from mod_erlang_py.errors import EpmdError, EpmdUnavailable
 from mod_erlang_py.node import registration as module
-from mod_erlang_py.node.registration import Registration, epmd_port, look_up
+from mod_erlang_py.node.registration import EpmdState, Registration, epmd_port, look_up
 from mod_erlang_py.node.threads import Threads
 from scripts.epmd import Epmd, epmd_names
 from tests.node.epmds import FakeEpmd
@@ -31,7 +32,7 @@ def fake() -> Iterator[FakeEpmd]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries follow each other, and no epmd is started, unless the test says so."""
+    """Tries follow each other, and there is no `epmd` to start, unless the test says so."""
     monkeypatch.setattr(module, "RETRY", 0.02)
     monkeypatch.setattr(module, "start_epmd", lambda port: False)
 
@@ -39,10 +40,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class Running:
     """A Registration in its thread."""
 
-    def __init__(self, threads: Threads, port: int) -> None:
+    def __init__(self, threads: Threads, port: int, mode: EpmdMode) -> None:
         self.creations: list[int] = []
         self.named = threading.Event()
-        self.registration = Registration(ENTRY, port)
+        self.registration = Registration(ENTRY, port, mode, True, threads)
         threads.start("epmd", lambda: self.registration.run(self._named))
 
     def _named(self, creation: int) -> None:
@@ -52,6 +53,9 @@ class Running:
     @property
     def registered(self) -> bool:
         return self.registration.registered.is_set()
+
+    def state(self) -> EpmdState:
+        return self.registration.state
 
 
 @pytest.fixture
@@ -63,8 +67,8 @@ def run(threads: Threads) -> Iterator[list[Running]]:
         one.registration.stop()
 
 
-def start(run: list[Running], threads: Threads, port: int) -> Running:
-    run.append(Running(threads, port))
+def start(run: list[Running], threads: Threads, port: int, mode: EpmdMode = EpmdMode.EXTERNAL) -> Running:
+    run.append(Running(threads, port, mode))
     return run[-1]
 
 
@@ -73,6 +77,7 @@ def test_registers_and_leaves(run: list[Running], threads: Threads, fake: FakeEp
     assert fake.registered.get(timeout=DEADLINE) == ENTRY
     assert running.named.wait(DEADLINE)
     assert running.registration.registered.wait(DEADLINE)
+    assert running.state() is EpmdState.EXTERNAL
     assert ENTRY.hidden
     assert fake.left.empty()
     running.registration.stop()
@@ -80,6 +85,7 @@ def test_registers_and_leaves(run: list[Running], threads: Threads, fake: FakeEp
     assert threads.join(DEADLINE) == []
     assert running.creations == [1000]
     assert not running.registered
+    assert running.state() is EpmdState.NOT_REGISTERED
 
 
 def test_renewal_keeps_the_creation(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
@@ -122,6 +128,7 @@ def test_without_epmd_we_name_ourselves(run: list[Running], threads: Threads, fa
     running = start(run, threads, fake.port)
     assert running.named.wait(DEADLINE)
     assert not running.registered
+    assert running.state() is EpmdState.NOT_REGISTERED
     assert 4 <= running.creations[0] < 2**32
     fake.start()
     assert fake.registered.get(timeout=DEADLINE) == ENTRY
@@ -212,14 +219,149 @@ def test_epmd_is_started(
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     try:
-        running = start(run, threads, port)
+        running = start(run, threads, port, EpmdMode.AUTO)
         assert running.registration.registered.wait(DEADLINE)
         assert epmd_names(port) == {"freeswitch": 8031}
+        assert running.state() is EpmdState.STARTED
         running.registration.stop()
         assert threads.join(DEADLINE) == []
     finally:
         subprocess.run(["epmd", "-port", str(port), "-kill"], stdout=subprocess.DEVNULL, timeout=DEADLINE)
     wait_until(lambda: epmd_names(port) is None)
+
+
+@pytest.mark.parametrize("mode", [EpmdMode.AUTO, EpmdMode.BUILTIN])
+def test_the_built_in_one(run: list[Running], threads: Threads, free_port: Callable[[], int], mode: EpmdMode) -> None:
+    """Where there is no other; it ends with us."""
+    port = free_port()
+    running = start(run, threads, port, mode)
+    assert running.registration.registered.wait(DEADLINE)
+    assert running.state() is EpmdState.BUILTIN
+    assert epmd_names(port) == {"freeswitch": 8031}
+    assert look_up("freeswitch", "127.0.0.1", port) == ENTRY
+    running.registration.stop()
+    assert threads.join(DEADLINE) == []
+    assert epmd_names(port) is None
+    assert running.state() is EpmdState.NOT_REGISTERED
+
+
+def test_auto_prefers_one_that_runs(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    running = start(run, threads, fake.port, EpmdMode.AUTO)
+    assert running.registration.registered.wait(DEADLINE)
+    assert running.state() is EpmdState.EXTERNAL
+    fake.stop()
+    wait_until(lambda: not running.registered)
+    fake.start()  # within GRACE, in which we start none
+    assert running.registration.registered.wait(DEADLINE)
+    assert running.state() is EpmdState.EXTERNAL
+
+
+def test_auto_takes_over_after_a_while(
+    run: list[Running], threads: Threads, fake: FakeEpmd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.1)
+    running = start(run, threads, fake.port, EpmdMode.AUTO)
+    assert running.registration.registered.wait(DEADLINE)
+    fake.stop()
+    wait_until(lambda: running.state() is EpmdState.BUILTIN)
+    assert running.creations == [1000]
+
+
+def test_builtin_registers_with_another_and_takes_over(
+    run: list[Running], threads: Threads, epmd: Epmd, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    running = start(run, threads, epmd.port, EpmdMode.BUILTIN)
+    assert running.registration.registered.wait(DEADLINE)
+    assert running.state() is EpmdState.EXTERNAL
+    assert f"another epmd has port {epmd.port}" in caplog.text
+    epmd.stop()
+    wait_until(lambda: running.state() is EpmdState.BUILTIN, 3.0)
+    assert epmd.names() == {"freeswitch": 8031}
+    assert len(running.creations) == 1
+
+
+def test_external_starts_none(
+    run: list[Running],
+    threads: Threads,
+    fake: FakeEpmd,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(module, "start_epmd", started.append)
+    monkeypatch.setattr(module, "GRACE", 0.0)
+    fake.stop()
+    running = start(run, threads, fake.port, EpmdMode.EXTERNAL)
+    wait_until(lambda: "cannot register freeswitch" in caplog.text)
+    assert not started
+    fake.start()
+    assert running.registration.registered.wait(DEADLINE)
+
+
+def test_none_is_not_registered(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    running = start(run, threads, fake.port, EpmdMode.NONE)
+    assert running.named.wait(DEADLINE)
+    assert threads.join(DEADLINE) == []
+    assert running.state() is EpmdState.NONE
+    assert not running.registered
+    assert fake.registered.empty()
+    assert 4 <= running.creations[0] < 2**32
+
+
+@pytest.mark.parametrize("mode", [EpmdMode.AUTO, EpmdMode.BUILTIN])
+def test_a_port_that_is_not_to_be_had(
+    run: list[Running], threads: Threads, free_port: Callable[[], int], mode: EpmdMode, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said once, with the reason; tried until it is."""
+    port = free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))  # taken, but nobody answers
+        running = start(run, threads, port, mode)
+        wait_until(lambda: "cannot register" in caplog.text)
+        assert running.named.wait(DEADLINE)
+    assert running.registration.registered.wait(DEADLINE)
+    (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"built-in epmd, port {port}: " in error
+    assert "in use" in error
+
+
+def test_no_thread_for_the_built_in_one(
+    run: list[Running], threads: Threads, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_thread = threads.start
+    failed = threading.Event()
+
+    def fail(name: str, target: Callable[[], None]) -> None:
+        if name == "built-in epmd" and not failed.is_set():
+            failed.set()
+            raise RuntimeError("can't start new thread")
+        start_thread(name, target)
+
+    monkeypatch.setattr(threads, "start", fail)
+    running = start(run, threads, free_port(), EpmdMode.BUILTIN)
+    assert running.registration.registered.wait(DEADLINE)
+    assert failed.is_set()
+
+
+def test_two_switches_and_one_port(run: list[Running], threads: Threads, free_port: Callable[[], int]) -> None:
+    """The second has its entry in the first one's, and takes over when that ends."""
+    port = free_port()
+    first = start(run, threads, port, EpmdMode.BUILTIN)
+    assert first.registration.registered.wait(DEADLINE)
+    others = Threads()
+    second = Registration(EpmdEntry("second", 8032), port, EpmdMode.BUILTIN, True, others)
+    others.start("epmd", lambda: second.run(lambda _: None))
+    try:
+        assert second.registered.wait(DEADLINE)
+        assert (first.state(), second.state) == (EpmdState.BUILTIN, EpmdState.EXTERNAL)
+        assert epmd_names(port) == {"freeswitch": 8031, "second": 8032}
+        first.registration.stop()
+        wait_until(lambda: second.state is EpmdState.BUILTIN)
+        assert epmd_names(port) == {"second": 8032}
+    finally:
+        second.stop()
+        assert others.join(DEADLINE) == []
 
 
 def test_an_epmd_program_that_fails(

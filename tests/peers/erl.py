@@ -51,8 +51,9 @@ def missing() -> str | None:
 class Erl:
     """A running node. Methods may be called from any thread; evaluations run one after the other.
 
-    name: "test" (becomes test@localhost) or "test@host". folder: for evaluator.beam and the node's home; may be shared
-    by several nodes. epmd_port: where an epmd runs already; none is started.
+    name: "test" (becomes test@localhost) or "test@host"; with an address for a host it listens there. folder: for
+    evaluator.beam and the node's home; may be shared by several nodes. epmd_port: where an epmd runs already; none is
+    started.
     """
 
     def __init__(
@@ -72,8 +73,11 @@ class Erl:
         self._replies: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
         self._output: list[str] = []
         _compile(folder)
-        command = ["erl", "-noshell", "-sname", self.name, "-setcookie", cookie, "-start_epmd", "false"]
-        command += ["-kernel", "inet_dist_use_interface", "{127,0,0,1}", "-pa", str(folder), "-s", "evaluator"]
+        host = self.name.partition("@")[2]
+        naming, address = ("-name", host) if "." in host else ("-sname", "127.0.0.1")
+        interface = f"{{{address.replace('.', ',')}}}"
+        command = ["erl", "-noshell", naming, self.name, "-setcookie", cookie, "-start_epmd", "false"]
+        command += ["-kernel", "inet_dist_use_interface", interface, "-pa", str(folder), "-s", "evaluator"]
         command += ["-hidden"] if hidden else []
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "ERL_CRASH_DUMP_SECONDS": "0", "HOME": str(folder)}
