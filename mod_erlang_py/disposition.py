@@ -1,4 +1,7 @@
-"""What becomes of a call whose handler is lost: the setting on-handler-exit, the variable erlang_on_handler_exit."""
+"""What becomes of a call whose handler is lost: the setting on-handler-exit, the variable erlang_on_handler_exit.
+
+str() of one is what `parse` reads.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ class Continue:
     def apply(self, session: Session) -> None:
         session.let_go()
 
+    def __str__(self) -> str:
+        return "continue"
+
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
@@ -24,6 +30,9 @@ class Hangup:
 
     def apply(self, session: Session) -> None:
         session.hangup(self.cause)
+
+    def __str__(self) -> str:
+        return f"hangup {self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,9 @@ class Transfer:
     def apply(self, session: Session) -> None:
         session.transfer(self.extension, self.dialplan, self.context)
 
+    def __str__(self) -> str:
+        return " ".join(filter(None, ("transfer", self.extension, self.dialplan, self.context)))
+
 
 @dataclass(frozen=True, slots=True)
 class Park:
@@ -42,6 +54,9 @@ class Park:
 
     def apply(self, session: Session) -> None:
         """Nothing."""
+
+    def __str__(self) -> str:
+        return "park"
 
 
 Disposition: TypeAlias = Continue | Hangup | Transfer | Park

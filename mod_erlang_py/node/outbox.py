@@ -56,6 +56,10 @@ class Outbox:
         """Bytes that wait for the socket."""
         return self._bytes
 
+    def resize(self, room: Room) -> None:
+        """What waits already stays."""
+        self._room = room
+
     def put(self, frame: bytes) -> None:
         """Send a frame, or let it wait its turn. Never lost while the link is up."""
         why = ""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from mod_erlang_py import console
 from tests.conftest import RunningNode, StartErl
 from tests.peers.erl import Erl
 from tests.waiting import wait_until
@@ -36,8 +32,3 @@ def test_anything_else_prints_the_usage(node: RunningNode, line: str) -> None:
 def test_case_and_blanks_do_not_count(node: RunningNode, peer: Erl) -> None:
     assert peer.text(f"net_adm:ping('{node.name}')") == "pong"
     assert f"Listener to {peer.name} " in node.api("erlang  LISTENERS")
-
-
-def test_no_listeners() -> None:
-    context: Any = SimpleNamespace(node=SimpleNamespace(links=list))
-    assert console.run(context, "listeners") == "No active listeners\n"
