@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mod_erlang_py import config, console, figures
 from mod_erlang_py.calls import Calls
@@ -28,7 +29,13 @@ from mod_erlang_py.requests import Context, Dispatcher, as_text
 from mod_erlang_py.switch.port import NOTICE, Application, Module, Switch
 from mod_erlang_py.workers import Workers
 
+if TYPE_CHECKING:
+    from mod_erlang_py.metrics import MetricsServer
+
 log = logging.getLogger(__name__)
+
+PACKAGES = Path(__file__).resolve().parent.parent
+"""Where an installation has this package, and the libraries beside it."""
 
 
 class Service:
@@ -66,6 +73,7 @@ class Service:
             self.reload,
         )
         self._dispatcher = Dispatcher(self._context)
+        self._metrics: MetricsServer | None = None
         self._reloading = threading.Lock()
         self._stopped = threading.Event()
 
@@ -91,6 +99,22 @@ class Service:
         self.node.threads.start("events", self._events.run)
         self.node.threads.start("logs", self._logs.run)
         self.node.start()
+        if self.node.config.prometheus_listen_port is not None:
+            self.node.threads.start("metrics", partial(self._serve_metrics, self.node.config.prometheus_listen_port))
+
+    def _serve_metrics(self, port: int) -> None:
+        """The metrics' thread."""
+        try:
+            from mod_erlang_py.metrics import MetricsServer
+        except ImportError as error:
+            told = "prometheus-listen-port %d: no metrics: %s; pip install --target %s 'prometheus-client>=0.20,<1'"
+            log.error(told, port, error, PACKAGES)
+            return
+        self._metrics = MetricsServer(
+            self.node.config.prometheus_listen_ip, port, partial(figures.gather, self._context)
+        )
+        if not self._stopped.is_set():
+            self._metrics.run()
 
     @property
     def stopped(self) -> bool:
@@ -100,6 +124,8 @@ class Service:
         """Stop serving; once."""
         if not self._stopped.is_set():
             self._stopped.set()
+            if self._metrics is not None:
+                self._metrics.stop()
             self._workers.stop()
             self._fetches.stop()
             self._events.stop()
