@@ -32,8 +32,8 @@ lint: $(READY) ## ruff and mypy
 bench: $(READY) erlang ## measure requests and events a second
 	@$(PY) -m scripts.bench $(ARGS)
 
-install: $(READY) ## install into a FreeSWITCH [FS_CONF_DIR=... FS_SCRIPT_DIR=... PYTHON=/usr/bin/python3]
-	@$(PY) -m scripts.install --python '$(PYTHON)' $(FOLDERS)
+install: $(READY) ## install into a FreeSWITCH [FS_CONF_DIR=... FS_SCRIPT_DIR=... EXTRAS=prometheus PYTHON=...]
+	@$(PY) -m scripts.install --python '$(PYTHON)' $(foreach extra,$(EXTRAS),--extra '$(extra)') $(FOLDERS)
 
 uninstall: $(READY) ## remove what install wrote, except what was changed since [FS_CONF_DIR=... FS_SCRIPT_DIR=...]
 	@$(PY) -m scripts.uninstall $(FOLDERS)

@@ -91,7 +91,7 @@ class Parking:
 
 
 class Calls:
-    """handler_timeout: seconds that a process has to take a call."""
+    """handler_timeout: seconds that a process has to take a call. ever: how many were attached so far."""
 
     def __init__(
         self,
@@ -112,9 +112,14 @@ class Calls:
         self._handler_timeout = handler_timeout
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
+        self.ever = 0
         self._answers: dict[Reference, Future[Term]] = {}
         self._monitors: dict[Reference, Call | Future[Term]] = {}
         self._parking: dict[str, Parking] = {}
+
+    def configure(self, on_exit: Disposition, handler_timeout: float) -> None:
+        self._on_exit = on_exit
+        self._handler_timeout = handler_timeout
 
     # the application
 
@@ -309,6 +314,7 @@ class Calls:
         with self._lock:
             before = self._calls.get(call.uuid)
             self._calls[call.uuid] = call
+            self.ever += 1
         if before is not None:
             self._leave(before)
         self._events.calls_changed()

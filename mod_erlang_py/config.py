@@ -72,6 +72,10 @@ class Config:
     """The longest XML that is taken as an answer. Ours."""
     net_ticktime: int = 60
     """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
+    prometheus_listen_ip: str = "127.0.0.1"
+    """Address where Prometheus scrapes the figures. Ours."""
+    prometheus_listen_port: int | None = None
+    """None: nowhere. Ours."""
 
 
 DEFAULT_COOKIE = "ClueCon"
@@ -102,13 +106,18 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
         if name == "apply-inbound-acl":
             acl.append(parsed)
         else:
-            values["cookie" if name == "cookie-file" else name.replace("-", "_")] = parsed
+            values[field_of(name)] = parsed
     if "cookie" not in values and home is not None and (home / ".erlang.cookie").exists():
         try:
             values["cookie"] = _cookie_file(str(home / ".erlang.cookie"))
         except ValueError as error:
             wrong.append(ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)))
     return replace(Config(), apply_inbound_acl=tuple(acl), **values), wrong
+
+
+def field_of(name: str) -> str:
+    """The field of Config that a setting is kept in."""
+    return "cookie" if name == "cookie-file" else name.replace("-", "_")
 
 
 _NO_SAFE_DEFAULT = {"cookie", "cookie-file", "apply-inbound-acl"}
@@ -224,4 +233,6 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "fetch-timeout": _whole(1, 3600),
     "max-xml-bytes": _whole(1, 2**31),
     "net-ticktime": _whole(1, 3600),
+    "prometheus-listen-ip": _address,
+    "prometheus-listen-port": _whole(1, 65535),
 }

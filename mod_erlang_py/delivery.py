@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.switch.port import Event, Switch
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of messages that may be lost."""
+
+    sent: int = 0
+    lost: int = 0
+
+    def plus(self, deliveries: Iterable[Delivery]) -> Tally:
+        known = list(deliveries)
+        return Tally(self.sent + sum(one.sent for one in known), self.lost + sum(one.lost for one in known))
 
 
 class Delivery:

@@ -1,4 +1,7 @@
-"""What becomes of a call whose handler is lost: the setting on-handler-exit, the variable erlang_on_handler_exit."""
+"""What becomes of a call whose handler is lost: the setting on-handler-exit, the variable erlang_on_handler_exit.
+
+str() of one is what `parse` reads.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ EXPECTED = "continue, hangup [CAUSE], transfer EXTENSION [DIALPLAN [CONTEXT]] or
 class Continue:
     """Its application returns, and the dialplan goes on: see Calls."""
 
+    def __str__(self) -> str:
+        return "continue"
+
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
@@ -21,6 +27,9 @@ class Hangup:
 
     def apply(self, session: Session) -> None:
         session.hangup(self.cause)
+
+    def __str__(self) -> str:
+        return f"hangup {self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,9 @@ class Transfer:
     def apply(self, session: Session) -> None:
         session.transfer(self.extension, self.dialplan, self.context)
 
+    def __str__(self) -> str:
+        return " ".join(filter(None, ("transfer", self.extension, self.dialplan, self.context)))
+
 
 @dataclass(frozen=True, slots=True)
 class Park:
@@ -39,6 +51,9 @@ class Park:
 
     def apply(self, session: Session) -> None:
         """Nothing."""
+
+    def __str__(self) -> str:
+        return "park"
 
 
 Disposition: TypeAlias = Continue | Hangup | Transfer | Park

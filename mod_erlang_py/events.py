@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mod_erlang_py.delivery import Delivery
+from mod_erlang_py.delivery import Delivery, Tally
 from mod_erlang_py.dist.connection import frame_prefix
 from mod_erlang_py.etf import Atom, Pid
 from mod_erlang_py.etf.event import EventEncoder, event
@@ -97,6 +97,7 @@ class Events:
         self._lock = threading.Lock()
         self._binding = threading.Lock()
         self._handlers: dict[Link, EventHandler] = {}
+        self._past = Tally()
         self._routes: dict[tuple[str, bytes | None], tuple[EventHandler, ...]] = {}
         self._source = switch.events()
         self._stopping = False
@@ -172,12 +173,22 @@ class Events:
         with self._lock:
             known = self._handlers.pop(link, None)
             self._routes.clear()
+            if known is not None:
+                self._past = self._past.plus([known.delivery])
         if known is not None:
             self._bind()
 
     def handler(self, link: Link) -> EventHandler | None:
         with self._lock:
             return self._handlers.get(link)
+
+    def tally(self) -> Tally:
+        """Of all links, those that are down included."""
+        with self._lock:
+            return self._past.plus(handler.delivery for handler in self._handlers.values())
+
+    def configure(self, bulk: int) -> None:
+        self._bulk = bulk
 
     def _change(self, link: Link, change: Callable[[EventHandler], None]) -> None:
         with self._lock:

@@ -53,7 +53,10 @@ class Pending:
 
 
 class Fetches:
-    """timeout: seconds that the processes have. max_bytes: of a reply."""
+    """timeout: seconds that the processes have. max_bytes: of a reply.
+
+    asked, answered, timed_out: how many look-ups were, so far; the others were found by nobody.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Fetches:
         self._pending: dict[str, Pending] = {}
         self._answered: OrderedDict[str, float] = OrderedDict()
         self._binding: XmlBinding | None = None
+        self.asked = self.answered = self.timed_out = 0
         self._stopping = False
 
     def start(self) -> None:
@@ -87,6 +91,10 @@ class Fetches:
             _resolve(one, None)
         if self._binding is not None:
             self._binding.close()
+
+    def configure(self, timeout: float, max_bytes: int) -> None:
+        self._timeout = timeout
+        self._max_bytes = max_bytes
 
     # bindings
 
@@ -152,7 +160,9 @@ class Fetches:
             if not waiting or self._stopping or len(self._pending) >= MAX_PENDING:
                 return None
             pending = self._pending[identifier] = Pending(fetch, frozenset(waiting), dict(waiting))
+            self.asked += 1
         began = time.monotonic()
+        found, in_time = None, True
         try:
             question = VERSION + self._question(fetch, identifier)
             for pid, link in waiting.items():
@@ -160,17 +170,20 @@ class Fetches:
                 if link.ended:
                     self._gone({pid})
             step_aside()
-            return pending.result.result(self._timeout)
+            found = pending.result.result(self._timeout)
         except FutureTimeout:
+            in_time = False
             log.warning(
                 "Timed out after %d milliseconds when waiting for XML fetch response for %s",
                 (time.monotonic() - began) * 1000,
                 identifier,
             )
-            return None
         finally:
             with self._lock:
                 del self._pending[identifier]
+                self.answered += found is not None
+                self.timed_out += not in_time
+        return found
 
     def _question(self, fetch: Fetch, identifier: str) -> bytes:
         """`{fetch, Section, Tag, Key, Value, FetchID, Params}`, without a version byte (erlang_fetch)."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mod_erlang_py import etf
-from mod_erlang_py.delivery import Delivery
+from mod_erlang_py.delivery import Delivery, Tally
 from mod_erlang_py.dist.connection import encode_frame
 from mod_erlang_py.etf import Atom, Pid
 from mod_erlang_py.node.link import Link, send_control
@@ -43,6 +43,7 @@ class Logs:
         self._lock = threading.Lock()
         self._binding = threading.Lock()
         self._handlers: dict[Link, LogHandler] = {}
+        self._past = Tally()
         self._lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
         self._refused = 0
         self._unbind: Callable[[], None] | None = None
@@ -80,12 +81,22 @@ class Logs:
 
     def down(self, link: Link) -> None:
         with self._lock:
-            self._handlers.pop(link, None)
+            known = self._handlers.pop(link, None)
+            if known is not None:
+                self._past = self._past.plus([known.delivery])
         self._bind()
 
     def handler(self, link: Link) -> LogHandler | None:
         with self._lock:
             return self._handlers.get(link)
+
+    def tally(self) -> Tally:
+        """Of all links, those that are down included."""
+        with self._lock:
+            return self._past.plus(handler.delivery for handler in self._handlers.values())
+
+    def configure(self, bulk: int) -> None:
+        self._bulk = bulk
 
     def _change(self, link: Link, change: Callable[[LogHandler], None]) -> None:
         with self._lock:

@@ -5,28 +5,37 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mod_erlang_py import config, console
+from mod_erlang_py import config, console, figures
 from mod_erlang_py.calls import Calls
-from mod_erlang_py.config import Encoding
+from mod_erlang_py.config import Config, Encoding
+from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.events import Events
 from mod_erlang_py.fetches import Fetches
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
-from mod_erlang_py.node.names import is_loopback, node_name
+from mod_erlang_py.node.names import node_name
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
+from mod_erlang_py.reload import Reloaded, compare
 from mod_erlang_py.requests import Context, Dispatcher, as_text
-from mod_erlang_py.switch.port import Application, Module, Switch
+from mod_erlang_py.switch.port import NOTICE, Application, Module, Switch
 from mod_erlang_py.workers import Workers
 
+if TYPE_CHECKING:
+    from mod_erlang_py.metrics import MetricsServer
+
 log = logging.getLogger(__name__)
+
+PACKAGES = Path(__file__).resolve().parent.parent
+"""Where an installation has this package, and the libraries beside it."""
 
 
 class Service:
@@ -35,17 +44,12 @@ class Service:
     def __init__(self, switch: Switch) -> None:
         """Raises ConfigError for a setting that has no safe default."""
         self._switch = switch
-        home = os.environ.get("HOME")
-        settings, wrong = config.read(switch.settings(config.FILE), Path(home) if home else None)
-        for error in wrong:
-            log.error("%s: %s", config.FILE, error)
-        if settings.cookie == config.DEFAULT_COOKIE and not is_loopback(settings.listen_ip):
-            log.warning("the cookie is %s, which everybody knows: choose another", config.DEFAULT_COOKIE)
+        settings, wrong = _read(switch.settings(config.FILE))
+        _complain(settings, wrong)
         if settings.compat_rel:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
-        room = Room(settings.outbox_bytes, settings.outbox_messages)
         name = node_name(settings, switch.hostname())
-        self.node = Node(name, settings, room, partial(refuses, switch, settings.apply_inbound_acl))
+        self.node = Node(name, settings, _room(settings), self._refuses)
         self.node.receiver = self
         self._workers = Workers(self.node.threads)
         encoder = EventEncoder(settings.encoding is Encoding.BINARY)
@@ -58,9 +62,19 @@ class Service:
         self._events.attach_calls(self._calls)
         self._fetches = Fetches(switch, encoder, text, settings.fetch_timeout, settings.max_xml_bytes)
         self._context = Context(
-            settings, self.node, switch, self._workers, self._events, self._logs, self._calls, self._fetches, text
+            self.node,
+            switch,
+            self._workers,
+            self._events,
+            self._logs,
+            self._calls,
+            self._fetches,
+            text,
+            self.reload,
         )
         self._dispatcher = Dispatcher(self._context)
+        self._metrics: MetricsServer | None = None
+        self._reloading = threading.Lock()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -79,11 +93,28 @@ class Service:
                 self._calls.sendmsg_application,
             ),
         )
-        self._switch.load(Module(lambda line: console.run(self._context, line), self.stop, applications))
+        completion = console.completion(self._context)
+        self._switch.load(Module(lambda line: console.run(self._context, line), self.stop, applications, completion))
         self._fetches.start()
         self.node.threads.start("events", self._events.run)
         self.node.threads.start("logs", self._logs.run)
         self.node.start()
+        if self.node.config.prometheus_listen_port is not None:
+            self.node.threads.start("metrics", partial(self._serve_metrics, self.node.config.prometheus_listen_port))
+
+    def _serve_metrics(self, port: int) -> None:
+        """The metrics' thread."""
+        try:
+            from mod_erlang_py.metrics import MetricsServer
+        except ImportError as error:
+            told = "prometheus-listen-port %d: no metrics: %s; pip install --target %s 'prometheus-client>=0.20,<1'"
+            log.error(told, port, error, PACKAGES)
+            return
+        self._metrics = MetricsServer(
+            self.node.config.prometheus_listen_ip, port, partial(figures.gather, self._context)
+        )
+        if not self._stopped.is_set():
+            self._metrics.run()
 
     @property
     def stopped(self) -> bool:
@@ -93,11 +124,45 @@ class Service:
         """Stop serving; once."""
         if not self._stopped.is_set():
             self._stopped.set()
+            if self._metrics is not None:
+                self._metrics.stop()
             self._workers.stop()
             self._fetches.stop()
             self._events.stop()
             self._logs.stop()
             self.node.stop()
+
+    # settings
+
+    def reload(self) -> Reloaded:
+        """Read the settings again, and put into force those that can change while links are up.
+
+        Raises ConfigError, SwitchError: then all is as it was.
+        """
+        said = self._switch.execute("reloadxml", b"").output.decode(errors="replace").strip()
+        if said != "+OK [Success]":
+            raise SwitchError("reloadxml", said)
+        given = self._switch.settings(config.FILE)
+        if not given:
+            raise SwitchError(config.FILE, "not there, or without settings")
+        settings, wrong = _read(given)
+        with self._reloading:
+            found = compare(self.node.config, settings, wrong)
+            self._configure(found.config)
+        _complain(found.config, wrong)
+        for change in found.changed:
+            log.log(NOTICE, "%s: changed %s", config.FILE, change)
+        return found
+
+    def _configure(self, settings: Config) -> None:
+        self.node.configure(settings, _room(settings))
+        self._events.configure(settings.max_event_bulk)
+        self._logs.configure(settings.max_log_bulk)
+        self._calls.configure(settings.on_handler_exit, settings.handler_timeout)
+        self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes)
+
+    def _refuses(self, ip: str) -> str | None:
+        return refuses(self._switch, self.node.config.apply_inbound_acl, ip)
 
     # Receiver
 
@@ -116,6 +181,22 @@ class Service:
     def down(self, link: Link) -> None:
         for part in (self._calls, self._fetches, self._events, self._logs):
             _tell(partial(part.down, link))
+
+
+def _read(given: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
+    home = os.environ.get("HOME")
+    return config.read(given, Path(home) if home else None)
+
+
+def _complain(settings: Config, wrong: Iterable[ConfigError]) -> None:
+    for error in wrong:
+        log.error("%s: %s", config.FILE, error)
+    for warning in figures.warnings(settings):
+        log.warning("%s", warning)
+
+
+def _room(settings: Config) -> Room:
+    return Room(settings.outbox_bytes, settings.outbox_messages)
 
 
 def _tell(tell: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.folders import Folders, InstallError, find_folders
@@ -37,32 +37,35 @@ CONFIGURATION = (
     Path("autoload_configs/python.conf.xml"),
     Path("dialplan/default/erlang.xml"),
 )
+EXTRAS = ("prometheus",)
 _EXECUTABLE = 0o755
 
 
-def install(folders: Folders, python: str) -> Iterator[str]:
-    """Install everything; yields one line for each thing done or to do. Raises InstallError, OSError."""
+def install(folders: Folders, python: str, extras: Sequence[str] = ()) -> Iterator[str]:
+    """Install everything; yields one line for each thing done or to do. Raises InstallError, OSError.
+
+    extras: of the package's optional dependencies, "prometheus".
+    """
     erlang_event = next(
         base / CONFIGURATION[0] for base in (folders.conf, ROOT / "conf") if (base / CONFIGURATION[0]).exists()
     )
     to_do = preflight(folders, python, erlang_event)
-    yield from install_scripts(folders.scripts, python)
+    yield from install_scripts(folders.scripts, python, extras)
     yield from install_configuration(folders.conf, folders.scripts / MANIFEST)
     for line in [*to_do, *_configuration_to_do(folders.conf)]:
         yield f"to do     {line}"
 
 
-def install_scripts(script_dir: Path, python: str) -> Iterator[str]:
+def install_scripts(script_dir: Path, python: str, extras: Sequence[str] = ()) -> Iterator[str]:
     """The scripts and the packages, for the interpreter `python`."""
     if not script_dir.is_dir():
         if not script_dir.parent.is_dir():
             raise InstallError(f"{script_dir} cannot be made: {script_dir.parent} is no folder; give FS_SCRIPT_DIR=...")
         script_dir.mkdir()
     manifest = Manifest(script_dir / MANIFEST)
-    requirements = [r for r in importlib.metadata.requires("mod-erlang-py") or [] if "extra ==" not in r]
     with tempfile.TemporaryDirectory(prefix=f".{PACKAGES}.", dir=script_dir) as temporary:
         staging = Path(temporary) / PACKAGES
-        _pip_install(python, staging, requirements)
+        _pip_install(python, staging, requirements(extras))
         shutil.copytree(ROOT / "mod_erlang_py", staging / "mod_erlang_py", ignore=shutil.ignore_patterns("__pycache__"))
         _check(python, staging)
         packages = script_dir / PACKAGES
@@ -79,6 +82,13 @@ def install_scripts(script_dir: Path, python: str) -> Iterator[str]:
         yield _write(script_dir / name, (ROOT / "scripts" / name).read_bytes(), mode)
         manifest.record(script_dir / name)
     manifest.save()
+
+
+def requirements(extras: Sequence[str]) -> list[str]:
+    """What the package needs, and what these extras of it do, as pip takes it."""
+    wanted = {"", *(f'extra == "{extra}"' for extra in extras)}
+    parts = [line.partition(";") for line in importlib.metadata.requires("mod-erlang-py") or []]
+    return [requirement.strip() for requirement, _, marker in parts if marker.strip() in wanted]
 
 
 def install_configuration(conf_dir: Path, manifest_file: Path) -> Iterator[str]:
@@ -182,10 +192,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make install", description="Install into a FreeSWITCH.")
     add_folders(parser)
     parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter mod_python3 embeds (PYTHON)")
+    parser.add_argument("--extra", action="append", choices=EXTRAS, default=[], help="prometheus: metrics (EXTRAS)")
     options = parser.parse_args(arguments)
     try:
         folders = find_folders(options.conf_dir, options.script_dir)
-        for line in install(folders, options.python):
+        for line in install(folders, options.python, options.extra):
             print(line, flush=True)
     except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)

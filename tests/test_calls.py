@@ -69,7 +69,12 @@ def test_a_call_that_is_let_go_just_before_it_parks(calls: Calls) -> None:
 def test_a_call_that_was_let_go_does_not_park(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its handler was gone when it was announced, on the call's own thread."""
     session = cast(Any, Session())
-    monkeypatch.setattr(Calls, "_hand_over", lambda *_: calls._let_go(session) or True)
+
+    def hand_over(*_: object) -> bool:
+        calls._let_go(session)
+        return True
+
+    monkeypatch.setattr(Calls, "_hand_over", hand_over)
     calls.application(session, b"taker node@host")
     assert not session.reached.is_set()
 

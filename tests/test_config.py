@@ -58,6 +58,8 @@ def test_defaults_are_those_of_mod_erlang_event() -> None:
         ("outbox-messages", "5000", 5000),
         ("net-ticktime", "4", 4),
         ("net-ticktime", "3600", 3600),
+        ("prometheus-listen-ip", "*", "*"),
+        ("prometheus-listen-port", "9283", 9283),
         *[("shortname", word, True) for word in ("true", "TRUE", "yes", "on", "t", "enabled", "active", "allow")],
         *[("shortname", word, True) for word in ("1", "7")],
         *[("shortname", word, False) for word in ("false", "No", "off", "f", "disabled", "inactive", "disallow")],
@@ -101,6 +103,8 @@ def test_each_setting(name: str, value: str, expected: object) -> None:
         ("outbox-bytes", "1", None),
         ("outbox-messages", "none", None),
         ("net-ticktime", "1.5", "a whole number from 1 to 3600"),
+        ("prometheus-listen-ip", "", "an address, or *"),
+        ("prometheus-listen-port", "0", "a whole number from 1 to 65535"),
     ],
 )
 def test_a_wrong_value_is_told_and_leaves_the_default(name: str, value: str, expected: str | None) -> None:
@@ -213,7 +217,7 @@ def shipped_settings() -> list[tuple[str, str]]:
     return params
 
 
-EXAMPLES = {"cookie-file", "apply-inbound-acl", "compat-rel"}
+EXAMPLES = {"cookie-file", "apply-inbound-acl", "compat-rel", "prometheus-listen-port"}
 """Settings of the shipped file that have no default: what stands there is an example."""
 
 

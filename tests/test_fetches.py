@@ -303,3 +303,18 @@ def test_many_at_once(bench: Bench) -> None:
     assert len(set(found)) == 100
     assert None not in found
     wait_until(lambda: not bench.fetches._pending)
+
+
+def test_what_became_of_look_ups_is_counted(bench: Bench) -> None:
+    fetches = bench.fetches
+    peer = bench.peer()
+    answered = Look(fetches)
+    bench.reply(peer, peer.question())
+    assert answered.found() is not None
+    unknown = Look(fetches)
+    bench.reply(peer, peer.question(2), b"")
+    assert unknown.found() is None
+    fetches.configure(0.05, 1000)
+    assert Look(fetches).found() is None  # for want of an answer
+    assert Look(fetches, Fetch("dialplan", None, None, None, None)).found() is None  # nobody is asked
+    assert (fetches.asked, fetches.answered, fetches.timed_out) == (3, 1, 1)

@@ -114,6 +114,14 @@ def test_fresh(target: Target) -> None:
     ]
 
 
+def test_what_pip_is_asked_for() -> None:
+    plain = install.requirements([])
+    assert sorted(line.partition("<")[0].partition(">")[0] for line in plain) == ["erlang-py", "lxml"]
+    (prometheus,) = set(install.requirements(["prometheus"])) - set(plain)
+    assert prometheus.startswith("prometheus-client")
+    assert ";" not in prometheus
+
+
 def test_the_installed_doctor_is_a_program(target: Target) -> None:
     target.install()
     done = subprocess.run([target.scripts / "erlang_py_doctor", "--help"], capture_output=True, text=True, check=True)

@@ -67,7 +67,7 @@ class Acceptor:
         said = ""
         while not self._stopping.is_set():
             try:
-                server = _bind(self._ip, self._port)
+                server = listening_socket(self._ip, self._port)
             except OSError as error:
                 if str(error) != said:
                     said = str(error)
@@ -130,7 +130,8 @@ class Acceptor:
             _shut_down(connection)
 
 
-def _bind(ip: str, port: int) -> socket.socket:
+def listening_socket(ip: str, port: int) -> socket.socket:
+    """ip: `*` for any. Raises OSError."""
     host = None if ip == ANY else ip
     family, kind, protocol, _, address = socket.getaddrinfo(
         host,

@@ -35,6 +35,8 @@ class Link:
         self.address = address
         self.local = local
         self.up_since = time.monotonic()
+        self.requests = 0
+        """How many came over it; counted by its reading thread."""
         self.outbox: Outbox
         self.reader: Reader
         self._stream = stream

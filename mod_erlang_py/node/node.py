@@ -6,6 +6,7 @@ import itertools
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -84,6 +85,7 @@ class Node:
         self._refuses = refuses
         self._lock = threading.Lock()
         self._links: dict[str, Link] = {}
+        self._past_requests = 0
         self._attempts: dict[str, Future[Link]] = {}
         self._stopping = False
         self._named = threading.Event()
@@ -100,6 +102,9 @@ class Node:
         self._creation = 0
         self.pid: Pid
         self.processes: Processes
+        self.started = time.monotonic()
+        self.addresses: tuple[str, ...] = ()
+        """Where it listens, "ip:port"; none yet, or none any more."""
 
     def start(self) -> None:
         """Start to listen, register with epmd and serve; returns at once, whatever is not to be had yet is tried on."""
@@ -108,6 +113,7 @@ class Node:
         self.threads.start("acceptor", lambda: self._acceptor.run(self._listening))
 
     def _listening(self, address: str) -> None:
+        self.addresses = (address,)
         log.log(NOTICE, "%s listens on %s", self.name, address)
         self.threads.start("epmd", lambda: self.registration.run(self._name))
         self._named.wait()
@@ -118,12 +124,31 @@ class Node:
         self.processes = Processes(self.pid)
         self._named.set()
 
+    @property
+    def config(self) -> Config:
+        """As it is in force now."""
+        return self._config
+
+    def configure(self, config: Config, room: Room) -> None:
+        """What can change while links are up; the cookie counts for those to come."""
+        with self._lock:
+            self._config = config
+            self._room = room
+        self._ticker.tick_time = config.net_ticktime
+        for link in self.links():
+            link.outbox.resize(room)
+
     # links
 
     def links(self) -> list[Link]:
         """Those that are up, the oldest first."""
         with self._lock:
             return list(self._links.values())
+
+    def requests(self) -> int:
+        """How many came so far, over links that are down included."""
+        with self._lock:
+            return self._past_requests + sum(link.requests for link in self._links.values())
 
     def link_to(self, name: str) -> Link | None:
         with self._lock:
@@ -204,6 +229,7 @@ class Node:
         with self._lock:
             if self._links.get(link.name) is link:
                 del self._links[link.name]
+                self._past_requests += link.requests
         log.log(NOTICE, "node down: %s, %s", link.name, reason)
         self.processes.forget(link)
         self.receiver.down(link)
@@ -312,6 +338,7 @@ class Node:
         """Leave epmd, close every link, and wait for the threads, STOP_TIME at most."""
         with self._lock:
             self._stopping = True
+            self.addresses = ()
             links = list(self._links.values())
         self._acceptor.stop()
         self.registration.stop()

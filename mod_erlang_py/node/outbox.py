@@ -65,6 +65,10 @@ class Outbox:
         """Bytes that wait because the socket takes no more."""
         return self._bytes if self._blocked_at is not None else 0
 
+    def resize(self, room: Room) -> None:
+        """What waits already stays."""
+        self._room = room
+
     @property
     def stalled(self) -> float:
         """Seconds since the socket last took something, while something waits for it; else 0."""

@@ -26,16 +26,16 @@ class _Seen:
 
 
 class Ticker:
-    """links: those that are up now. tick_time: seconds."""
+    """links: those that are up now. tick_time: seconds; may be changed, and counts from the next look."""
 
     def __init__(self, links: Callable[[], Iterable[Link]], tick_time: float) -> None:
         self._links = links
-        self._tick_time = tick_time
+        self.tick_time = tick_time
         self._stopping = threading.Event()
         self._seen: dict[Link, _Seen] = {}
 
     def run(self) -> None:
-        while not self._stopping.wait(self._tick_time / INTENSITY):
+        while not self._stopping.wait(self.tick_time / INTENSITY):
             self.look()
 
     def look(self) -> None:
@@ -53,9 +53,9 @@ class Ticker:
         seen.stuck = seen.stuck + 1 if stuck else 0
         seen.reads = reads
         if seen.silent >= INTENSITY:
-            link.end(f"not responding for {self._tick_time:g} s")
+            link.end(f"not responding for {self.tick_time:g} s")
         elif seen.stuck >= INTENSITY:
-            link.end(f"takes nothing for {self._tick_time:g} s")
+            link.end(f"takes nothing for {self.tick_time:g} s")
         elif writes == seen.writes and not link.outbox.backlog:
             link.tick()
         seen.writes = link.outbox.writes

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mod_erlang_py.calls import Calls
-from mod_erlang_py.config import Config, Encoding
+from mod_erlang_py.config import Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
 from mod_erlang_py.events import Events
 from mod_erlang_py.fetches import Fetches
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
+from mod_erlang_py.reload import Reloaded
 from mod_erlang_py.switch.port import Switch
 from mod_erlang_py.workers import Workers
 
@@ -24,7 +25,6 @@ ERROR = Atom("error")
 class Context:
     """The parts of the running service that requests work on."""
 
-    config: Config
     node: Node
     switch: Switch
     workers: Workers
@@ -34,6 +34,8 @@ class Context:
     fetches: Fetches
     text: Callable[[bytes], Term]
     """A text of the switch, as the `encoding` setting has it."""
+    reload: Callable[[], Reloaded]
+    """Read the settings again. Raises ConfigError, SwitchError: then all is as it was."""
 
 
 def as_text(encoding: Encoding, value: bytes) -> Term:

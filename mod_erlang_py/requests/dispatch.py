@@ -33,6 +33,7 @@ class Dispatcher:
 
         Raises ProtocolViolation for bytes that OTP would close the link for too.
         """
+        link.requests += 1
         reply = partial(self._reply, link, sender)
         try:
             term = etf.decode(payload)

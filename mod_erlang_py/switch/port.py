@@ -7,9 +7,9 @@ need not be UTF-8. Names that FreeSWITCH defines (commands, event types, files) 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Any, Protocol, TypeAlias
 
@@ -210,6 +210,18 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """What TAB offers in fs_cli after the module's API command.
+
+    lines: what may follow it, as switch_console_set_complete takes it: "status json", "debug ::[on:off". lists: by the
+    name `::MODULE::WHAT` that a line has for it, what makes the words that may stand there.
+    """
+
+    lines: tuple[str, ...] = ()
+    lists: Mapping[str, Callable[[], Iterable[str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """What is registered with the switch as the module `mod_erlang_py`.
 
@@ -220,6 +232,7 @@ class Module:
     api: Callable[[str], str]
     shutdown: Callable[[], None]
     applications: tuple[Application, ...] = ()
+    completion: Completion = Completion()
 
 
 class Peek(Protocol):

@@ -93,13 +93,13 @@ def test_a_port_that_is_taken_is_tried_again_and_told_once(
 ) -> None:
     monkeypatch.setattr(module, "RETRY", 0.01)
     tries: queue.SimpleQueue[int] = queue.SimpleQueue()
-    bind = module._bind
+    bind = module.listening_socket
 
     def counted(ip: str, port: int) -> socket.socket:
         tries.put(port)
         return bind(ip, port)
 
-    monkeypatch.setattr(module, "_bind", counted)
+    monkeypatch.setattr(module, "listening_socket", counted)
     port = free_port()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))

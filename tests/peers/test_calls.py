@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,7 @@ def test_erlang_sessions(node: RunningNode, taker: Erl) -> None:
         f'{{ok,"Outbound session for {uuid} in state CS_EXECUTE\\n"}}'
     )
     assert f"Listener to {taker.name} with outbound sessions: 1 " in api(node, taker, "erlang", "listeners")
+    assert re.search(r"\\ncalls      1 attached, [1-9]\d* so far\\n", api(node, taker, "erlang", "status"))
     hang_up(node, taker, uuid)
     taker.eval("call_tests:wait(T, call_hangup, 1)")
     assert api(node, taker, "erlang", f"sessions {taker.name}") == f'{{ok,"No active sessions for {taker.name}\\n"}}'

@@ -77,6 +77,7 @@ class FakeLink:
     name = "peer@localhost"
 
     def __init__(self) -> None:
+        self.requests = 0
         self.sent: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
         self.ended: list[str] = []
 
@@ -127,7 +128,7 @@ class Bench:
         self.calls = FakeCalls()
         config = config or Config()
         parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))
-        parts |= {"config": config, "node": self.node, "switch": self.switch, "workers": self.workers}
+        parts |= {"node": self.node, "switch": self.switch, "workers": self.workers}
         parts |= {"calls": self.calls, "text": partial(as_text, config.encoding)}
         self.dispatcher = Dispatcher(Context(**parts))
 

@@ -109,6 +109,8 @@ class EventStruct(Structure):
     )
 
 
+COMPLETE_FUNCTION = CFUNCTYPE(c_int, c_char_p, c_char_p, POINTER(c_void_p))
+"""switch_status_t (const char *line, const char *last_word, switch_console_callback_match_t **matches)"""
 LOG_FUNCTION = CFUNCTYPE(c_int, POINTER(LogNode), c_int)
 """switch_status_t (const switch_log_node_t *, switch_log_level_t)"""
 SEARCH_FUNCTION = CFUNCTYPE(c_void_p, c_char_p, c_char_p, c_char_p, c_char_p, c_void_p, c_void_p)
@@ -232,6 +234,15 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "switch_loadable_module_create_interface": (c_void_p, (c_void_p, c_int)),
     # switch_status_t (const char *dir, const char *fname, switch_bool_t force, const char **err)
     "switch_loadable_module_unload_module": (c_int, (c_char_p, c_char_p, c_int, POINTER(c_char_p))),
+    # uint32_t (void)
+    "switch_core_flags": (c_uint32, ()),
+    # switch_status_t (const char *string)
+    "switch_console_set_complete": (c_int, (c_char_p,)),
+    # switch_status_t (const char *name[, switch_console_complete_callback_t])
+    "switch_console_add_complete_func": (c_int, (c_char_p, COMPLETE_FUNCTION)),
+    "switch_console_del_complete_func": (c_int, (c_char_p,)),
+    # void (switch_console_callback_match_t **, const char *new_val)
+    "switch_console_push_match": (None, (POINTER(c_void_p), c_char_p)),
     # void *(size_t, size_t), void (void *)
     "calloc": (c_void_p, (c_size_t, c_size_t)),
     "free": (None, (c_void_p,)),

@@ -10,6 +10,7 @@ from typing import Any
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Application, Module
 
+from . import completion
 from .ffi import (
     API_FUNCTION,
     API_INTERFACE,
@@ -30,6 +31,7 @@ from .session import FreeSwitchSession
 log = logging.getLogger(__name__)
 
 NAME = b"mod_erlang_py"
+API = b"erlang"
 
 _given_to_c: list[Any] = []
 """What the switch holds pointers to. Never let go of: a thread of the switch may be on its way into a callback of a
@@ -51,7 +53,10 @@ def load(module: Module) -> None:
 
     def shutdown() -> int:
         try:
-            module.shutdown()
+            try:
+                completion.remove(API, module.completion)
+            finally:
+                module.shutdown()
         except Exception:
             log.exception("shutdown failed")
         return SUCCESS
@@ -61,12 +66,13 @@ def load(module: Module) -> None:
             made = lib().switch_loadable_module_create_module_interface(pool, NAME)
             interface[0] = made
             command = ApiInterface.from_address(lib().switch_loadable_module_create_interface(made, API_INTERFACE))
-            command.interface_name = b"erlang"
+            command.interface_name = API
             command.desc = b"erlang information"
             command.syntax = b"<command> [<args>]"
             command.function = _address(api_function)
             for application, function in zip(module.applications, application_functions, strict=True):
                 _add(made, application, function)
+            completion.add(API, module.completion)
             return SUCCESS
         except Exception:
             log.exception("registering failed")

@@ -1,0 +1,90 @@
+"""`erlang listeners`, `sessions`, `handlers`, `bindings`. The texts are mod_erlang_event's (erlang_cmd)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mod_erlang_py import figures
+from mod_erlang_py.figures import Listener
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.requests.context import Context
+from mod_erlang_py.subscription import CUSTOM
+from mod_erlang_py.switch.port import Section
+
+from .answer import Answer, failed, usage
+from .links import find
+
+
+def listeners(context: Context, _: Sequence[str]) -> Answer:
+    """A line for each link."""
+    found = figures.listeners(context)
+    text = "".join(map(_listener, found)) or "No active listeners\n"
+    return Answer(text, {"listeners": [asdict(one) for one in found]})
+
+
+def _listener(one: Listener) -> str:
+    return (
+        f"Listener to {one.node} with outbound sessions: {one.calls}"
+        f" events: {one.events.sent} (lost:{one.events.lost}) logs: {one.log_lines.sent} (lost:{one.log_lines.lost})"
+        f" {one.creates}/{one.hangups}\n"
+    )
+
+
+def sessions(context: Context, arguments: Sequence[str]) -> Answer:
+    """A line for each call that processes of a node have."""
+    if len(arguments) != 1:
+        return usage()
+    link = find(context, arguments[0])
+    if link is None:
+        return failed(f"Could not find a listener for {arguments[0]}\n")
+    found = [{"uuid": uuid, "state": _state(context, uuid)} for uuid in context.calls.of(link)]
+    lines = [f"Outbound session for {one['uuid']} in state {one['state']}\n" for one in found]
+    text = "".join(lines) or f"No active sessions for {arguments[0]}\n"
+    return Answer(text, {"node": link.name, "sessions": found})
+
+
+def _state(context: Context, uuid: str) -> str:
+    with context.switch.locate(uuid, ended=True) as session:
+        return session.state() if session is not None else "CS_DESTROY"
+
+
+def bindings(context: Context, _: Sequence[str]) -> Answer:
+    """A line for each section that a process is bound to."""
+    found = [
+        {"node": pid.node, "pid": str(pid), "section": SECTIONS[section]}
+        for pid, sections in context.fetches.bindings()
+        for section in Section
+        if section in sections
+    ]
+    text = "".join(f"{one['node']} {one['section']}\n" for one in found) or "No bindings\n"
+    return Answer(text, {"bindings": found})
+
+
+SECTIONS = {section: (section.name or "").lower() for section in Section} | {Section.LANGUAGES: "phrases"}
+
+
+def handlers(context: Context, _: Sequence[str]) -> Answer:
+    """For each link its event names, and the subclasses of CUSTOM."""
+    found = [_handler(context, link) for link in context.node.links()]
+    return Answer("".join(map(_handler_text, found)) or "No active handlers\n", {"handlers": found})
+
+
+def _handler(context: Context, link: Link) -> dict[str, Any]:
+    handler = context.events.handler(link)
+    if handler is None:
+        return {"node": link.name, "pid": None, "events": [], "subclasses": []}
+    wanted = handler.subscription
+    return {
+        "node": link.name,
+        "pid": None if handler.pid is None else str(handler.pid),
+        "events": [name for name in context.switch.event_types() if name != CUSTOM and wanted.wants(name, None)],
+        "subclasses": sorted(subclass.decode(errors="replace") for subclass in wanted.subclasses),
+    }
+
+
+def _handler_text(one: dict[str, Any]) -> str:
+    subclasses = [f"\t{subclass}" for subclass in one["subclasses"]]
+    lines = [f"Listener {one['node']}:", "-" * 32, *one["events"], "CUSTOM:", *subclasses]
+    return "\n".join(lines) + "\n\n"

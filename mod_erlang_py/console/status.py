@@ -1,0 +1,37 @@
+"""`erlang status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from mod_erlang_py.figures import Figures, gather
+from mod_erlang_py.requests.context import Context
+
+from .answer import Answer
+
+
+def status(context: Context, _: Sequence[str]) -> Answer:
+    """The node at a glance: a line for each matter. As JSON, all figures."""
+    figures = gather(context)
+    return Answer("".join(f"{name:<11}{value}\n" for name, value in _lines(figures)), asdict(figures))
+
+
+def _lines(of: Figures) -> list[tuple[str, str]]:
+    versions = of.versions
+    return [
+        ("node", of.node),
+        ("listens on", ", ".join(of.addresses) or "nothing"),
+        ("epmd", f"{of.epmd.state}, port {of.epmd.port}"),
+        ("up", str(timedelta(seconds=int(of.up_seconds)))),
+        ("versions", f"mod_erlang_py {versions.mod_erlang_py}, {versions.switch}, Python {versions.python}"),
+        ("encoding", of.encoding),
+        ("nodes", f"{len(of.listeners)} connected"),
+        ("calls", f"{of.calls.attached} attached, {of.calls.ever} so far"),
+        ("events", f"{of.events.sent} sent, {of.events.lost} lost"),
+        ("log lines", f"{of.log_lines.sent} sent, {of.log_lines.lost} lost"),
+        ("requests", str(of.requests)),
+        ("fetches", f"{of.fetches.asked} asked, {of.fetches.answered} answered, {of.fetches.timed_out} timed out"),
+        *(("warning", warning) for warning in of.warnings),
+    ]

@@ -1,0 +1,130 @@
+"""`erlang reload`: what changes, what does not, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from mod_erlang_py.config import Config
+from mod_erlang_py.disposition import Hangup
+from mod_erlang_py.node.outbox import Room
+from mod_erlang_py.reload import CHANGEABLE
+from tests.console.standing import Standing
+
+NEW = {
+    "cookie": "secret",
+    "apply_inbound_acl": "10.0.0.0/8",
+    "on_handler_exit": "hangup USER_BUSY",
+    "handler_timeout": "6",
+    "fetch_timeout": "7",
+    "max_xml_bytes": "8000",
+    "max_event_bulk": "9",
+    "max_log_bulk": "10",
+    "outbox_bytes": "70000",
+    "outbox_messages": "12",
+    "net_ticktime": "13",
+}
+
+
+def test_nothing_has_changed(standing: Standing) -> None:
+    assert standing.ask("reload") == "+OK 0 changed\n"
+    assert standing.json("reload") == {"changed": [], "needs_restart": [], "wrong": []}
+
+
+def test_everything_that_can_change(standing: Standing) -> None:
+    """In every part that uses it; the cookie is not shown."""
+    assert set(NEW) == CHANGEABLE
+    peer = standing.link()
+    standing.configure(**NEW)
+    assert standing.ask("reload") == (
+        "+OK 11 changed\n"
+        "changed: cookie *** -> ***\n"
+        "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
+        "changed: max-event-bulk 32 -> 9\n"
+        "changed: max-log-bulk 32 -> 10\n"
+        "changed: outbox-bytes 67108864 -> 70000\n"
+        "changed: outbox-messages 100000 -> 12\n"
+        "changed: on-handler-exit continue -> hangup USER_BUSY\n"
+        "changed: handler-timeout 5 -> 6\n"
+        "changed: fetch-timeout 5 -> 7\n"
+        "changed: max-xml-bytes 16777216 -> 8000\n"
+        "changed: net-ticktime 60 -> 13\n"
+    )
+    context, service = standing.context, standing.service
+    assert context.node.config.cookie == "secret"
+    assert service._refuses("127.0.0.1") == "10.0.0.0/8"
+    assert service._refuses("10.1.2.3") is None
+    assert (context.calls._on_exit, context.calls._handler_timeout) == (Hangup("USER_BUSY"), 6)
+    assert (context.fetches._timeout, context.fetches._max_bytes) == (7, 8000)
+    assert (context.events._bulk, context.logs._bulk) == (9, 10)
+    assert context.node._room == peer.outbox.resized == Room(70000, 12)
+    assert context.node._ticker.tick_time == 13
+    assert standing.ask("reload") == "+OK 0 changed\n"
+
+
+def test_what_needs_a_restart(standing: Standing) -> None:
+    """It is said until that is done, and all else takes effect."""
+    standing.configure(nodename="other@localhost", encoding="binary", prometheus_listen_port="9283", fetch_timeout="7")
+    before = standing.context.node.config
+    pending = (
+        "needs a restart (unload mod_erlang_py, then pyrun erlang_py): nodename fs@localhost -> other@localhost\n"
+        "needs a restart (unload mod_erlang_py, then pyrun erlang_py): encoding string -> binary\n"
+        "needs a restart (unload mod_erlang_py, then pyrun erlang_py): prometheus-listen-port none -> 9283\n"
+    )
+    assert standing.ask("reload") == f"+OK 1 changed\nchanged: fetch-timeout 5 -> 7\n{pending}"
+    assert standing.ask("reload") == f"+OK 0 changed\n{pending}"
+    assert standing.json("reload")["needs_restart"][1] == {"name": "encoding", "old": "string", "new": "binary"}
+    after = standing.context.node.config
+    assert [one.name for one in fields(Config) if getattr(before, one.name) != getattr(after, one.name)] == [
+        "fetch_timeout"
+    ]
+
+
+def test_a_wrong_value_leaves_its_setting_as_it_is(standing: Standing) -> None:
+    standing.configure(fetch_timeout="7")
+    standing.ask("reload")
+    standing.configure(fetch_timeout="soon", handler_timeout="6", listen_prot="1")
+    assert standing.ask("reload") == (
+        "+OK 1 changed\n"
+        "changed: handler-timeout 5 -> 6\n"
+        "wrong: fetch-timeout='soon': expected a whole number from 1 to 3600; it stays as it was\n"
+        "wrong: listen-prot='1': expected a setting of erlang_event.conf, perhaps listen-port; it stays as it was\n"
+    )
+    assert standing.context.node.config.fetch_timeout == 7
+    assert standing.json("reload")["wrong"][0] == {
+        "name": "fetch-timeout",
+        "value": "soon",
+        "expected": "a whole number from 1 to 3600",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"cookie": ""}, "cookie='***': expected 1 to 255 Latin-1 characters"),
+        ({"cookie-file": "/no/such/file"}, "cookie-file='/no/such/file': expected a file that can be read"),
+        ({"apply-inbound-acl": " "}, "apply-inbound-acl=' ': expected the name of an access control list"),
+    ],
+)
+def test_a_refused_configuration_changes_nothing(standing: Standing, settings: dict[str, str], reason: str) -> None:
+    before = standing.context.node.config
+    standing.configure(**settings, fetch_timeout="7")
+    printed = standing.ask("reload")
+    assert printed.startswith(f"-ERR {reason}")
+    assert printed.endswith("; nothing changed\n")
+    assert standing.json("reload")["error"].startswith(reason)
+    assert standing.context.node.config == before
+
+
+@pytest.mark.parametrize("text", [None, "<configuration", '<configuration name="erlang_event.conf"/>'])
+def test_a_file_without_settings_changes_nothing(standing: Standing, tmp_path: Path, text: str | None) -> None:
+    """Else a slip would bring everybody's cookie back."""
+    before = standing.context.node.config
+    (file,) = (tmp_path / "autoload_configs").iterdir()
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    assert standing.ask("reload").startswith("-ERR ")
+    assert standing.context.node.config == before

@@ -1,0 +1,86 @@
+"""`erlang status`, and the figures behind it."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+from mod_erlang_py import __version__
+from mod_erlang_py.node.registration import epmd_port
+from mod_erlang_py.switch.port import LogLevel
+from tests.console.standing import Standing
+
+
+def test_as_text(standing: Standing) -> None:
+    peer = standing.link()
+    standing.call(peer)
+    printed = standing.ask("status")
+    assert re.sub(r"\d+:\d\d:\d\d", "0:00:00", printed) == (
+        "node       fs@localhost\n"
+        "listens on nothing\n"
+        f"epmd       not registered, port {epmd_port()}\n"
+        "up         0:00:00\n"
+        f"versions   mod_erlang_py {__version__}, simulated switch, Python {platform.python_version()}\n"
+        "encoding   string\n"
+        "nodes      1 connected\n"
+        "calls      1 attached, 0 so far\n"
+        "events     0 sent, 0 lost\n"
+        "log lines  0 sent, 0 lost\n"
+        "requests   0\n"
+        "fetches    0 asked, 0 answered, 0 timed out\n"
+    )
+
+
+def test_as_json(standing: Standing) -> None:
+    standing.link()
+    found = standing.json("status")
+    assert found.pop("up_seconds") >= 0
+    assert [one["node"] for one in found.pop("listeners")] == ["peer@localhost"]
+    assert found == {
+        "node": "fs@localhost",
+        "addresses": [],
+        "epmd": {"port": epmd_port(), "registered": False, "state": "not registered"},
+        "versions": {
+            "mod_erlang_py": __version__,
+            "switch": "simulated switch",
+            "python": platform.python_version(),
+        },
+        "encoding": "string",
+        "calls": {"attached": 0, "ever": 0},
+        "events": {"sent": 0, "lost": 0},
+        "log_lines": {"sent": 0, "lost": 0},
+        "requests": 0,
+        "fetches": {"asked": 0, "answered": 0, "timed_out": 0},
+        "warnings": [],
+    }
+
+
+def test_the_totals_outlast_the_links(standing: Standing) -> None:
+    context = standing.context
+    for number in (1, 2):
+        peer = standing.link()
+        context.events.register(peer.link, peer.pid)
+        context.logs.register(peer.link, peer.pid)
+        context.logs.set_level(peer.link, LogLevel.DEBUG)
+        events, logs = context.events.handler(peer.link), context.logs.handler(peer.link)
+        assert events is not None
+        assert logs is not None
+        events.delivery.sent, events.delivery.lost = 10, 1
+        logs.delivery.sent, logs.delivery.lost = 20, 2
+        for _ in range(2):
+            found = standing.json("status")
+            assert found["events"] == {"sent": 10 * number, "lost": number}
+            assert found["log_lines"] == {"sent": 20 * number, "lost": 2 * number}
+            if not peer.ended:
+                standing.gone(peer)
+        assert standing.json("status")["listeners"] == []
+
+
+def test_the_default_cookie_on_a_public_address(tmp_path: Path) -> None:
+    warning = "the cookie is ClueCon, which everybody knows: choose another"
+    public = Standing(tmp_path, listen_ip="0.0.0.0", cookie="ClueCon")
+    assert public.ask("status").endswith(f"\nwarning    {warning}\n")
+    assert public.json("status")["warnings"] == [warning]
+    assert Standing(tmp_path, cookie="ClueCon").json("status")["warnings"] == []
+    assert Standing(tmp_path, listen_ip="0.0.0.0").json("status")["warnings"] == []
