@@ -67,10 +67,12 @@ class Handler:
 
 
 class Call:
-    """One call. named: the application's data that attached it. kept: events until it is announced, then None."""
+    """One call. since: the number of the first event that is its handler's; 0 once that has come. named: the
+    application's data that attached it. kept: events until it is announced, then None."""
 
-    def __init__(self, uuid: str, named: bytes = b"") -> None:
+    def __init__(self, uuid: str, since: int, named: bytes = b"") -> None:
         self.uuid = uuid
+        self.since = since
         self.named = named
         self.lock = threading.Lock()
         self.handler: Handler | None = None
@@ -310,7 +312,7 @@ class Calls:
 
     def _attach(self, session: Session, named: bytes = b"") -> Call:
         """Register the call, so that its events are kept. Another handler that had it does so no more."""
-        call = Call(session.uuid, named)
+        call = Call(session.uuid, self._switch.sequence(), named)
         with self._lock:
             before = self._calls.get(call.uuid)
             self._calls[call.uuid] = call
@@ -396,10 +398,15 @@ class Calls:
         if call is None:
             return
         over = what.name == HANGUP_COMPLETE or what.name == "CHANNEL_DESTROY"
+        if call.since and _sequence(what) >= call.since:
+            call.since = 0
         with call.lock:
             if call.kept is not None:
-                call.kept.append(event(headers()))
                 call.over = call.over or over
+            if call.since:
+                pass  # it was fired before the call was attached
+            elif call.kept is not None:
+                call.kept.append(event(headers()))
             elif call.handler is not None and call.subscription.wants(what.name, what.subclass):
                 frame = encode_frame(call.control, VERSION + tagged(CALL_EVENT, event(headers())))
                 self._events.send(call.handler.link, frame)
@@ -549,6 +556,11 @@ def _pid(term: Term) -> Pid:
     if pid is None:
         raise NoAnswer(f"answered {show(term, 100)}, which is no pid")
     return pid
+
+
+def _sequence(what: Event) -> int:
+    """An event's number."""
+    return int(what.header(b"Event-Sequence") or 0)
 
 
 def _fulfil(waiting: Future[Term], answer: Term) -> bool:

@@ -321,6 +321,9 @@ class Switch(Protocol):
 
     def create_uuid(self) -> str: ...
 
+    def sequence(self) -> int:
+        """A number that comes after the Event-Sequence of every event fired so far, and before that of all others."""
+
     def hostname(self) -> str:
         """The machine's host name as the switch knows it (switch_core_get_hostname)."""
 

@@ -67,7 +67,7 @@ class Standing:
 
     def call(self, peer: Peer, uuid: str = UUID) -> None:
         """A call that a process of the peer has."""
-        call = Call(uuid)
+        call = Call(uuid, since=0)
         call.handler = Handler(peer.link, peer.pid)
         self.context.calls._calls[uuid] = call
 

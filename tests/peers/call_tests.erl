@@ -1,6 +1,6 @@
 %% Processes that take calls, for tests/peers/test_calls.py.
 -module(call_tests).
--export([start/1, answering/2, silent/1, brief/2, launch/1, messages/1, kinds/1, wait/3, stop/2]).
+-export([storm/3, shapes/1, start/1, answering/2, silent/1, brief/2, launch/1, messages/1, kinds/1, wait/3, stop/2]).
 
 %% A process registered as Name that takes calls, and keeps all it is sent.
 start(Name) -> answering(Name, undefined).
@@ -50,10 +50,12 @@ messages(Process) ->
 kinds(Process) -> lists:filtermap(fun kind/1, messages(Process)).
 
 kind({call, _}) -> {true, call};
-kind({call_event, {event, [_ | Headers]}}) -> {true, list_to_atom(text(proplists:get_value("Event-Name", Headers)))};
+kind({call_event, {event, [_ | Headers]}}) -> {true, list_to_atom(event_name(Headers))};
 kind({call_hangup, _}) -> {true, call_hangup};
 kind({get_pid, _, _, _}) -> {true, get_pid};
 kind(_) -> false.
+
+event_name(Headers) -> hd([text(Value) || {Key, Value} <- Headers, text(Key) =:= "Event-Name"]).
 
 text(S) when is_binary(S) -> binary_to_list(S);
 text(S) -> S.
@@ -80,3 +82,59 @@ stop(Process, Reason) ->
     Monitor = monitor(process, Process),
     Process ! {stop, Reason},
     receive {'DOWN', Monitor, process, _, _} -> ok after 5000 -> timeout end.
+
+%% The events of the calls that Process was given, in order: {Name, Names of the headers}; call comes first.
+shapes(Process) -> lists:filtermap(fun shape/1, messages(Process)).
+
+shape({call, Event}) -> {true, {call, names(Event)}};
+shape({call_event, Event}) -> {true, {call_event, names(Event)}};
+shape({call_hangup, _}) -> {true, call_hangup};
+shape(_) -> false.
+
+names({event, [_ | Headers]}) -> {event_name(Headers), [text(Key) || {Key, _} <- Headers]}.
+
+%% Count calls, AtOnce at a time, each to a process of its own that answers it and hangs it up. How many of them had
+%% exactly one call, as the first message, and exactly one call_hangup, as the last.
+storm(Node, Count, AtOnce) ->
+    Me = self(),
+    Desk = spawn_link(fun() -> register(storm_desk, self()), storm_desk(Node, Me) end),
+    [storm_dial(Node) || _ <- lists:seq(1, min(Count, AtOnce))],
+    Good = storm_follow(Node, Count, Count - min(Count, AtOnce), 0),
+    unlink(Desk),
+    exit(Desk, kill),
+    Good.
+
+storm_dial(Node) ->
+    Dialled = lists:concat(["loopback/park/default '&erlang(storm_desk:! ", node(), ")'"]),
+    {foo, Node} ! {bgapi, originate, Dialled}.
+
+storm_follow(_, 0, _, Good) -> Good;
+storm_follow(Node, Unfinished, Undialled, Good) ->
+    receive
+        {stormed, How} ->
+            [storm_dial(Node) || Undialled > 0],
+            storm_follow(Node, Unfinished - 1, Undialled - 1, Good + How);
+        _ -> storm_follow(Node, Unfinished, Undialled, Good)
+    after 20000 -> {Good, Unfinished}
+    end.
+
+storm_desk(Node, Owner) ->
+    receive {get_pid, _, Ref, Switch} -> Switch ! {Ref, spawn(fun() -> storm_take(Node, Owner) end)} end,
+    storm_desk(Node, Owner).
+
+storm_take(Node, Owner) ->
+    receive {call, {event, [UUID | _]}} ->
+        {foo, Node} ! {sendmsg, UUID, [{"call-command", "execute"}, {"execute-app-name", "answer"}]},
+        {foo, Node} ! {sendmsg, UUID, [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}]},
+        Owner ! {stormed, storm_end()}
+    after 15000 -> Owner ! {stormed, 0}
+    end.
+
+%% Half a second more for what must not come after call_hangup.
+storm_end() ->
+    receive
+        {call_hangup, _} -> receive {call_hangup, _} -> 0; {call, _} -> 0; {call_event, _} -> 0 after 500 -> 1 end;
+        {call, _} -> 0;
+        _ -> storm_end()
+    after 15000 -> 0
+    end.

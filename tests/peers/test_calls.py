@@ -284,6 +284,53 @@ def test_erlang_sessions(node: RunningNode, taker: Erl) -> None:
     assert api(node, taker, "erlang", "sessions x@y") == '{ok,"Could not find a listener for x@y\\n"}'
 
 
+def execute(node: RunningNode, peer: Erl, uuid: str, application: str, argument: str = "") -> None:
+    headers = f'[{{"call-command", "execute"}}, {{"execute-app-name", "{application}"}}'
+    headers += f', {{"execute-app-arg", "{argument}"}}]' if argument else "]"
+    assert peer.request(node.name, f'{{sendmsg, "{uuid}", {headers}}}') == "ok"
+
+
+def test_another_process_takes_the_call_over(node: RunningNode, taker: Erl) -> None:
+    taker.eval("O = call_tests:start(other), ok")
+    dial(node, taker, f"taker {taker.name}")
+    uuid = called(taker)
+    assert taker.request(node.name, f'{{handlecall, other, "{uuid}"}}') == "ok"
+    assert called(taker, "O") == uuid
+    hang_up(node, taker, uuid)
+    assert taker.text("call_tests:wait(O, call_hangup, 1)") == f'"{uuid}"'
+    assert kinds(taker, "O")[0] == "call"
+    assert "call_hangup" not in kinds(taker)
+    assert [kinds(taker, "O").count(kind) for kind in ("call", "call_hangup")] == [1, 1]
+
+
+@pytest.mark.freeswitch
+def test_transferred_away_and_back(freeswitch_node: RunningNode, erl: StartErl) -> None:
+    """Its process keeps the call meanwhile, and is not given it again. (The simulated switch has no inline dialplan.)"""
+    node, taker = freeswitch_node, with_taker(freeswitch_node, erl)
+    dial(node, taker, f"taker {taker.name}")
+    uuid = called(taker)
+    assert "+OK" in api(node, taker, "uuid_transfer", f"{uuid} park XML default")
+    wait_until(lambda: api(node, taker, "uuid_getvar", f"{uuid} current_application") == '{ok,"park"}', 5)
+    away = kinds(taker).count("CHANNEL_PARK")
+    assert "+OK" in api(node, taker, "uuid_transfer", f"{uuid} 'erlang:taker {taker.name}' inline")
+    wait_until(lambda: kinds(taker).count("CHANNEL_PARK") > away, 5, lambda: kinds(taker))
+    hang_up(node, taker, uuid)
+    taker.eval("call_tests:wait(T, call_hangup, 1)")
+    assert [kinds(taker).count(kind) for kind in ("call", "call_hangup")] == [1, 1]
+    assert kinds(taker)[-1] == "call_hangup"
+
+
+def test_bridged_to_another_leg_that_hangs_up(node: RunningNode, taker: Erl) -> None:
+    dial(node, taker, f"taker {taker.name}", "{hangup_after_bridge=true}")
+    uuid = called(taker)
+    execute(node, taker, uuid, "bridge", "loopback/park/default")
+    wait_until(lambda: "CHANNEL_BRIDGE" in kinds(taker), 10, lambda: kinds(taker))
+    other = api(node, taker, "uuid_getvar", f"{uuid} bridge_uuid").removeprefix('{ok,"').removesuffix('"}')
+    hang_up(node, taker, other)
+    assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
+    assert "CHANNEL_UNBRIDGE" in kinds(taker)
+
+
 # --- lost handlers ------------------------------------------------------------------------------------------------
 
 
@@ -336,8 +383,8 @@ def test_a_handler_that_ends_on_purpose_is_no_lost_one(node: RunningNode, taker:
 def test_a_node_that_dies_with_its_calls(kind: str, start_node: StartNode, erl: StartErl) -> None:
     node = start_node(kind, on_handler_exit="hangup")
     peer, other = with_taker(node, erl), erl(node)
-    for _ in range(20):
+    for _ in range(50):
         dial(node, peer, f"taker:! {peer.name}")
-    peer.eval("call_tests:wait(T, call, 20)")
+    peer.eval("call_tests:wait(T, call, 50)")
     peer.kill9()
     wait_until(lambda: "\\n0 total" in api(node, other, "show", "channels count"), 5)

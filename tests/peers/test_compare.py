@@ -20,6 +20,8 @@ from scripts.scratch import FreeSwitch, find_freeswitch, free_port
 from tests.conftest import RunningNode, _Shared
 from tests.peers.erl import Erl
 from tests.peers.handlers import Handler
+from tests.peers.test_calls import called, dial, execute, kinds, with_module
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.freeswitch
 
@@ -382,3 +384,43 @@ def test_a_filter_that_is_a_string_ends_the_connection_there(pair: list[Side]) -
     assert ours.peer.request(ours.node.name, "{filter, 'delete all'}") != "timeout"
     assert theirs.peer.request(theirs.node.name, term, timeout=0.5) == "timeout"
     assert theirs.peer.text(f"lists:member('{theirs.node.name}', nodes(connected))") == "false"
+
+
+# --- calls --------------------------------------------------------------------------------------------------------
+
+
+def test_the_events_of_a_call(pair: list[Side]) -> None:
+    """From the parking to its end, each step after the one before is done: the same events, in the same order, with
+    the same headers in them. Which of the earlier ones come too is chance there; here none does."""
+    ours, theirs = (call(side) for side in pair)
+    assert [name for name, _ in ours] == [name for name, _ in theirs]
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine == other
+
+
+def call(side: Side) -> list[tuple[Any, Any]]:
+    node, peer = side.node, with_module(side.peer)
+    peer.eval("T = call_tests:start(taker), ok")
+    dial(node, peer, f"taker {peer.name}", "{ignore_early_media=true}")
+    uuid = called(peer).strip('<">')
+    wait_until(lambda: "CHANNEL_PARK" in kinds(peer), 10, lambda: kinds(peer))
+    for application, argument in (("playback", "tone_stream://%(50,0,440)"), ("set", "a=b"), ("sleep", "20")):
+        before = kinds(peer).count("CHANNEL_EXECUTE_COMPLETE")
+        execute(node, peer, uuid, application, argument)
+        wait_until(lambda: kinds(peer).count("CHANNEL_EXECUTE_COMPLETE") > before, 10, lambda: kinds(peer))  # noqa: B023
+    assert "+OK" in node.api(f"uuid_kill {uuid}")
+    peer.eval("call_tests:wait(T, call_hangup, 1)")
+    shapes = peer.eval("call_tests:shapes(T)")
+    peer.eval("call_tests:stop(T, normal)")
+    found = [plain_shape(one) for one in shapes]
+    assert found[0][0] == ("call", b"CHANNEL_DATA")
+    parked = next(at for at, (name, _) in enumerate(found) if name == ("call_event", b"CHANNEL_PARK"))
+    return [found[0], *found[parked:]]
+
+
+def plain_shape(one: Any) -> tuple[Any, Any]:
+    """(message and event name, header names)"""
+    if not isinstance(one, tuple):
+        return atom_text(one), ()
+    message, (name, names) = one
+    return (atom_text(message), _text(name)), [_text(header) for header in names]

@@ -336,3 +336,19 @@ def test_the_switch_ends_in_the_middle(kind: str, start_node: StartNode, erl: St
     own.eval('ok = Bind(directory), [xml_tests:look(N, T, user_exists, "id 7 example.com") || T <- [1, 2, 3]]')
     own.eval("[Id() || _ <- [1, 2, 3]]")
     assert node.stop() == 0
+
+
+@pytest.mark.freeswitch
+def test_the_configuration_of_a_module(freeswitch_node: RunningNode, erl: StartErl) -> None:
+    """hash.conf, as mod_hash reads it when it is loaded: the names of other switches, which nobody answers for."""
+    own = prepared(freeswitch_node, erl)
+    for name in ("first", "second"):
+        remote = f"<remote name='{name}' host='127.0.0.1' port='1' username='' password='x' interval='100'/>"
+        xml = f"<configuration name='hash.conf'><remotes>{remote}</remotes></configuration>"
+        server = own.text(f"""pid_to_list(xml_tests:module(N, "hash.conf", "{xml}"))""")
+        assert "+OK module loaded" in freeswitch_node.api("reload mod_hash")
+        assert name in freeswitch_node.api("hash_remote list")
+        own.eval(f"exit(list_to_pid({server}), kill)")
+        wait_until(lambda: freeswitch_node.api("erlang bindings") == "No bindings", 10)
+    assert "+OK module loaded" in freeswitch_node.api("reload mod_hash")
+    assert "second" not in freeswitch_node.api("hash_remote list")

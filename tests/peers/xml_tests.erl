@@ -1,6 +1,6 @@
 %% Processes that answer look-ups, for tests/peers/test_xml.py.
 -module(xml_tests).
--export([bound/3, look/3, look/4, found/1, found/2, fetched/1, say/3, user/1]).
+-export([bound/3, look/3, look/4, found/1, found/2, fetched/1, say/3, user/1, module/3]).
 
 %% A process that is bound to Sections, and does Fun(Id, Fetch) with each look-up of a user; others it answers with "".
 bound(Node, Sections, Fun) ->
@@ -54,3 +54,21 @@ say(Node, Id, Xml) ->
     receive {ok, Id} = R -> R; {error, Id, _} = R -> R; {error, _} = R -> R after 5000 -> timeout end.
 
 user(Password) -> ["<user id=\"7\"><params><param name=\"password\" value=\"", Password, "\"/></params></user>"].
+
+%% A process that is bound to the configuration, and answers for one File of it.
+module(Node, File, Xml) ->
+    Me = self(),
+    Pid = spawn(fun() ->
+        {foo, Node} ! {bind, configuration},
+        receive Reply -> Me ! {bound, self(), Reply} end,
+        configuration(Node, File, Xml)
+    end),
+    receive {bound, Pid, ok} -> Pid after 5000 -> exit(not_bound) end.
+
+configuration(Node, File, Xml) ->
+    receive
+        {fetch, configuration, _, _, File, Id, _} -> {foo, Node} ! {fetch_reply, Id, Xml};
+        {fetch, _, _, _, _, Id, _} -> {foo, Node} ! {fetch_reply, Id, ""};
+        _ -> ok
+    end,
+    configuration(Node, File, Xml).

@@ -78,6 +78,9 @@ class FreeSwitch:
     def create_uuid(self) -> str:
         return str(uuid.uuid4())
 
+    def sequence(self) -> int:
+        return events.sequence()
+
     def hostname(self) -> str:
         name: bytes = lib().switch_core_get_hostname()
         return name.decode(errors="replace")

@@ -168,11 +168,15 @@ class EventBus:
         with self._lock:
             self._sources = tuple(other for other in self._sources if other is not source)
 
-    def _own_headers(self, name: str, origin: Origin) -> list[Header]:
-        now = time.time_ns() // 1000
+    def sequence(self) -> int:
+        """The next number."""
         with self._lock:
             self._sequence += 1
-            sequence = self._sequence
+            return self._sequence
+
+    def _own_headers(self, name: str, origin: Origin) -> list[Header]:
+        now = time.time_ns() // 1000
+        sequence = self.sequence()
         seconds = now // 1_000_000
         texts: Iterable[tuple[str, str]] = (
             ("Event-Name", name),

@@ -200,6 +200,9 @@ class SimulatedSwitch:
     def create_uuid(self) -> str:
         return str(uuid.uuid4())
 
+    def sequence(self) -> int:
+        return self._bus.sequence()
+
     def hostname(self) -> str:
         return self._core.hostname
 
