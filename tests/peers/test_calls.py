@@ -305,7 +305,7 @@ def test_another_process_takes_the_call_over(node: RunningNode, taker: Erl) -> N
 
 @pytest.mark.freeswitch
 def test_transferred_away_and_back(freeswitch_node: RunningNode, erl: StartErl) -> None:
-    """Its process keeps the call meanwhile, and is not given it again. (The simulated switch has no inline dialplan.)"""
+    """Its process keeps the call meanwhile, and is not given it again. (No inline dialplan in the simulated switch.)"""
     node, taker = freeswitch_node, with_taker(freeswitch_node, erl)
     dial(node, taker, f"taker {taker.name}")
     uuid = called(taker)
