@@ -213,6 +213,7 @@ class StartErl(Protocol):
         cookie: str | None = None,
         epmd_port: int | None = None,
         hidden: bool = False,
+        ipv6: bool = False,
         arguments: tuple[str, ...] = (),
     ) -> Erl: ...
 
@@ -432,6 +433,7 @@ def erl(_shared: _Shared) -> Iterator[StartErl]:
         cookie: str | None = None,
         epmd_port: int | None = None,
         hidden: bool = False,
+        ipv6: bool = False,
         arguments: tuple[str, ...] = (),
     ) -> Erl:
         erl = Erl(
@@ -440,6 +442,7 @@ def erl(_shared: _Shared) -> Iterator[StartErl]:
             epmd_port=epmd_port or (beside.epmd_port if beside else _shared.epmd("erl").port),
             cookie=cookie or (beside.cookie if beside else "ClueCon"),
             hidden=hidden,
+            ipv6=ipv6,
             arguments=arguments,
         )
         started.append(erl)

@@ -131,16 +131,15 @@ class Acceptor:
 
 
 def listening_socket(ip: str, port: int) -> socket.socket:
-    """ip: `*` for any. Raises OSError."""
-    host = None if ip == ANY else ip
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host,
-        port,
-        type=socket.SOCK_STREAM,
-        flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG if host is None else 0,
-    )[0]
+    """ip: `*` for every address, of IPv6 too where the machine has it. Raises OSError."""
+    every = ip == ANY
+    dual = every and socket.has_dualstack_ipv6()
+    host = ("::" if dual else "0.0.0.0") if every else ip
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     server = socket.socket(family, kind, protocol)
     try:
+        if dual:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(address)
         server.listen(BACKLOG)
@@ -156,6 +155,6 @@ def _shut_down(sock: socket.socket) -> None:
 
 
 def address_of(sockaddr: tuple[object, ...]) -> str:
-    """ "ip:port" of a socket address, "[ip]:port" for IPv6."""
-    ip, port = sockaddr[0], sockaddr[1]
-    return f"[{ip}]:{port}" if ":" in str(ip) else f"{ip}:{port}"
+    """ "ip:port" of a socket address, "[ip]:port" for IPv6; one of IPv4 as such, also on a socket of both families."""
+    ip, port = str(sockaddr[0]).removeprefix("::ffff:"), sockaddr[1]
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

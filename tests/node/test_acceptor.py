@@ -14,6 +14,8 @@ from mod_erlang_py.node.acceptor import Acceptor, address_of
 from mod_erlang_py.node.threads import Threads
 from tests.waiting import DEADLINE, wait_until
 
+NEEDS_IPV6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+
 
 class Bench:
     """An Acceptor whose handshakes wait for the peer's first byte."""
@@ -156,7 +158,16 @@ def test_stop_before_the_start(threads: Threads, free_port: Callable[[], int]) -
     assert told == []
 
 
-@pytest.mark.parametrize(("ip", "host"), [("127.0.0.1", "127.0.0.1"), ("*", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")])
+@pytest.mark.parametrize(
+    ("ip", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("*", "127.0.0.1"),
+        pytest.param("*", "::1", marks=NEEDS_IPV6),
+        pytest.param("::1", "::1", marks=NEEDS_IPV6),
+    ],
+)
 def test_listening_addresses(threads: Threads, free_port: Callable[[], int], ip: str, host: str) -> None:
     port = free_port()
     bench = Bench(threads, port, ip)
@@ -168,7 +179,11 @@ def test_listening_addresses(threads: Threads, free_port: Callable[[], int], ip:
 
 @pytest.mark.parametrize(
     ("sockaddr", "expected"),
-    [(("127.0.0.1", 5), "127.0.0.1:5"), (("::1", 5, 0, 0), "[::1]:5")],
+    [
+        (("127.0.0.1", 5), "127.0.0.1:5"),
+        (("::1", 5, 0, 0), "[::1]:5"),
+        (("::ffff:127.0.0.1", 5, 0, 0), "127.0.0.1:5"),
+    ],
 )
 def test_address_of(sockaddr: tuple[object, ...], expected: str) -> None:
     assert address_of(sockaddr) == expected

@@ -64,6 +64,7 @@ class Erl:
         epmd_port: int,
         cookie: str = "ClueCon",
         hidden: bool = False,
+        ipv6: bool = False,
         arguments: Sequence[str] = (),
     ) -> None:
         self.name = name if "@" in name else f"{name}@localhost"
@@ -75,10 +76,11 @@ class Erl:
         _compile(folder)
         host = self.name.partition("@")[2]
         naming, address = ("-name", host) if "." in host else ("-sname", "127.0.0.1")
-        interface = f"{{{address.replace('.', ',')}}}"
+        interface = "{0,0,0,0,0,0,0,1}" if ipv6 else f"{{{address.replace('.', ',')}}}"
         command = ["erl", "-noshell", naming, self.name, "-setcookie", cookie, "-start_epmd", "false"]
         command += ["-kernel", "inet_dist_use_interface", interface, "-pa", str(folder), "-s", "evaluator"]
         command += ["-hidden"] if hidden else []
+        command += ["-proto_dist", "inet6_tcp"] if ipv6 else []
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "ERL_CRASH_DUMP_SECONDS": "0", "HOME": str(folder)}
         self._process = subprocess.Popen(
