@@ -1,11 +1,11 @@
 """The pages of docs/ as what a reader does, step by step, and what he sees.
 
 A fenced block `console` holds lines of a shell and of fs_cli, `erl` of an Erlang shell, `iex` of an Elixir shell. A
-line that starts with a prompt is typed; the lines below it, up to the next prompt, are all that comes back, and `...`
-in them stands for anything. What stands above the first prompt of a block comes by itself: a step with nothing typed.
-A shell command goes on in the next line after a backslash, an Erlang expression until its full stop, and an Elixir
-expression with the prompt `...> `. Blocks `erlang`, `elixir` and `xml` are files; the line above says the name of
-each: `**calls.erl**`. No other blocks are allowed, so that nothing in a page goes untried.
+line that starts with a prompt is typed; the lines below it, up to the next prompt, are all that comes back. In them
+`...` stands for anything; alone in a line for any lines, or none. What stands above the first prompt of a block comes
+by itself: a step with nothing typed. A shell command goes on in the next line after a backslash, an Erlang expression
+until its full stop, and an Elixir expression with the prompt `...> `. Blocks `erlang`, `elixir` and `xml` are files;
+the line above says the name of each: `**calls.erl**`. No other blocks are allowed, so that nothing goes untried.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ def steps(path: Path) -> list[Step]:
 
 def matches(step: Step, output: str) -> bool:
     """Whether that is what comes back: blanks at the ends of lines and empty lines around it do not count."""
-    pattern = ".*".join(re.escape(part) for part in _tidy(step.expected).split("..."))
-    return re.fullmatch(pattern, _tidy(output), re.DOTALL) is not None
+    pattern = "".join(map(_pattern, _tidy(step.expected).splitlines()))
+    lines = _tidy(output)
+    return re.fullmatch(pattern, f"{lines}\n" if lines else "", re.DOTALL) is not None
 
 
 def check(step: Step, output: str) -> None:
@@ -109,6 +110,12 @@ def check(step: Step, output: str) -> None:
         raise AssertionError(
             f"{step.place}: {step.typed}\n--- the page says\n{_tidy(step.expected)}\n--- what came\n{_tidy(output)}"
         )
+
+
+def _pattern(line: str) -> str:
+    if line == "...":
+        return r"(?:.*\n)?"
+    return ".*".join(map(re.escape, line.split("..."))) + r"\n"
 
 
 def _tidy(text: str) -> str:
