@@ -10,7 +10,9 @@ from pathlib import Path
 from tests.waiting import wait_until
 
 # (name@host)1>   iex(name@host)1>   ...(name@host)1>   and the same without a name
-_PROMPT = re.compile(r"^(?:(?:\(\S+?\))?|(?:iex|\.\.\.)\((?:\S+?\))?)(\d+)\)?> ?", re.MULTILINE)
+_PROMPT = r"(?:(?:\(\S+?\))?|(?:iex|\.\.\.)\((?:\S+?\))?)(\d+)\)?> ?"
+_NUMBERS = re.compile(f"^{_PROMPT}", re.MULTILINE)
+_PROMPTS = re.compile(f"^(?:{_PROMPT})+", re.MULTILINE)  # several in a row: of an expression of several lines
 _SECONDS = 30.0
 
 
@@ -48,12 +50,12 @@ class Interactive:
 
     def seen(self) -> str:
         """What was printed since take(), without the prompts."""
-        return _PROMPT.sub("", self._printed)
+        return _PROMPTS.sub("", self._printed)
 
     def take(self) -> str:
         """seen(), which is then forgotten."""
         printed, self._printed = self._printed, ""
-        return _PROMPT.sub("", printed)
+        return _PROMPTS.sub("", printed)
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -68,7 +70,7 @@ class Interactive:
         wait_until(lambda: self._prompts() or not self.alive, _SECONDS, lambda: self._printed)
 
     def _prompts(self) -> bool:
-        return any(int(number) == self._number for number in _PROMPT.findall(self._printed))
+        return any(int(number) == self._number for number in _NUMBERS.findall(self._printed))
 
     def _read(self) -> None:
         assert self._process.stdout is not None

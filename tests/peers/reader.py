@@ -19,7 +19,7 @@ from tests.peers.interactive import Interactive
 from tests.waiting import DEADLINE, wait_until
 
 # Shell commands that want a machine of their own, or a terminal: that they look like this is all that is checked.
-_NOT_RUN = (r"apt-get install( [\w.-]+)+", r"cd [\w/]+", r"fs_cli", r"systemctl restart freeswitch")
+_NOT_RUN = (r"apt-get install( [\w.-]+)+", r"cd [\w/]+", r"fs_cli")
 # What fs_cli is asked again until it is as the page says: a person is slower than the switch.
 _ASKED_AGAIN = ("erlang status", "erlang listeners", "erlang sessions", "uuid_exists")
 _ERL_FLAGS = "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false"
@@ -106,7 +106,7 @@ class Reader:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ERL_", "PYTHON"))}
         own = {"ERL_FLAGS": _ERL_FLAGS, "ERL_CRASH_DUMP_SECONDS": "0", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
-        return kept | own | self.environment
+        return {**kept, **own, **self.environment}
 
     def _there(self, text: str) -> str:
         return _renamed(text, {ours: theirs for theirs, ours in self.here.items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +121,7 @@ def test_try_it(node: RunningNode, make_reader: MakeReader) -> None:
     if not session:
         pytest.skip("README.md has no block erl")
     shells = [step for step in every if step.kind is Kind.SHELL and step.typed.startswith("erl ")]
+    assert shells, "README.md: no block console says how to start erl"
     reader = make_reader(node.api, {}, {"ERL_EPMD_PORT": str(node.epmd_port)})
     for step in [shells[0], *session]:
         reader.do(step)
