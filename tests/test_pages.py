@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.install import ROOT
 from tests.pages import Kind, PageError, Step, check, matches, steps
 
 PAGE = """\
@@ -90,6 +91,11 @@ def test_a_block_that_nobody_could_try(text: str, line: int, page: Path) -> None
     page.write_text(text)
     with pytest.raises(PageError, match=f"page.md:{line}: "):
         steps(page)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_every_page_is_written_so(name: str) -> None:
+    assert steps(ROOT / "docs" / name)
 
 
 @pytest.mark.parametrize(
