@@ -21,7 +21,7 @@ help: ## list the targets
 run: $(READY) erlang ## try it: a scratch FreeSWITCH where one is installed, else the simulated switch
 	@$(PY) -m scripts.run
 
-test: $(READY) erlang ## run the tests; ARGS="tests/etf -k atom" for some of them
+test: $(READY) erlang elixir ## run the tests; ARGS="tests/etf -k atom" for some of them
 	@$(PY) -m pytest $(ARGS)
 
 lint: $(READY) ## ruff and mypy
@@ -75,4 +75,14 @@ erlang:
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y erlang-base; } >/dev/null; \
 	else \
 		echo "Erlang/OTP is needed: apt-get install erlang-base" >&2; exit 1; \
+	fi
+
+# Only for the page on Elixir, whose test is skipped without.
+.PHONY: elixir
+elixir: erlang
+	@if command -v iex >/dev/null; then :; \
+	elif [ -n "$(ROOT)" ]; then \
+		echo "Installing elixir"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y elixir; } >/dev/null || \
+			echo "elixir could not be installed; the test of its page is skipped" >&2; \
 	fi

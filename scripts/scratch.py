@@ -119,7 +119,8 @@ class ScratchFreeSwitch:
     Args:
         folder: empty or not there yet; holds everything, and can be removed after stop().
         settings: of erlang_event.conf, by name; those not given have their defaults.
-        erlang: the module that is the Erlang node, loaded last: mod_python3, or mod_erlang_event to compare with.
+        erlang: the module that is the Erlang node, loaded last: mod_python3, or mod_erlang_event to compare with; None
+            for a switch where nothing of ours is installed yet.
         epmd_port: of an epmd that runs; goes into the environment as ERL_EPMD_PORT.
         event_socket_port: for fs_cli; a free one when not given.
         modules: loaded before `erlang`, as far as they are installed.
@@ -136,7 +137,7 @@ class ScratchFreeSwitch:
         *,
         settings: Mapping[str, str],
         epmd_port: int,
-        erlang: str = "mod_python3",
+        erlang: str | None = "mod_python3",
         event_socket_port: int | None = None,
         modules: Sequence[str] = MODULES,
         shared: Path | None = None,
@@ -158,7 +159,10 @@ class ScratchFreeSwitch:
         if erlang == "mod_python3" and not (self.script_dir / PACKAGES).exists():
             for _ in install_scripts(self.script_dir, found.python):
                 pass
-        self._write_configuration([*modules, erlang], settings, files or {})
+        self._write_configuration([*modules, erlang] if erlang else modules)
+        if erlang:
+            self._install_configuration(settings)
+        _write_files(self.conf_dir, files or {})
 
     @property
     def pid(self) -> int:
@@ -270,9 +274,7 @@ class ScratchFreeSwitch:
         output = (self.folder / "log" / "stdout").read_text(errors="replace")
         return "\n".join((self.log() or output).splitlines()[-20:])
 
-    def _write_configuration(
-        self, modules: Sequence[str], settings: Mapping[str, str], files: Mapping[str, str]
-    ) -> None:
+    def _write_configuration(self, modules: Sequence[str]) -> None:
         installed = [name for name in modules if (self.found.mod_dir / f"{name}.so").exists()]
         ours = {
             "freeswitch.xml": _FREESWITCH_XML,
@@ -295,20 +297,21 @@ class ScratchFreeSwitch:
             ),
         }
         _write_files(self.conf_dir, ours)
+
+    def _install_configuration(self, settings: Mapping[str, str]) -> None:
         for _ in install_configuration(self.conf_dir, self.folder / MANIFEST):
             pass
         erlang_event = self.conf_dir / CONFIGURATION[0]
-        erlang_event.write_text(_with_settings(erlang_event.read_text(), settings))
-        _write_files(self.conf_dir, files)
+        erlang_event.write_text(with_settings(erlang_event.read_text(), settings))
 
 
 def write_settings(conf_dir: Path, settings: Mapping[str, str]) -> None:
     """erlang_event.conf.xml as it is shipped, with those settings, for a switch that has no other configuration."""
     shipped = (ROOT / "conf" / CONFIGURATION[0]).read_text()
-    _write_files(conf_dir, {str(CONFIGURATION[0]): _with_settings(shipped, settings)})
+    _write_files(conf_dir, {str(CONFIGURATION[0]): with_settings(shipped, settings)})
 
 
-def _with_settings(text: str, settings: Mapping[str, str]) -> str:
+def with_settings(text: str, settings: Mapping[str, str]) -> str:
     """The file with each of the settings given, in its place where it has one there, else as the last."""
     for name, value in settings.items():
         line = f"<param name={quoteattr(name)} value={quoteattr(value)}/>"
