@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -46,11 +47,8 @@ def read(tmp_path: Path) -> Iterator[Read]:
         folder.mkdir()
         names = {"/etc/freeswitch": str(conf_dir(node)), "8031": str(node.port), "4369": str(node.epmd_port)}
         names |= {"/var/log/freeswitch": str(conf_dir(node).parent / "log")}
-        environment = {
-            "ERL_EPMD_PORT": str(node.epmd_port),
-            "PATH": f"{_tools(tmp_path / 'tools', node)}:/usr/bin:/bin",
-        }
-        reader = Reader(node.api, folder, names | here, environment)
+        path = f"{_tools(tmp_path / 'tools', node)}:{os.environ['PATH']}"
+        reader = Reader(node.api, folder, names | here, {"ERL_EPMD_PORT": str(node.epmd_port), "PATH": path})
         readers.append(reader)
         for step in steps(DOCS / page):
             reader.do(step)
