@@ -1,0 +1,216 @@
+"""The reference pages of docs/, done step by step, their tables against the code, and their links."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from mod_erlang_py import config, reload
+from mod_erlang_py.config import Config, field_of
+from mod_erlang_py.console import _COMMANDS
+from mod_erlang_py.console.answer import USAGE
+from mod_erlang_py.etf import Atom
+from mod_erlang_py.requests import registry
+from scripts.install import ROOT
+from tests.conftest import FreeSwitchHost, RunningNode, SimulatedHost, StartErl, StartNode
+from tests.console.standing import Standing
+from tests.pages import steps
+from tests.peers.reader import Reader
+from tests.peers.test_console import conf_dir, reachable
+from tests.test_metrics import exported, samples
+from tests.waiting import wait_until
+
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md"]
+
+Read = Callable[..., None]
+
+
+# --- every command and term ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Iterator[Read]:
+    """read(page, node): do what the page says on the machine of that node. here: besides the usual names -> ours."""
+    readers: list[Reader] = []
+
+    def read(page: str, node: RunningNode, **here: str) -> None:
+        folder = tmp_path / "reader"
+        folder.mkdir()
+        names = {"/etc/freeswitch": str(conf_dir(node)), "8031": str(node.port), "4369": str(node.epmd_port)}
+        names |= {"/var/log/freeswitch": str(conf_dir(node).parent / "log")}
+        path = f"{_tools(tmp_path / 'tools', node)}:{os.environ['PATH']}"
+        reader = Reader(node.api, folder, names | here, {"ERL_EPMD_PORT": str(node.epmd_port), "PATH": path})
+        readers.append(reader)
+        for step in steps(DOCS / page):
+            reader.do(step)
+        assert "Traceback" not in node.log()
+
+    yield read
+    for reader in readers:
+        reader.close()
+
+
+def _tools(folder: Path, node: RunningNode) -> Path:
+    """What an operator has in his PATH."""
+    folder.mkdir()
+    if isinstance(node.host, FreeSwitchHost):
+        switch = node.host.switch
+        script = ROOT / "scripts" / "erlang_py_doctor"
+        doctor = f"exec {shlex.join([str(script), '--fs-cli', *switch.fs_cli_command('')])}"
+        folders = ["--conf-dir", str(switch.conf_dir), "--script-dir", str(switch.script_dir)]
+        command = [sys.executable, "-m", "scripts.install", "--python", switch.found.python, *folders]
+        install = f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(command)}"
+        for name, line in (("erlang_py_doctor", doctor), ("make", install)):
+            file = folder / name
+            file.write_text(f"#!/bin/sh\n{line}\n")
+            file.chmod(0o755)
+    return folder
+
+
+def with_our_dialplan(node: RunningNode) -> RunningNode:
+    """The simulated switch comes without one."""
+    if isinstance(node.host, SimulatedHost):
+        folder = conf_dir(node) / "dialplan" / "default"
+        folder.mkdir(parents=True)
+        (folder.parent / "default.xml").write_text(
+            '<include><context name="default"><X-PRE-PROCESS cmd="include" data="default/*.xml"/></context></include>'
+        )
+        (folder / "erlang.xml").write_text((ROOT / "conf" / "dialplan" / "default" / "erlang.xml").read_text())
+    return node
+
+
+@pytest.mark.parametrize("kind", ["simulated", pytest.param("freeswitch", marks=pytest.mark.freeswitch)])
+def test_messages(kind: str, start_node: StartNode, read: Read) -> None:
+    read("messages.md", with_our_dialplan(start_node(kind)))
+
+
+@pytest.mark.freeswitch
+@pytest.mark.parametrize("page", ["console.md", "settings.md", "security.md", "troubleshooting.md"])
+def test_page(page: str, start_node: StartNode, read: Read) -> None:
+    read(page, start_node("freeswitch"))
+
+
+@pytest.mark.freeswitch
+def test_moving(start_node: StartNode, read: Read) -> None:
+    """From mod_erlang_event to ours, and back."""
+    read("moving.md", start_node("mod_erlang_event"))
+
+
+def test_metrics(start_node: StartNode, erl: StartErl, free_port: Callable[[], int], read: Read) -> None:
+    port = free_port()
+    node = start_node("simulated", prometheus_listen_port=str(port))
+    peer = erl(node, name="calls")
+    assert peer.request(node.name, "getpid").startswith("{ok,")
+    wait_until(lambda: reachable(port))
+    read("metrics.md", node, **{"9283": str(port)})
+
+
+# --- tables against the code --------------------------------------------------------------------------------------
+
+
+def rows(page: str, *header: str) -> list[list[str]]:
+    """The rows of all tables of the page that have this header, cell by cell."""
+    found: list[list[str]] = []
+    inside = False
+    for line in (DOCS / page).read_text().splitlines():
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells == list(header):
+            inside = True
+        elif not cells:
+            inside = False
+        elif inside and set(cells[0]) != {"-"}:
+            found.append(cells)
+    return found
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def shown(name: str) -> str:
+    """A setting's default, as the page has it."""
+    if name == "cookie":
+        return config.DEFAULT_COOKIE
+    return "none" if name == "cookie-file" else reload._shown(name, getattr(Config(), field_of(name)))
+
+
+def test_settings_are_those_of_the_code() -> None:
+    table = rows("settings.md", "name", "default", "values", "from", "reload", "meaning")
+    assert [code(name) for name, *_ in table] == [[name] for name in config._PARSERS]
+    assert {field_of(name) for name in config._PARSERS} == {field.name for field in fields(Config)}
+    for cell, default, _, origin, changeable, _ in table:
+        (name,) = code(cell)
+        assert code(default) == [shown(name)], name
+        assert (changeable == "yes") is (field_of(name) in reload.CHANGEABLE), name
+        assert origin in ("C", "ours"), name
+
+
+def arity(term: str) -> tuple[str, int]:
+    """`{api, Cmd, Args}` -> api, 3; `getpid` -> getpid, 0."""
+    if not term.startswith("{"):
+        return term, 0
+    elements, depth = [""], 0
+    for character in term[1:-1]:
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(character, 0)
+        if character == "," and not depth:
+            elements.append("")
+        else:
+            elements[-1] += character
+    return elements[0].strip().strip("'"), len(elements)
+
+
+def test_messages_are_those_of_the_code() -> None:
+    """Every tag with each of its arities. An arity of 1 is there only to be refused."""
+    terms = [term for sent, *_ in rows("messages.md", "sent", "answered") for term in code(sent)]
+    asked = {arity(term) for term in terms if not term.startswith("{Ref,")}
+    for tag, elements in asked:
+        term = tuple(Atom(word) for word in [tag] + ["x"] * (elements - 1)) if elements else Atom(tag)
+        assert registry.find(term) is not None, (tag, elements)
+    assert {tag for tag, _ in asked} == {tag for tag, _ in registry._exact}
+    assert {one for one in registry._exact if one[1] != 1} <= asked
+
+
+def test_commands_are_those_of_the_console() -> None:
+    commands = [line for line in USAGE.splitlines() if line.startswith("erlang ")]
+    assert [code(cell) for cell, _ in rows("console.md", "command", "")] == [[line] for line in commands]
+    assert {line.split()[1] for line in commands} == set(_COMMANDS)
+
+
+def test_metrics_are_those_exported(tmp_path: Path) -> None:
+    standing = Standing(tmp_path)
+    standing.link()
+    labels = {name: {label for label, _ in pairs} for name, pairs in samples(exported(standing))}
+    table = rows("metrics.md", "name", "labels", "")
+    assert {code(name)[0]: set(code(of)) for name, of, _ in table} == labels
+
+
+# --- links --------------------------------------------------------------------------------------------------------
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _LINK.findall(page.read_text()):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
