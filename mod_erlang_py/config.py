@@ -111,7 +111,7 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
         try:
             values["cookie"] = _cookie_file(str(home / ".erlang.cookie"))
         except ValueError as error:
-            wrong.append(ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)))
+            raise ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)) from None
     return replace(Config(), apply_inbound_acl=tuple(acl), **values), wrong
 
 

@@ -1,7 +1,7 @@
 %% What scripts/bench.py asks an Erlang node to do. Times are in microseconds.
 -module(bench).
 -export([start/0, ask/2, requests/2, rate/3, under_events/2, events/3, latencies/2]).
--export([calls/3, directory/1, lookups/3]).
+-export([echo/0, otp/2, calls/3, directory/1, lookups/3]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -30,6 +30,20 @@ ask(Node, Term) ->
 %% Round trips of {api, echo, "hello"}, one after the other: [P50, P99].
 requests(Node, Count) ->
     percentiles([round_trip(Node) || _ <- lists:seq(1, Count)]).
+
+%% The least that a round trip costs here: between two Erlang nodes, to a process that echo/0 starts.
+otp(Node, Count) -> percentiles([round_trip_otp(Node) || _ <- lists:seq(1, Count)]).
+
+round_trip_otp(Node) ->
+    Began = erlang:monotonic_time(nanosecond),
+    {bench_echo, Node} ! {self(), {api, echo, "hello"}},
+    receive {ok, "hello"} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 30000 -> exit(no_reply) end.
+
+echo() ->
+    spawn(fun() -> register(bench_echo, self()), echo_loop() end),
+    [1].
+
+echo_loop() -> receive {From, {api, echo, Text}} -> From ! {ok, Text}, echo_loop() end.
 
 round_trip(Node) ->
     Began = erlang:monotonic_time(nanosecond),

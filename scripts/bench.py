@@ -74,14 +74,14 @@ class Measurer:
             subprocess.run(["erlc", "-o", str(folder), str(ROOT / "scripts" / "bench.erl")], check=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
-        name = f"bench{os.getpid()}_{next(_unique)}@localhost"
+        self.name = f"bench{os.getpid()}_{next(_unique)}@localhost"
         self._process = subprocess.Popen(
             [
                 "erl",
                 "-noshell",
                 "-hidden",
                 "-sname",
-                name,
+                self.name,
                 "-setcookie",
                 cookie,
                 *_LOCAL,
@@ -271,6 +271,9 @@ def measure_requests(target: Target, volume: Volume) -> Iterator[Row]:
     erl.measure("requests", f"'{target.node}'", min(500, volume.requests))
     p50, p99 = erl.measure("requests", f"'{target.node}'", volume.requests)
     yield '{api, echo, "hello"}, p50 / p99', f"{p50:,.0f} / {p99:,.0f} us"
+    target.measurer(1).measure("echo")
+    p50, p99 = erl.measure("otp", f"'{target.measurer(1).name}'", volume.requests)
+    yield "two OTP nodes among themselves, p50 / p99", f"{p50:,.0f} / {p99:,.0f} us"
     (rate,) = erl.measure("rate", f"'{target.node}'", 20, 3000)
     yield "the same from 20 processes", f"{rate:,.0f} /s"
 

@@ -23,6 +23,10 @@ SETUP_TIME = 7.0
 CHUNK = 4096
 
 
+class ClosedByPeer(HandshakeError):
+    """It went away in the middle of the handshake."""
+
+
 class Simultaneous(HandshakeError):
     """The peer is connecting to us at this moment, and its attempt is the one that counts."""
 
@@ -35,11 +39,18 @@ def accept(
     Returns the peer, now known to have our cookie, and the bytes of the link that came along.
     Raises HandshakeError and OSError.
     """
-    for event in _events(sock, handshake):
-        if isinstance(event, NameReceived):
-            handshake.send_status(status(event.name))
-        elif isinstance(event, Established):
-            return event.peer, handshake.trailing_data
+    peer = ""
+    try:
+        for event in _events(sock, handshake):
+            if isinstance(event, NameReceived):
+                peer = event.name
+                handshake.send_status(status(peer))
+            elif isinstance(event, Established):
+                return event.peer, handshake.trailing_data
+    except ClosedByPeer as error:
+        if not peer:
+            raise
+        raise HandshakeError(error.step, f"closed by {peer}, which may know this node by another name") from None
     raise AssertionError("events end with Established or an error")
 
 
@@ -75,7 +86,7 @@ def _events(sock: socket.socket, handshake: AcceptorHandshake | InitiatorHandsha
             sock.settimeout(_left(deadline))
             data = sock.recv(CHUNK)
             if not data:
-                raise HandshakeError("read", "closed by the peer")
+                raise ClosedByPeer("read", "closed by the peer")
             handshake.receive_data(data)
             for event in handshake.events_received():
                 if isinstance(event, Established):

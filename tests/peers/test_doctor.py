@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def test_healthy(freeswitch_node: RunningNode, erl: StartErl) -> None:
     assert report.code == 0
     assert f"{freeswitch_node.name}, listening on 127.0.0.1:{freeswitch_node.port}" in report.line("settings")
     assert "connects: pong, FreeSWITCH Version" in report.line("OTP")
-    assert "nodes connected: 1" in report.line("mod_erlang_py")
+    assert re.search("nodes connected: [1-9]", report.line("mod_erlang_py"))  # nodes of other tests may be leaving
 
 
 def test_a_long_name_and_a_cookie_of_its_own(start_node: StartNode, cookie_file: Path) -> None:
