@@ -93,9 +93,12 @@ def test_a_block_that_nobody_could_try(text: str, line: int, page: Path) -> None
         steps(page)
 
 
+WITHOUT_COMMANDS = {"how-it-works.md"}
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
 def test_every_page_is_written_so(name: str) -> None:
-    assert steps(ROOT / "docs" / name)
+    assert bool(steps(ROOT / "docs" / name)) == (name not in WITHOUT_COMMANDS)
 
 
 @pytest.mark.parametrize(
