@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -105,6 +106,7 @@ def test_moving(start_node: StartNode, read: Read) -> None:
     read("moving.md", start_node("mod_erlang_event"))
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 def test_metrics(start_node: StartNode, erl: StartErl, free_port: Callable[[], int], read: Read) -> None:
     port = free_port()
     node = start_node("simulated", prometheus_listen_port=str(port))
