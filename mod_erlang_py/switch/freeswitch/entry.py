@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 import threading
 
 from mod_erlang_py.service import Service
@@ -11,6 +12,10 @@ from mod_erlang_py.service import Service
 from .switch import FreeSwitch
 
 log = logging.getLogger("mod_erlang_py")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds that a thread may keep the interpreter from others (sys.setswitchinterval; 5 ms else): a writer, or a call,
+would wait for the pump as long before each of its steps."""
 
 _lock = threading.Lock()
 _running: Service | None = None
@@ -23,6 +28,7 @@ def start() -> None:
         if _running is not None and not _running.stopped:
             log.warning("already running; `unload mod_erlang_py` stops it")
             return
+        sys.setswitchinterval(SWITCH_INTERVAL)
         switch = FreeSwitch()
         if not log.handlers:
             log.addHandler(switch.log_handler())
