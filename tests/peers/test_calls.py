@@ -351,7 +351,7 @@ def test_a_handler_that_ends_before_its_call_is_parked(node: RunningNode, taker:
     for _ in range(40):
         dial(node, taker, f"brief:! {taker.name}")
     assert taker.text("[receive taken -> ok after 10000 -> late end || _ <- lists:seq(1, 40)], ok") == "ok"
-    wait_until(lambda: "0 total" in api(node, taker, "show", "channels count"), 10, lambda: "calls were left parked")
+    wait_until(lambda: "0 total" in api(node, taker, "show", "channels count"), 30, node.log)
 
 
 @pytest.mark.parametrize("chosen", ["park", "hangup USER_BUSY", "transfer park XML default", "nonsense"])
