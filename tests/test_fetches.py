@@ -27,8 +27,8 @@ ASKED = Fetch("directory", b"domain", b"name", b"example.com", PARAMS)
 class Outbox(FakeOutbox):
     stalled = 0.0
 
-    def put(self, *frames: bytes) -> None:
-        self.offer(frames)
+    def put(self, frame: bytes) -> None:
+        self.offer([frame])
 
 
 class Peer(FakeLink):

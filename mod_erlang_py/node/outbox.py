@@ -75,13 +75,13 @@ class Outbox:
         blocked_at = self._blocked_at
         return time.monotonic() - blocked_at if blocked_at is not None else 0.0
 
-    def put(self, *frames: bytes) -> None:
-        """Send frames, or let them wait their turn. Never lost while the link is up."""
+    def put(self, frame: bytes) -> None:
+        """Send a frame, or let it wait its turn. Never lost while the link is up."""
         why = ""
         with self._changed:
             if self._closed:
                 return
-            self._add(frames)
+            self._add((frame,))
             if self._bytes > 2 * self._room.bytes or len(self._waiting) > 2 * self._room.messages:
                 why = f"it left {self._bytes} bytes in {len(self._waiting)} replies unread"
                 self._closed = True
