@@ -42,7 +42,7 @@ class EventEncoder:
         uuid: the value of Unique-ID; None becomes `undefined`.
         """
         encoded = b"".join(self._pairs(names, values))
-        if b"%" in encoded:
+        if b"%" in encoded and b"%" in b"".join(values):  # the first is quick; the second may be a length
             encoded = b"".join(self._pairs(names, list(map(url_decode, values))))
         count = len(names) + 1
         last = _NIL

@@ -24,26 +24,23 @@ def parse(text: bytes) -> tuple[list[bytes], list[bytes]]:
     pieces = text.split(b'"')
     if escaped:
         pieces = _ESCAPE.sub(_character, _CUT.join(pieces)).split(_CUT)
+    strings = pieces[1::2]
     if b"[" in text and b'":[' in text:  # the first is quick; the second may be a value that begins so
-        return _with_arrays(pieces[1::2], pieces[2::2])
-    return pieces[1::4], pieces[3::4]
+        _join_arrays(strings, pieces[2::2])
+    return strings[0::2], strings[1::2]
 
 
-def _with_arrays(strings: list[bytes], between: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """between[i] is what follows strings[i]."""
-    names, values = [], []
-    at = 0
-    while at < len(strings):
-        array = between[at] == b":["
-        names.append(strings[at])
-        items = [strings[at + 1]]
-        at += 2
-        while array and not between[at - 1].startswith(b"]"):
-            items.append(strings[at])
-            at += 1
+def _join_arrays(strings: list[bytes], between: list[bytes]) -> None:
+    """Put one string in the place of each array's strings. between[i] is what follows strings[i]."""
+    while b":[" in between:
+        first = between.index(b":[") + 1
+        last = first
+        while not between[last].startswith(b"]"):
+            last += 1
         # switch_event_base_add_header: an array of one has that one's value
-        values.append(b"ARRAY::" + b"|:".join(items) if len(items) > 1 else items[0])
-    return names, values
+        value = b"ARRAY::" + b"|:".join(strings[first : last + 1]) if last > first else strings[first]
+        strings[first : last + 1] = [value]
+        between[first - 1 : last + 1] = [b":", b","]
 
 
 _ESCAPE = re.compile(rb"\\u00([0-9a-fA-F]{2})|\\([bfnrt/])|[\x01\x02]")
