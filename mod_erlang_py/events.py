@@ -28,8 +28,6 @@ IDLE = 3600.0
 GATHER = 0.0005
 """Seconds: events that follow each other faster are left to gather for as long, which costs the switch's threads, the
 pump and the peer less than being woken for each."""
-SLEPT = 0.00002
-"""Seconds that a pop takes at the least when it had to wait."""
 MAX_ROUTES = 2000
 LINGER = 30.0
 """Seconds for which all events stay bound after the last call."""
@@ -269,22 +267,29 @@ class Events:
         prefer_this_thread()
         while not self._stopping:
             frames: dict[EventHandler, list[bytes]] = {}
-            timeout = LINGER if self._calls_bound else IDLE
-            began = time.monotonic()
-            for _ in range(self._bulk):
-                what = self._source.pop(timeout, self._is_wanted)
-                if what is None:
-                    break
-                if timeout and SLEPT < time.monotonic() - began < GATHER:
-                    time.sleep(GATHER)
-                timeout = 0
+            what = self._next()
+            left = self._bulk
+            while what is not None:
                 try:
                     self._hand_out(what, frames)
                 except Exception:
                     log.exception("event %s could not be handed out", what.name)
+                left -= 1
+                what = self._source.pop(0, self._is_wanted) if left else None
             self._send(frames)
             self._linger()
         self._source.close()
+
+    def _next(self) -> Event | None:
+        """Wait for an event."""
+        what = self._source.pop(0, self._is_wanted)
+        if what is not None:
+            return what
+        began = time.monotonic()
+        what = self._source.pop(LINGER if self._calls_bound else IDLE, self._is_wanted)
+        if what is not None and time.monotonic() - began < GATHER:
+            time.sleep(GATHER)
+        return what
 
     def _is_wanted(self, what: Peek) -> bool:
         return bool(self._route(what)) or (bool(self._calls) and what.uuid in self._calls)

@@ -229,6 +229,37 @@ def test_one_goes_at_once(bench: Bench) -> None:
     assert len(link.outbox.batches) == 5
 
 
+class Sleeps:
+    """Stands for the module `time`: keeps how long the pump sleeps, and does not."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.sleep = self.slept.append
+
+
+def test_the_pump_lets_events_gather_only_when_it_had_to_wait_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeps = Sleeps()
+    monkeypatch.setattr("mod_erlang_py.events.time", sleeps)
+    monkeypatch.setattr("mod_erlang_py.events.GATHER", 60.0)
+    bench = Bench(4)
+    link = bench.link("TRAP")
+    for _ in range(20):
+        bench.fire("TRAP")
+    bench.start()
+    link.wait_for(20)
+    assert sleeps.slept == []
+    bench.fire("TRAP")
+    link.wait_for(21)
+    assert sleeps.slept in ([], [60.0])  # [] when it came before the pump looked
+    while not sleeps.slept:
+        bench.fire("TRAP")
+        link.wait_for(bench.fired)
+    assert set(sleeps.slept) == {60.0}
+    bench.stop()
+
+
 # --- changes in mid-stream ----------------------------------------------------------------------------------------
 
 
