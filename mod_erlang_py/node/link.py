@@ -69,6 +69,10 @@ class Link:
         """Send a control message that has no payload."""
         self.outbox.put(encode_frame(control.encode_control(message)))
 
+    def signal_later(self, message: ControlMessage) -> None:
+        """The same, together with what is sent next."""
+        self.outbox.append(encode_frame(control.encode_control(message)))
+
     def tick(self) -> None:
         self.outbox.put(TICK)
 

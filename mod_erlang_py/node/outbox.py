@@ -93,6 +93,12 @@ class Outbox:
         if why:
             self._ended(why)
 
+    def append(self, frame: bytes) -> None:
+        """Send a frame that nobody waits for together with what is sent next."""
+        with self._changed:
+            if not self._closed:
+                self._add((frame,))
+
     @contextmanager
     def gathering(self) -> Iterator[None]:
         """What is put or offered within the `with` block goes out at its end, in one write. Not to wait in."""

@@ -79,7 +79,8 @@ class Processes:
         link.signal(MonitorP(self.local, name, reference))
 
     def demonitor(self, link: Link, name: str, reference: Reference) -> None:
-        link.signal(DemonitorP(self.local, name, reference))
+        """No longer; the peer may hear of that later."""
+        link.signal_later(DemonitorP(self.local, name, reference))
 
     def forget(self, link: Link) -> list[Pid]:
         """The connection ended. Returns the processes that were linked to us over it."""

@@ -206,6 +206,19 @@ def test_writes_counts_what_the_socket_took(pair: Pair, threads: Threads) -> Non
     bench.outbox.close()
 
 
+def test_what_is_appended_goes_with_the_next(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    bench.outbox.append(b"late, ")
+    assert bench.outbox.writes == 0
+    bench.outbox.put(b"prompt")
+    assert (_read(bench.peer, 12), bench.outbox.writes) == (b"late, prompt", 1)
+    bench.outbox.append(b"never")
+    bench.outbox.close()
+    bench.outbox.append(b"never")
+    bench.sock.close()
+    assert bench.peer.recv(10) == b""
+
+
 def test_offered_frames_go_out_gathered_and_in_order(pair: Pair, threads: Threads) -> None:
     bench = Bench(pair, threads)
     frames = [_frame(number, 10) for number in range(200)]
