@@ -25,15 +25,16 @@ Answer = Callable[[Request], "bytes | None"]
 class FakeEpmd:
     """Listens on 127.0.0.1; keeps registrations open, as epmd does. May be closed and opened again.
 
-    creations: the registrations' answers, one after the other. entries: who is found by PORT_PLEASE2.
+    creations: the registrations' answers, one after the other. entries: who is found by PORT_PLEASE2. answer: in place
+    of the usual, from the first request on.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, answer: Answer | None = None) -> None:
         self.creations = [1000, 1001, 1002, 1003]
         self.entries: dict[str, EpmdEntry] = {}
         self.registered: queue.SimpleQueue[EpmdEntry] = queue.SimpleQueue()
         self.left: queue.SimpleQueue[EpmdEntry] = queue.SimpleQueue()
-        self.answer: Answer = self.usual
+        self.answer: Answer = answer or self.usual
         self.port = port
         self._server: socket.socket | None = None
         self._open: list[socket.socket] = []

@@ -53,9 +53,8 @@ def test_epmd_refuses_for_a_while(kind: str, epmd: Epmd, start_node: StartNode, 
         return alive2_response(EpmdEntry("freeswitch", 1), 1, 1)
 
     epmd.stop()
-    taken = FakeEpmd(epmd.port)
+    taken = FakeEpmd(epmd.port, refuse)
     try:
-        taken.answer = refuse
         wait_until(lambda: tries >= 2)
         wait_until(lambda: "cannot register freeswitch: registration refused" in node.log())
     finally:
