@@ -29,7 +29,7 @@ from mod_erlang_py.node.link import Link, send_control
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.subscription import Subscription
-from mod_erlang_py.switch.port import Event, Session, Switch
+from mod_erlang_py.switch.port import Event, Peek, Session, Switch
 from mod_erlang_py.targets import AskPid, Named, Rpc, Target, parse
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ SOFT_LOCK = 5
 """Seconds that a session waits, after its end, for us to let go of it (session_elem_create)."""
 NO_ANSWER_CAUSE = "DESTINATION_OUT_OF_ORDER"
 ON_HANDLER_EXIT = "erlang_on_handler_exit"
-HANGUP_COMPLETE = "CHANNEL_HANGUP_COMPLETE"
 HANGUP = "CHANNEL_HANGUP"
+ENDS = (HANGUP, "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY")
 PARK_TIME = 1.0
 """Seconds that an application which is about to park its call may take to do so."""
 
@@ -198,9 +198,7 @@ class Calls:
                 pid = self._asked(call, link, name)
             case Rpc(module, function):
                 pid = self._from_rpc(call, link, module, function)
-        other = link if pid.node == link.name else self._node.connect(pid.node, self._handler_timeout)
-        self._node.processes.link(other, pid)
-        return Handler(other, pid)
+        return Handler(link if pid.node == link.name else self._node.connect(pid.node, self._handler_timeout), pid)
 
     def _named(self, call: Call, link: Link, name: str) -> Handler:
         """A registered process, once it is known to be there.
@@ -342,8 +340,6 @@ class Calls:
                     session.soft_unlock()
                 return "session_attach_failed"
             data = self._data(session)
-        if isinstance(to, Pid):
-            self._node.processes.link(link, to)
         return lambda: self._announce(call, handler, data)
 
     def announce(self, call: Call, handler: Handler, session: Session) -> None:
@@ -366,7 +362,9 @@ class Calls:
             self._demonitor(handler)
             return
         gone = handler.link.ended or (handler.monitor is not None and not watched)
-        with call.lock:
+        with handler.link.outbox.gathering(), call.lock:
+            if isinstance(handler.to, Pid):
+                self._node.processes.link(handler.link, handler.to)
             call.handler = handler
             call.control = handler.control()
             self._put(call, CALL, data)
@@ -388,17 +386,28 @@ class Calls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def __contains__(self, uuid: object) -> bool:
-        """uuid: bytes, as an event has it."""
-        return isinstance(uuid, bytes) and uuid.decode(errors="replace") in self._calls
+    def want(self, what: Peek) -> bool:
+        """Whether the event is about an attached call, and either about its end, or from after its attaching and of
+        interest to its process."""
+        call = self._of(what)
+        if call is None:
+            return False
+        if what.name in ENDS:
+            return True
+        if call.since and what.sequence < call.since:
+            return False
+        return call.kept is not None or call.subscription.wants(what.name, what.subclass)
+
+    def _of(self, what: Peek) -> Call | None:
+        return self._calls.get((what.uuid or b"").decode(errors="replace"))
 
     def deliver(self, what: Event, headers: Callable[[], bytes]) -> None:
         """Hand an event to the process that has its call. headers: its `[UUID | Headers]`."""
-        call = self._calls.get((what.uuid or b"").decode(errors="replace"))
+        call = self._of(what)
         if call is None:
             return
-        over = what.name == HANGUP_COMPLETE or what.name == "CHANNEL_DESTROY"
-        if call.since and _sequence(what) >= call.since:
+        over = what.name in ENDS and what.name != HANGUP
+        if call.since and what.sequence >= call.since:
             call.since = 0
         with call.lock:
             if call.kept is not None:
@@ -411,22 +420,30 @@ class Calls:
                 frame = encode_frame(call.control, VERSION + tagged(CALL_EVENT, event(headers())))
                 self._events.send(call.handler.link, frame)
             announced = call.kept is None
-            if what.name == HANGUP or over:
+            if what.name in ENDS:
                 call.hung_up.set()
                 if call.answer is not None:
                     _refuse(call.answer, HungUp())
-        if over and announced:
-            self._events.flush()
-            self._end(call)
+        if over and announced and call.handler is not None:
+            with call.handler.link.outbox.gathering():
+                self._events.flush()
+                told = self._tell_end(call)
+            if told:
+                self._unlock(call.uuid)
 
     def _end(self, call: Call) -> None:
         """`call_hangup`, and the session may go."""
+        if self._tell_end(call):
+            self._unlock(call.uuid)
+
+    def _tell_end(self, call: Call) -> bool:
+        """`call_hangup`, unless somebody else took the call."""
         if not self._take(call):
-            return
+            return False
+        self._leave(call)
         with call.lock:
             self._put(call, CALL_HANGUP, etf.encode_bare(self._text(call.uuid.encode())))
-        self._leave(call)
-        self._unlock(call.uuid)
+        return True
 
     def look_after(self) -> None:
         """Events were lost: end the calls whose end was among them."""
@@ -556,11 +573,6 @@ def _pid(term: Term) -> Pid:
     if pid is None:
         raise NoAnswer(f"answered {show(term, 100)}, which is no pid")
     return pid
-
-
-def _sequence(what: Event) -> int:
-    """An event's number."""
-    return int(what.header(b"Event-Sequence") or 0)
 
 
 def _fulfil(waiting: Future[Term], answer: Term) -> bool:

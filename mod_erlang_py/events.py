@@ -60,7 +60,8 @@ class CallEvents(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __contains__(self, uuid: object) -> bool: ...
+    def want(self, what: Peek) -> bool:
+        """Whether deliver would do anything with the event."""
 
     def deliver(self, what: Event, headers: Callable[[], bytes]) -> None:
         """headers: makes the event's `[UUID | Headers]`."""
@@ -73,7 +74,7 @@ class NoCalls:
     def __len__(self) -> int:
         return 0
 
-    def __contains__(self, uuid: object) -> bool:
+    def want(self, what: Peek) -> bool:
         return False
 
     def deliver(self, what: Event, headers: Callable[[], bytes]) -> None: ...
@@ -292,7 +293,7 @@ class Events:
         return what
 
     def _is_wanted(self, what: Peek) -> bool:
-        return bool(self._route(what)) or (bool(self._calls) and what.uuid in self._calls)
+        return bool(self._route(what)) or (bool(self._calls) and self._calls.want(what))
 
     def _hand_out(self, what: Event, frames: dict[EventHandler, list[bytes]]) -> None:
         """Append the event's frame to those of every handler that wants it; tell the call that it is about."""

@@ -7,8 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from mod_erlang_py.calls import Calls
+from mod_erlang_py.calls import HANGUP, Call, Calls
 from mod_erlang_py.disposition import Continue
+from mod_erlang_py.subscription import Names, Subscription
+from mod_erlang_py.switch.port import Event
 from tests.waiting import wait_until
 
 UUID = "5f0d8f4e-3f5b-4a5e-9c77-1f3f5d3c9a10"
@@ -81,3 +83,34 @@ def test_a_call_that_was_let_go_does_not_park(calls: Calls, monkeypatch: pytest.
 
 def test_letting_go_of_a_call_that_no_application_parks(calls: Calls) -> None:
     calls._let_go(cast(Any, Session()))
+
+
+@pytest.mark.parametrize(
+    ("name", "uuid", "sequence", "wanted"),
+    [
+        ("CHANNEL_STATE", UUID, 7, True),
+        ("CHANNEL_STATE", UUID, 6, False),
+        ("CHANNEL_STATE", "another", 7, False),
+        ("CHANNEL_HANGUP", UUID, 6, True),
+        ("CHANNEL_HANGUP_COMPLETE", UUID, 6, True),
+    ],
+)
+def test_events_from_before_the_attaching_are_not_read(
+    calls: Calls, name: str, uuid: str, sequence: int, wanted: bool
+) -> None:
+    calls._calls[UUID] = Call(UUID, since=7)
+    assert calls.want(Event(name, ((b"Unique-ID", uuid.encode()), (b"Event-Sequence", b"%d" % sequence)))) is wanted
+
+
+def test_what_the_process_does_not_want_is_not_read(calls: Calls) -> None:
+    call = calls._calls[UUID] = Call(UUID, since=0)
+    call.subscription = Subscription().add(Names(frozenset({"DTMF"}), frozenset()))
+    parked, dtmf, hangup = (Event(name, ((b"Unique-ID", UUID.encode()),)) for name in ("CHANNEL_PARK", "DTMF", HANGUP))
+    assert [calls.want(what) for what in (parked, dtmf, hangup)] == [True, True, True]  # kept, until it is announced
+    call.kept = None
+    assert [calls.want(what) for what in (parked, dtmf, hangup)] == [False, True, True]
+
+
+def test_what_belongs_to_no_call_is_not_read(calls: Calls) -> None:
+    calls._calls[UUID] = Call(UUID, since=0)
+    assert not calls.want(Event("HEARTBEAT", ((b"Event-Sequence", b"9"),)))

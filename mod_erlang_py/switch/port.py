@@ -85,6 +85,10 @@ class Event:
     def uuid(self) -> bytes | None:
         return self.headers.uuid if isinstance(self.headers, Headers) else self.header(b"Unique-ID")
 
+    @property
+    def sequence(self) -> int:
+        return int(self.header(b"Event-Sequence") or 0)
+
     def header(self, name: bytes) -> bytes | None:
         """The first header of that name, compared without regard to case, as switch_event_get_header does."""
         headers = self.headers
@@ -248,6 +252,10 @@ class Peek(Protocol):
     @property
     def uuid(self) -> bytes | None:
         """The value of Unique-ID: the call it is about."""
+
+    @property
+    def sequence(self) -> int:
+        """The switch's number of it (Event-Sequence); 0 where it has none."""
 
 
 class EventSource(Protocol):

@@ -138,14 +138,21 @@ class StructPeek:
 
     @property
     def uuid(self) -> bytes | None:
-        value: bytes | None = quick().switch_event_get_header_idx(self.address, b"Unique-ID", -1)
+        return self._header(b"Unique-ID")
+
+    @property
+    def sequence(self) -> int:
+        return int(self._header(b"Event-Sequence") or 0)
+
+    def _header(self, name: bytes) -> bytes | None:
+        value: bytes | None = quick().switch_event_get_header_idx(self.address, name, -1)
         return value
 
 
 def read(peek: StructPeek) -> Event:
     """The whole event. The GIL is kept: letting go of it would cost more than others gain in these microseconds."""
     text = c_void_p()
-    quick().switch_event_serialize_json(peek.address, byref(text))
+    lib().switch_event_serialize_json(peek.address, byref(text))
     names, values = parse(take_string(text.value))
     body = peek.struct.body
     if not body:

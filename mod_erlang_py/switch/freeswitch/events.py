@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_void_p
+from functools import lru_cache
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Event
@@ -15,6 +16,7 @@ CUSTOM = "CUSTOM"
 SUBCLASS = b"Event-Subclass"
 
 
+@lru_cache(maxsize=256)
 def event_id(name: str) -> int | None:
     """switch_event_types_t of a name in any case."""
     found = c_int()

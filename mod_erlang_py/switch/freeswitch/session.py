@@ -46,7 +46,7 @@ class FreeSwitchSession:
         try:
             profile = quick().switch_channel_get_caller_profile(self._channel)
             quick().switch_caller_profile_event_set_data(profile, b"Channel", event)
-            quick().switch_channel_event_set_data(self._channel, event)
+            lib().switch_channel_event_set_data(self._channel, event)
             assert event.value is not None
             return read(StructPeek(event.value))
         finally:
