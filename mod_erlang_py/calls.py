@@ -12,25 +12,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 
 from mod_erlang_py import disposition, etf
 from mod_erlang_py.disposition import Continue, Disposition
-from mod_erlang_py.dist import control
 from mod_erlang_py.dist.connection import encode_frame
 from mod_erlang_py.errors import ErlangNodeError, NotConnected
-from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
+from mod_erlang_py.etf import Atom, Pid, Term, atom_text
 from mod_erlang_py.etf.event import EventEncoder, event, tagged
 from mod_erlang_py.etf.show import show
 from mod_erlang_py.events import VERSION, Events, encode
-from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.handlers import Handler, Handlers, HungUp, NoAnswer, Waiting
+from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
-from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.subscription import Subscription
 from mod_erlang_py.switch.port import Event, Peek, Session, Switch
-from mod_erlang_py.targets import AskPid, Named, Rpc, Target, parse
+from mod_erlang_py.targets import Target, parse
 
 log = logging.getLogger(__name__)
 
@@ -42,28 +39,6 @@ HANGUP = "CHANNEL_HANGUP"
 ENDS = (HANGUP, "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY")
 PARK_TIME = 1.0
 """Seconds that an application which is about to park its call may take to do so."""
-
-
-class NoAnswer(ErlangNodeError):
-    """The node was reached, but no process took the call."""
-
-
-class HungUp(ErlangNodeError):
-    """The call ended before a process had it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """The process that has a call. to: its pid, or its registered name, which `monitor` watches."""
-
-    link: Link
-    to: Pid | str
-    monitor: Reference | None = None
-
-    def control(self) -> bytes:
-        if isinstance(self.to, Pid):
-            return send_control(self.link.local, self.to)
-        return control.encode_control(control.RegSend(self.link.local, self.to))
 
 
 class Call:
@@ -80,8 +55,7 @@ class Call:
         self.subscription = Subscription(everything=True)
         self.kept: list[bytes] | None = []
         self.over = False
-        self.hung_up = threading.Event()
-        self.answer: Future[Term] | None = None
+        self.waiting = Waiting()
 
 
 @dataclass(slots=True)
@@ -93,7 +67,7 @@ class Parking:
 
 
 class Calls:
-    """handler_timeout: seconds that a process has to take a call. ever: how many were attached so far."""
+    """ever: how many were attached so far."""
 
     def __init__(
         self,
@@ -103,7 +77,7 @@ class Calls:
         encoder: EventEncoder,
         text: Callable[[bytes], Term],
         on_exit: Disposition,
-        handler_timeout: float,
+        handlers: Handlers,
     ) -> None:
         self._node = node
         self._switch = switch
@@ -111,17 +85,14 @@ class Calls:
         self._encoder = encoder
         self._text = text
         self._on_exit = on_exit
-        self._handler_timeout = handler_timeout
+        self._handlers = handlers
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
         self.ever = 0
-        self._answers: dict[Reference, Future[Term]] = {}
-        self._monitors: dict[Reference, Call | Future[Term]] = {}
         self._parking: dict[str, Parking] = {}
 
-    def configure(self, on_exit: Disposition, handler_timeout: float) -> None:
+    def configure(self, on_exit: Disposition) -> None:
         self._on_exit = on_exit
-        self._handler_timeout = handler_timeout
 
     # the application
 
@@ -155,7 +126,7 @@ class Calls:
         answered = True
         for node in nodes:
             try:
-                handler = self._find(call, target, node)
+                handler = self._handlers.find(call.uuid, call.waiting, target, node)
             except HungUp:
                 log.info("%s: erlang: hung up before %s had it", session.uuid, node)
                 break
@@ -179,132 +150,12 @@ class Calls:
         match data.split(b" ", 2):
             case [name, node, text] if name and node:
                 try:
-                    link = self._node.connect(node.decode(), self._handler_timeout)
+                    link = self._node.connect(node.decode(), self._handlers.timeout)
                     link.send_name(name.decode(), (Atom("freeswitch_sendmsg"), self._text(text)))
                 except (ErlangNodeError, UnicodeDecodeError) as error:
                     log.error("%s: erlang_sendmsg: %s", session.uuid, error)
             case _:
                 log.error("%s: erlang_sendmsg: expected NAME NODE TEXT, got %r", session.uuid, data)
-
-    # finding the handler
-
-    def _find(self, call: Call, target: Target, node: str) -> Handler:
-        """The process that takes the call at a node. Raises NotConnected, NoAnswer, HungUp."""
-        link = self._node.connect(node, self._handler_timeout)
-        match target:
-            case Named(name):
-                return self._named(call, link, name)
-            case AskPid(name):
-                pid = self._asked(call, link, name)
-            case Rpc(module, function):
-                pid = self._from_rpc(call, link, module, function)
-        return Handler(link if pid.node == link.name else self._node.connect(pid.node, self._handler_timeout), pid)
-
-    def _named(self, call: Call, link: Link, name: str) -> Handler:
-        """A registered process, once it is known to be there.
-
-        A monitor of a name that is not registered is answered at once, one of a process that is there not at all: so
-        a ping goes after it, whose answer comes later than the monitor's would have.
-        """
-        reference = self._node.reference()
-        ping = (Atom("$gen_call"), (self._node.pid, reference), (Atom("is_auth"), Atom(self._node.name)))
-        monitor = self._node.reference()
-
-        def ask(answer: Future[Term]) -> None:
-            with self._lock:
-                self._monitors[monitor] = answer
-            self._node.processes.monitor(link, name, monitor)
-            link.send_name("net_kernel", ping)
-
-        try:
-            self._wait(call, link, reference, ask)
-        except NoAnswer:
-            self._demonitor(Handler(link, name, monitor))
-            raise
-        return Handler(link, name, monitor)
-
-    def _asked(self, call: Call, link: Link, name: str) -> Pid:
-        """`{get_pid, UUID, Ref, Pid}` to a registered process, which answers `{Ref, NewPid}` to Pid."""
-        reference, monitor = self._node.reference(), self._node.reference()
-
-        def ask(answer: Future[Term]) -> None:
-            with self._lock:
-                self._monitors[monitor] = answer
-            self._node.processes.monitor(link, name, monitor)
-            uuid = self._text(call.uuid.encode())
-            link.send_name(name, (Atom("get_pid"), uuid, reference, self._node.pid))
-
-        try:
-            return _pid(self._wait(call, link, reference, ask))
-        finally:
-            self._demonitor(Handler(link, name, monitor))
-
-    def _from_rpc(self, call: Call, link: Link, module: str, function: str) -> Pid:
-        """`module:function(Ref)`, run by the node's rpc server, which returns `{Ref, NewPid}`."""
-        reference, tag = self._node.reference(), self._node.reference()
-        request = (Atom("call"), Atom(module), Atom(function), [reference], Atom("user"))
-
-        def ask(answer: Future[Term]) -> None:
-            with self._lock:
-                self._answers[reference] = answer  # the function may also send it by itself
-            link.send_name("rex", (Atom("$gen_call"), (self._node.pid, tag), request))
-
-        try:
-            match self._wait(call, link, tag, ask):
-                case (returned, pid) if Reference.of(returned) == reference:
-                    return _pid(pid)
-                case Pid() as pid:
-                    return pid
-                case other:
-                    raise NoAnswer(show(other, 200))
-        finally:
-            with self._lock:
-                self._answers.pop(reference, None)
-
-    def _wait(self, call: Call, link: Link, reference: Reference, ask: Callable[[Future[Term]], None]) -> Term:
-        """Ask a node, and wait for `{Reference, Term}`. Raises NoAnswer, HungUp."""
-        answer: Future[Term] = Future()
-        with self._lock:
-            self._answers[reference] = answer
-        with call.lock:
-            call.answer = answer
-        try:
-            if call.hung_up.is_set():
-                raise HungUp
-            with link.outbox.gathering():
-                ask(answer)
-            step_aside()
-            return answer.result(self._handler_timeout)
-        except FutureTimeout:
-            raise NoAnswer(f"no answer within {self._handler_timeout:g} s") from None
-        finally:
-            with call.lock:
-                call.answer = None
-            with self._lock:
-                self._answers.pop(reference, None)
-
-    def answered(self, reference: Reference, answer: Term) -> bool:
-        """`{Ref, Answer}` came. False when nobody waits for it."""
-        with self._lock:
-            waiting = self._answers.get(reference)
-        return waiting is not None and _fulfil(waiting, answer)
-
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
-        """A process that we monitor is gone, or was never there."""
-        with self._lock:
-            watched = self._monitors.pop(reference, None)
-        if isinstance(watched, Call):
-            self._lost([watched], reason)
-        elif watched is not None:
-            _refuse(watched, NoAnswer(f"no such process ({show(reason, 100)})"))
-
-    def _demonitor(self, handler: Handler) -> None:
-        if handler.monitor is None or isinstance(handler.to, Pid):
-            return
-        with self._lock:
-            if self._monitors.pop(handler.monitor, None) is None:
-                return
-        self._node.processes.demonitor(handler.link, handler.to, handler.monitor)
 
     # attaching
 
@@ -333,7 +184,7 @@ class Calls:
             try:
                 if session.has_hung_up():  # after it was attached: else its end might have been missed
                     raise HungUp
-                handler = self._named(call, link, to) if isinstance(to, str) else Handler(link, to)
+                handler = self._handlers.named(call.waiting, link, to) if isinstance(to, str) else Handler(link, to)
             except (HungUp, NoAnswer) as error:
                 log.warning("%s: handlecall: %s", uuid, error or "it has hung up")
                 if self._take(call):
@@ -355,13 +206,11 @@ class Calls:
         """`call`, then what was kept, and from now on everything as it comes."""
         with self._lock:
             current = self._calls.get(call.uuid) is call
-            watched = handler.monitor in self._monitors
-            if current and handler.monitor is not None and watched:
-                self._monitors[handler.monitor] = call
         if not current:
-            self._demonitor(handler)
+            self._handlers.leave(handler)
             return
-        gone = handler.link.ended or (handler.monitor is not None and not watched)
+        watched = self._handlers.watch(handler, lambda reason: self._lost([call], reason))
+        gone = handler.link.ended or not watched
         with handler.link.outbox.gathering(), call.lock:
             if isinstance(handler.to, Pid):
                 self._node.processes.link(handler.link, handler.to)
@@ -420,10 +269,8 @@ class Calls:
                 frame = encode_frame(call.control, VERSION + tagged(CALL_EVENT, event(headers())))
                 self._events.send(call.handler.link, frame)
             announced = call.kept is None
-            if what.name in ENDS:
-                call.hung_up.set()
-                if call.answer is not None:
-                    _refuse(call.answer, HungUp())
+        if what.name in ENDS:
+            call.waiting.hang_up()
         if over and announced and call.handler is not None:
             with call.handler.link.outbox.gathering():
                 self._events.flush()
@@ -553,7 +400,7 @@ class Calls:
     def _leave(self, call: Call) -> None:
         """The handler has nothing to do with the call any more."""
         if call.handler is not None:
-            self._demonitor(call.handler)
+            self._handlers.leave(call.handler)
 
     def _unlock(self, uuid: str) -> None:
         """Let the session end, or its waiting end."""
@@ -566,26 +413,6 @@ def _meant(reason: Term) -> bool:
     """Whether a process that ends with this reason has done its work: normal, shutdown, {shutdown, _}."""
     word = atom_text(reason[0] if isinstance(reason, tuple) and len(reason) == 2 else reason)
     return word == "shutdown" or (word == "normal" and not isinstance(reason, tuple))
-
-
-def _pid(term: Term) -> Pid:
-    pid = Pid.of(term)
-    if pid is None:
-        raise NoAnswer(f"answered {show(term, 100)}, which is no pid")
-    return pid
-
-
-def _fulfil(waiting: Future[Term], answer: Term) -> bool:
-    try:
-        waiting.set_result(answer)
-    except Exception:  # answered, or given up, at the same moment
-        return False
-    return True
-
-
-def _refuse(waiting: Future[Term], error: Exception) -> None:
-    if not waiting.done():
-        waiting.set_exception(error)
 
 
 CALL = etf.encode_atom("call")

@@ -18,6 +18,7 @@ from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.events import Events
 from mod_erlang_py.fetches import Fetches
+from mod_erlang_py.handlers import Handlers
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.names import node_name
@@ -56,9 +57,8 @@ class Service:
         self._events = Events(switch, encoder, settings.max_event_bulk)
         self._logs = Logs(switch, settings.max_log_bulk)
         text = partial(as_text, settings.encoding)
-        self._calls = Calls(
-            self.node, switch, self._events, encoder, text, settings.on_handler_exit, settings.handler_timeout
-        )
+        self._handlers = Handlers(self.node, text, settings.handler_timeout)
+        self._calls = Calls(self.node, switch, self._events, encoder, text, settings.on_handler_exit, self._handlers)
         self._events.attach_calls(self._calls)
         self._fetches = Fetches(switch, encoder, text, settings.fetch_timeout, settings.max_xml_bytes)
         self._context = Context(
@@ -68,6 +68,7 @@ class Service:
             self._events,
             self._logs,
             self._calls,
+            self._handlers,
             self._fetches,
             text,
             self.reload,
@@ -158,7 +159,8 @@ class Service:
         self.node.configure(settings, _room(settings))
         self._events.configure(settings.max_event_bulk)
         self._logs.configure(settings.max_log_bulk)
-        self._calls.configure(settings.on_handler_exit, settings.handler_timeout)
+        self._calls.configure(settings.on_handler_exit)
+        self._handlers.configure(settings.handler_timeout)
         self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes)
 
     def _refuses(self, ip: str) -> str | None:
@@ -176,7 +178,7 @@ class Service:
         _tell(partial(self._fetches.exited, pid))
 
     def monitor_down(self, reference: Reference, reason: Term) -> None:
-        _tell(partial(self._calls.monitor_down, reference, reason))
+        _tell(partial(self._handlers.monitor_down, reference, reason))
 
     def down(self, link: Link) -> None:
         for part in (self._calls, self._fetches, self._events, self._logs):

@@ -46,7 +46,7 @@ class Session:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     nobody = cast(Any, None)
     monkeypatch.setattr(Calls, "_hand_over", lambda *_: True)
-    return Calls(nobody, nobody, nobody, nobody, nobody, Continue(), 5)
+    return Calls(nobody, nobody, nobody, nobody, nobody, Continue(), nobody)
 
 
 def start(target: Any, *arguments: Any) -> threading.Thread:

@@ -10,6 +10,7 @@ from mod_erlang_py.config import Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
 from mod_erlang_py.events import Events
 from mod_erlang_py.fetches import Fetches
+from mod_erlang_py.handlers import Handlers
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
@@ -31,6 +32,7 @@ class Context:
     events: Events
     logs: Logs
     calls: Calls
+    handlers: Handlers
     fetches: Fetches
     text: Callable[[bytes], Term]
     """A text of the switch, as the `encoding` setting has it."""

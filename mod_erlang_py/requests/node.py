@@ -36,7 +36,7 @@ def _spawn_reply(ask: Request) -> Term | NoReply:
     """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple); or another answer that is waited for."""
     reference = Reference.of(ask.term[0])
     answer = ask.term[1] if len(ask.term) > 1 else None
-    if reference is not None and ask.context.calls.answered(reference, answer):
+    if reference is not None and ask.context.handlers.answered(reference, answer):
         return NO_REPLY
     if Pid.of(answer) is not None:
         return error("notfound")

@@ -96,7 +96,7 @@ class FakeProcesses:
         self.linked.append(pid)
 
 
-class FakeCalls:
+class FakeHandlers:
     """waiting: the references that an answer is waited for under."""
 
     def __init__(self) -> None:
@@ -125,11 +125,11 @@ class Bench:
         self.link = FakeLink()
         self.node = FakeNode(self.link)
         self.workers = Workers(threads)
-        self.calls = FakeCalls()
+        self.handlers = FakeHandlers()
         config = config or Config()
         parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))
         parts |= {"node": self.node, "switch": self.switch, "workers": self.workers}
-        parts |= {"calls": self.calls, "text": partial(as_text, config.encoding)}
+        parts |= {"handlers": self.handlers, "text": partial(as_text, config.encoding)}
         self.dispatcher = Dispatcher(Context(**parts))
 
     def ask(self, term: Term, sender: Pid | None = SENDER) -> list[Term]:

@@ -71,7 +71,7 @@ def test_an_answer_nobody_waits_for(bench: Bench, term: Term) -> None:
 
 @pytest.mark.parametrize("term", [(REF, OTHER), (Atom("rex"), (REF, OTHER))])
 def test_an_answer_that_is_waited_for_gets_no_reply(bench: Bench, term: Term) -> None:
-    bench.calls.waiting.add(REF)
+    bench.handlers.waiting.add(REF)
     assert bench.ask(term) == []
 
 
