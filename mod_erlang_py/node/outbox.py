@@ -1,8 +1,9 @@
 """What is on its way to a peer.
 
 Whoever has something for the peer adds it to what waits and, unless somebody is sending already, sends: until nothing
-waits, or the socket takes no more and the writer thread goes on. So what comes while one thread sends is gathered in
-its next write, and no thread waits for another: the lock is never held across a send, which lets go of the GIL.
+waits, or the socket takes no more. So what comes while one thread sends is gathered in its next write, and no thread
+waits for another: the lock is never held across a send, which lets go of the GIL. When the socket was full the writer
+thread waits for it, and sends what nobody else has sent by then: alone it could not keep up with a busy interpreter.
 """
 
 from __future__ import annotations
@@ -119,12 +120,14 @@ class Outbox:
         reader finds out and ends it: whoever calls this may hold a lock that the end of a link takes.
         """
         with self._changed:
-            if self._closed or (self._full and not self._half_free()):
+            if self._closed:
                 return 0
-            self._full = False
-            taken = self._fitting(frames) if self._waiting else len(frames)
-            self._add(frames[:taken])
-            if self._sending or not taken:
+            taken = 0
+            if not self._full or self._half_free():
+                self._full = False
+                taken = self._fitting(frames) if self._waiting else len(frames)
+                self._add(frames[:taken])
+            if self._sending or not self._waiting:
                 return taken
             self._sending = True
         if self._send():
@@ -150,7 +153,7 @@ class Outbox:
         self._bytes += sum(map(len, frames))
 
     def _send(self) -> str:
-        """Be the one who sends, for as long as the socket takes everything and for a few turns; then the writer is.
+        """Be the one who sends, while the socket takes everything and for a few turns; then the writer is woken.
         Returns why the socket failed, or ""."""
         for _ in range(TURNS):
             with self._changed:
@@ -171,11 +174,12 @@ class Outbox:
             if full:
                 break
         with self._changed:
+            self._sending = False
             if not self._closed:
-                self._hand_to_writer()
+                self._wake_writer()
         return ""
 
-    def _hand_to_writer(self) -> None:
+    def _wake_writer(self) -> None:
         self._writers_turn = True
         if self._writer:
             self._changed.notify()
@@ -184,28 +188,31 @@ class Outbox:
             self._start("writer", self._write)
 
     def _write(self) -> None:
-        """The writer thread: from the first frame that had to wait to the end of the link."""
+        """The writer thread, from the first frame that had to wait to the end of the link: sends once the socket takes
+        something again, unless somebody who has more for it was first."""
         while True:
             with self._changed:
                 while not self._writers_turn and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     return
+            why = ""
             try:
                 self._stream.wait_writable()
-                with self._changed:
-                    if self._closed:
-                        return
-                    gathered = self._gather()
-                taken = self._stream.send(gathered)
             except (OSError, ValueError) as error:  # ValueError: closed meanwhile
                 self._fail()
-                self._ended(f"write: {error}")
-                return
+                why = f"write: {error}"
             with self._changed:
-                self._took(taken, gathered)
-                if not self._waiting:
-                    self._sending = self._writers_turn = False
+                self._writers_turn = False
+                if self._closed and not why:
+                    return
+                ours = not self._sending
+                self._sending = True
+            if ours and not why:
+                why = self._send()
+            if why:
+                self._ended(why)
+                return
 
     def _gather(self) -> list[bytes | memoryview]:
         return list(islice(self._waiting, GATHER))

@@ -6,7 +6,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -34,6 +34,24 @@ class Ended:
         self.happened.set()
 
 
+class Tap(TcpStream):
+    """A stream that takes nothing while it is shut, as if its socket were full."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._open = threading.Event()
+        self._open.set()
+        self.shut = self._open.clear
+        self.open = self._open.set
+
+    def send(self, buffers: Sequence[bytes | memoryview]) -> int:
+        return super().send(buffers) if self._open.is_set() else 0
+
+    def wait_writable(self) -> None:
+        self._open.wait()
+        super().wait_writable()
+
+
 class Bench:
     """An outbox on one end of a connection; the other end is `peer`."""
 
@@ -42,7 +60,8 @@ class Bench:
         self.ended = Ended()
         self.started: list[str] = []
         self._threads = threads
-        self.outbox = Outbox(TcpStream(self.sock), room, self._start, self.ended)
+        self.tap = Tap(self.sock)
+        self.outbox = Outbox(self.tap, room, self._start, self.ended)
         self.ended.then = self.outbox.close
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
@@ -50,7 +69,7 @@ class Bench:
         self._threads.start(name, target)
 
     def fill(self, size: int = 1000) -> bytes:
-        """Put frames until some have to wait; what was put."""
+        """Put frames until some have to wait, if only for a moment; what was put."""
         sent = b""
         while not self.outbox.backlog:
             frame = _frame(len(sent), size)
@@ -167,11 +186,12 @@ def test_what_outgrows_the_room_ends_the_link_once(pair: Pair, threads: Threads,
 
 def test_what_stays_within_the_room_is_kept(pair: Pair, threads: Threads) -> None:
     bench = Bench(pair, threads, Room(10_000, 1 << 20))
-    sent = bench.fill(100)
-    for _ in range(10):
-        bench.outbox.put(b"x" * 900)
+    bench.tap.shut()
+    for _ in range(20):
+        bench.outbox.put(b"x" * 1000)
     assert bench.ended.reasons == []
-    assert _read(bench.peer, len(sent) + 9000) == sent + b"x" * 9000
+    bench.tap.open()
+    assert _read(bench.peer, 20_000) == b"x" * 20_000
     bench.outbox.close()
 
 
@@ -196,14 +216,52 @@ def test_a_broken_socket_ends_the_link_from_the_writer(pair: Pair, threads: Thre
 
 def test_writes_counts_what_the_socket_took(pair: Pair, threads: Threads) -> None:
     bench = Bench(pair, threads)
-    sent = bench.fill()
-    stuck = bench.outbox.writes
+    bench.outbox.put(b"goes, ")
+    bench.tap.shut()
+    bench.outbox.put(b"waits, ")
     bench.outbox.put(b"waits")
-    assert bench.outbox.writes == stuck
-    _read(bench.peer, len(sent) + 5)
+    assert (bench.outbox.writes, bench.outbox.backlog) == (1, 12)
+    bench.tap.open()
+    assert _read(bench.peer, 18) == b"goes, waits, waits"
     wait_until(lambda: bench.outbox.backlog == 0)
-    assert bench.outbox.writes > stuck
+    assert bench.outbox.writes > 1
     bench.outbox.close()
+
+
+def test_whoever_has_more_for_a_socket_that_was_full_sends_what_waited(
+    pair: Pair, threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the writer thread, which may wait for the interpreter longer than the socket is full."""
+    bench = Bench(pair, threads)
+    asleep = threading.Event()
+    monkeypatch.setattr(bench.tap, "wait_writable", asleep.wait)
+    bench.tap.shut()
+    bench.outbox.put(b"waited, ")
+    bench.tap.open()
+    assert bench.outbox.offer([b"more"]) == 1
+    assert _read(bench.peer, 12) == b"waited, more"
+    assert (bench.started, bench.outbox.backlog) == (["writer"], 0)
+    asleep.set()
+    bench.outbox.put(b", and more")
+    assert _read(bench.peer, 10) == b", and more"
+    bench.outbox.close()
+    assert threads.join(10) == []
+
+
+def test_offering_to_an_outbox_without_room_sends_what_waits(
+    pair: Pair, threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(pair, threads, Room(1 << 20, 2))
+    asleep = threading.Event()
+    monkeypatch.setattr(bench.tap, "wait_writable", asleep.wait)
+    bench.tap.shut()
+    assert [bench.outbox.offer([b"x"]) for _ in range(4)] == [1, 1, 0, 0]
+    bench.tap.open()
+    assert [bench.outbox.offer([b"y"]) for _ in range(2)] == [0, 1]
+    assert _read(bench.peer, 3) == b"xxy"
+    asleep.set()
+    bench.outbox.close()
+    assert threads.join(10) == []
 
 
 def test_what_is_appended_goes_with_the_next(pair: Pair, threads: Threads) -> None:
@@ -233,13 +291,16 @@ def test_offered_frames_are_dropped_beyond_the_room_but_replies_are_not(
     pair: Pair, threads: Threads, room: Room
 ) -> None:
     bench = Bench(pair, threads, room)
-    sent = [bench.fill(100)]
+    bench.tap.shut()
+    sent = [b"waits"]
+    bench.outbox.put(*sent)
     offered = [_frame(number, 900) for number in range(100)]
     taken = bench.outbox.offer(offered)
     assert 0 < taken < 12
     assert bench.outbox.offer(offered) == 0
     bench.outbox.put(b"reply")
     sent += [*offered[:taken], b"reply"]
+    bench.tap.open()
     assert _read(bench.peer, len(b"".join(sent))) == b"".join(sent)
     assert bench.ended.reasons == []
     wait_until(lambda: bench.outbox.backlog == 0)
