@@ -150,7 +150,7 @@ class StructPeek:
 
 
 def read(peek: StructPeek) -> Event:
-    """The whole event. The GIL is kept: letting go of it would cost more than others gain in these microseconds."""
+    """The whole event. The GIL is let go of for the switch's half of the work: in a call's steps others wait for it."""
     text = c_void_p()
     lib().switch_event_serialize_json(peek.address, byref(text))
     names, values = parse(take_string(text.value))
