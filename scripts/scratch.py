@@ -5,7 +5,9 @@ Used by the tests and by `make run`. What it runs is what `make install` install
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -101,11 +103,17 @@ def _python(version: str | None) -> str | None:
     return None
 
 
+_ports = iter(random.SystemRandom().sample(range(20_000, 32_000), 12_000))
+"""Below those that Linux gives to connections, one of which could take a port before its listener does."""
+
+
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on 127.0.0.1 that nobody listens on now, and another one each time. Raises ScratchError."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ScratchError("no free port left")
 
 
 def local_host_name() -> str:
