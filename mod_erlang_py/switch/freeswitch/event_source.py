@@ -94,7 +94,7 @@ class ConsumerSource:
                 if wanted(peek):
                     return read(peek)
             finally:
-                call.switch_event_destroy(byref(popped))
+                lib().switch_event_destroy(byref(popped))  # lets go of the GIL
             timeout = 0
         return None
 

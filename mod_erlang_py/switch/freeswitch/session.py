@@ -50,7 +50,7 @@ class FreeSwitchSession:
             assert event.value is not None
             return read(StructPeek(event.value))
         finally:
-            quick().switch_event_destroy(byref(event))
+            lib().switch_event_destroy(byref(event))
 
     def send_message(self, headers: Sequence[Header]) -> bool:
         event = create("SEND_MESSAGE")
