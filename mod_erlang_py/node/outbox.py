@@ -196,21 +196,20 @@ class Outbox:
                     self._changed.wait()
                 if self._closed:
                     return
-            why = ""
             try:
                 self._stream.wait_writable()
             except (OSError, ValueError) as error:  # ValueError: closed meanwhile
                 self._fail()
-                why = f"write: {error}"
+                self._ended(f"write: {error}")
+                return
             with self._changed:
                 self._writers_turn = False
-                if self._closed and not why:
+                if self._closed:
                     return
-                ours = not self._sending
+                if self._sending:
+                    continue
                 self._sending = True
-            if ours and not why:
-                why = self._send()
-            if why:
+            if why := self._send():
                 self._ended(why)
                 return
 

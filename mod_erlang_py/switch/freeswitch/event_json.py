@@ -32,8 +32,9 @@ def parse(text: bytes) -> tuple[list[bytes], list[bytes]]:
 
 def _join_arrays(strings: list[bytes], between: list[bytes]) -> None:
     """Put one string in the place of each array's strings. between[i] is what follows strings[i]."""
-    while b":[" in between:
-        first = between.index(b":[") + 1
+    first = 0
+    for _ in range(between.count(b":[")):
+        first = between.index(b":[", first) + 1
         last = first
         while not between[last].startswith(b"]"):
             last += 1
