@@ -156,5 +156,10 @@ def _shut_down(sock: socket.socket) -> None:
 
 def address_of(sockaddr: tuple[object, ...]) -> str:
     """ "ip:port" of a socket address, "[ip]:port" for IPv6; one of IPv4 as such, also on a socket of both families."""
-    ip, port = str(sockaddr[0]).removeprefix("::ffff:"), sockaddr[1]
+    ip, port = ip_of(sockaddr), sockaddr[1]
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def ip_of(sockaddr: tuple[object, ...]) -> str:
+    """Its address alone; one of IPv4 as such, also on a socket of both families."""
+    return str(sockaddr[0]).removeprefix("::ffff:")

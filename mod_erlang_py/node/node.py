@@ -30,7 +30,7 @@ from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.switch.port import NOTICE
 
 from . import handshakes, net_kernel
-from .acceptor import Acceptor, address_of
+from .acceptor import Acceptor, address_of, ip_of
 from .link import Link
 from .names import is_loopback
 from .outbox import Outbox, Room
@@ -161,7 +161,7 @@ class Node:
 
     def _accepted(self, sock: socket.socket, address: str) -> None:
         """A connection came in; this thread shakes hands and becomes the link's reader."""
-        refused_by = self._refuses(_ip_of(sock))
+        refused_by = self._refuses(_peer_ip(sock))
         if refused_by is not None:
             sock.close()
             log.warning("connection from %s refused by apply-inbound-acl %s", address, refused_by)
@@ -359,9 +359,8 @@ def _reason(received: Received) -> Term:
         raise ProtocolViolation(f"exit reason: {error}") from None
 
 
-def _ip_of(sock: socket.socket) -> str:
-    """The peer's address; one of IPv4 as such, also on a socket of both families."""
+def _peer_ip(sock: socket.socket) -> str:
     try:
-        return str(sock.getpeername()[0]).removeprefix("::ffff:")
+        return ip_of(sock.getpeername())
     except OSError:
         return ""  # gone already

@@ -17,7 +17,7 @@ from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Event, Headers, Peek
 
 from .event_json import parse
-from .events import ALL, CUSTOM, event_id
+from .events import ALL, CUSTOM, create, event_id
 from .ffi import SUCCESS, EventStruct, lib, quick, take_string
 
 QUEUE_LENGTH = 100_000
@@ -147,6 +147,16 @@ class StructPeek:
     def _header(self, name: bytes) -> bytes | None:
         value: bytes | None = quick().switch_event_get_header_idx(self.address, name, -1)
         return value
+
+
+def sequence() -> int:
+    """The switch counts the events that are made."""
+    made = create("CHANNEL_DATA")
+    try:
+        assert made.value is not None
+        return StructPeek(made.value).sequence
+    finally:
+        quick().switch_event_destroy(byref(made))
 
 
 def read(peek: StructPeek) -> Event:

@@ -45,15 +45,6 @@ def create(name: str, subclass: bytes | None = None) -> c_void_p:
     return made
 
 
-def sequence() -> int:
-    """The switch counts the events that are made."""
-    made = create("CHANNEL_DATA")
-    try:
-        return int(quick().switch_event_get_header_idx(made, b"Event-Sequence", -1))
-    finally:
-        quick().switch_event_destroy(byref(made))
-
-
 def fire(event: Event) -> None:
     """Raises SwitchError when the switch knows no such type or is shutting down."""
     headers = list(event.headers)

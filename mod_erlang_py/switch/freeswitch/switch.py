@@ -13,7 +13,7 @@ from lxml import etree
 from mod_erlang_py.switch.port import ApiResult, Event, EventSource, Fetch, LogLine, Module, Session, XmlBinding
 
 from . import events, module, regex
-from .event_source import ConsumerSource, event_names
+from .event_source import ConsumerSource, event_names, sequence
 from .ffi import SUCCESS, StreamHandle, address_of, lib, quick, take_string
 from .log import SwitchLogHandler, bind
 from .session import locate
@@ -79,7 +79,7 @@ class FreeSwitch:
         return str(uuid.uuid4())
 
     def sequence(self) -> int:
-        return events.sequence()
+        return sequence()
 
     def hostname(self) -> str:
         name: bytes = lib().switch_core_get_hostname()
