@@ -248,6 +248,8 @@ class Calls:
         return call.kept is not None or call.subscription.wants(what.name, what.subclass)
 
     def _of(self, what: Peek) -> Call | None:
+        if not self._calls:
+            return None
         return self._calls.get((what.uuid or b"").decode(errors="replace"))
 
     def deliver(self, what: Event, headers: Callable[[], bytes]) -> None:

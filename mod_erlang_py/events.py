@@ -293,7 +293,7 @@ class Events:
         return what
 
     def _is_wanted(self, what: Peek) -> bool:
-        return bool(self._route(what)) or (bool(self._calls) and self._calls.want(what))
+        return bool(self._route(what)) or self._calls.want(what)
 
     def _hand_out(self, what: Event, frames: dict[EventHandler, list[bytes]]) -> None:
         """Append the event's frame to those of every handler that wants it; tell the call that it is about."""

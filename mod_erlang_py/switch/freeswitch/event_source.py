@@ -30,19 +30,63 @@ of the switch for each."""
 
 MAX_UNWANTED = 256
 """Events that are discarded in one pop before it comes back."""
+WASTE = 64
+"""Events that may wait to be destroyed."""
+
+
+class Consumer:
+    """An EventConsumer of the bindings. queue: its switch_queue_t, for `length` events. nodes: where its enodes are."""
+
+    def __init__(self, length: int) -> None:
+        import freeswitch  # exists only inside mod_python3
+
+        self._consumer: Any = freeswitch.EventConsumer(None, "", length)
+        self.this = int(self._consumer.this)
+        self.queue = int(self._consumer.events)
+        self.nodes = int(self._consumer.enodes)
+
+    def clean_up(self) -> None:
+        """Unbind, and destroy what is queued. It cannot be used again."""
+        lib()._ZN13EventConsumer7cleanupEv(self.this)
+
+
+class Waste:
+    """Events that are done with. They go to a consumer, which destroys many of them in one call: to let go of the GIL
+    for each, and wait for it, would cost as much as destroying it."""
+
+    def __init__(self) -> None:
+        self._consumer: Consumer | None = None
+        self._count = 0
+
+    def add(self, event: c_void_p) -> None:
+        if self._consumer is None:
+            self._consumer = Consumer(WASTE)
+        if quick().switch_queue_trypush(self._consumer.queue, event) != SUCCESS:
+            lib().switch_event_destroy(byref(event))
+            return
+        self._count += 1
+        if self._count == WASTE:
+            self.destroy()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def destroy(self) -> None:
+        if self._consumer is not None:
+            self._consumer.clean_up()
+            self._consumer = None
+            self._count = 0
 
 
 class ConsumerSource:
     """The EventSource of port.py."""
 
     def __init__(self) -> None:
-        import freeswitch  # exists only inside mod_python3
-
-        self._consumer: Any = freeswitch.EventConsumer(None, "", QUEUE_LENGTH)
-        self._this = int(self._consumer.this)
-        self._queue = int(self._consumer.events)
+        self._consumer = Consumer(QUEUE_LENGTH)
+        self._queue = self._consumer.queue
+        self._waste = Waste()
         # switch_event_node_t *enodes[SWITCH_EVENT_ALL + 1]; uint32_t node_index (switch_cpp.h; SWIG cannot set it)
-        nodes = int(self._consumer.enodes)
+        nodes = self._consumer.nodes
         self._nodes = (c_void_p * (len(event_names()) + 1)).from_address(nodes)
         self._node_index = c_uint32.from_address(nodes + ctypes.sizeof(self._nodes))
         self._lock = threading.Lock()
@@ -61,7 +105,7 @@ class ConsumerSource:
                 self._bind(name)
 
     def _bind(self, name: str) -> None:
-        bound = lib()._ZN13EventConsumer4bindEPKcS1_(self._this, name.encode(), None)
+        bound = lib()._ZN13EventConsumer4bindEPKcS1_(self._consumer.this, name.encode(), None)
         self._bound.append(name)
         if not bound or self._node_index.value != len(self._bound):
             raise SwitchError("EventConsumer::bind", f"{name} refused, or an EventConsumer of another layout")
@@ -80,11 +124,12 @@ class ConsumerSource:
 
     def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
         popped = c_void_p()
-        call = quick()
         for _ in range(MAX_UNWANTED):
-            if call.switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
+            if quick().switch_queue_trypop(self._queue, byref(popped)) != SUCCESS:
                 if timeout <= 0:
                     return None
+                if len(self._waste) > WASTE // 4:
+                    self._waste.destroy()
                 if lib().switch_queue_pop_timeout(self._queue, byref(popped), int(timeout * 1_000_000)) != SUCCESS:
                     return None
             if not popped.value:
@@ -94,7 +139,7 @@ class ConsumerSource:
                 if wanted(peek):
                     return read(peek)
             finally:
-                lib().switch_event_destroy(byref(popped))  # lets go of the GIL
+                self._waste.add(popped)
             timeout = 0
         return None
 
@@ -106,7 +151,7 @@ class ConsumerSource:
             event = c_void_p()
             if quick().switch_queue_trypop(self._queue, byref(event)) != SUCCESS:
                 return
-            quick().switch_event_destroy(byref(event))
+            self._waste.add(event)
             self._dropped += 1
 
     def dropped(self) -> int:
@@ -120,7 +165,8 @@ class ConsumerSource:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            lib()._ZN13EventConsumer7cleanupEv(self._this)
+            self._consumer.clean_up()
+        self._waste.destroy()
 
 
 class StructPeek:

@@ -145,6 +145,8 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "_ZN13EventConsumer7cleanupEv": (None, (c_void_p,)),
     # switch_status_t (switch_event_node_t **)
     "switch_event_unbind": (c_int, (POINTER(c_void_p),)),
+    # switch_status_t (switch_queue_t *, void *data)
+    "switch_queue_trypush": (c_int, (c_void_p, c_void_p)),
     # switch_status_t (switch_queue_t *, void **data[, switch_interval_time_t microseconds])
     "switch_queue_trypop": (c_int, (c_void_p, POINTER(c_void_p))),
     "switch_queue_pop_timeout": (c_int, (c_void_p, POINTER(c_void_p), c_int64)),
