@@ -6,10 +6,9 @@ but the pid ask a node and wait for its answer, which the call's end ends early.
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,29 +44,55 @@ class Handler:
         return control.encode_control(control.RegSend(self.link.local, self.to))
 
 
+class Outcome:
+    """What a node answers, or why it does not; whoever is first settles it."""
+
+    def __init__(self) -> None:
+        self._settled = threading.Lock()
+        self._queue: queue.SimpleQueue[Term | ErlangNodeError] = queue.SimpleQueue()
+
+    def settle(self, outcome: Term | ErlangNodeError) -> bool:
+        """False when it is settled already: nobody will see this one."""
+        first = self._settled.acquire(blocking=False)
+        if first:
+            self._queue.put(outcome)
+        return first
+
+    def wait(self, timeout: float) -> Term:
+        """Raises NoAnswer after `timeout` seconds, or the error that it was settled with."""
+        try:
+            outcome = self._queue.get(timeout=timeout)
+        except queue.Empty:
+            self.settle(NoAnswer(f"no answer within {timeout:g} s"))
+            outcome = self._queue.get()
+        if isinstance(outcome, ErlangNodeError):
+            raise outcome
+        return outcome
+
+
 class Waiting:
     """The waiting of one call for its handler."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hung_up = False
-        self._answer: Future[Term] | None = None
+        self._outcome: Outcome | None = None
 
-    def begin(self) -> Future[Term]:
+    def begin(self) -> Outcome:
         """What is waited for from now on. Raises HungUp."""
         with self._lock:
             if self._hung_up:
                 raise HungUp
-            self._answer = Future()
-            return self._answer
+            self._outcome = Outcome()
+            return self._outcome
 
     def hang_up(self) -> None:
         """The call has ended: whoever waits, or will wait, gets HungUp."""
         with self._lock:
             self._hung_up = True
-            answer = self._answer
-        if answer is not None:
-            _settle(answer, HungUp())
+            outcome = self._outcome
+        if outcome is not None:
+            outcome.settle(HungUp())
 
 
 Lost: TypeAlias = Callable[[Term], None]
@@ -81,7 +106,7 @@ class Handlers:
         self._node = node
         self._text = text
         self._lock = threading.Lock()
-        self._answers: dict[Reference, Future[Term]] = {}
+        self._answers: dict[Reference, Outcome] = {}
         self._monitors: dict[Reference, Lost] = {}
         self.timeout = timeout
 
@@ -110,8 +135,8 @@ class Handlers:
         reference, monitor = self._node.reference(), self._node.reference()
         ping = (Atom("$gen_call"), (self._node.pid, reference), (Atom("is_auth"), Atom(self._node.name)))
 
-        def ask(answer: Future[Term]) -> None:
-            self._monitor(link, name, monitor, answer)
+        def ask(outcome: Outcome) -> None:
+            self._monitor(link, name, monitor, outcome)
             link.send_name("net_kernel", ping)
 
         try:
@@ -125,8 +150,8 @@ class Handlers:
         """`{get_pid, UUID, Ref, Pid}` to a registered process, which answers `{Ref, NewPid}` to Pid."""
         reference, monitor = self._node.reference(), self._node.reference()
 
-        def ask(answer: Future[Term]) -> None:
-            self._monitor(link, name, monitor, answer)
+        def ask(outcome: Outcome) -> None:
+            self._monitor(link, name, monitor, outcome)
             link.send_name(name, (Atom("get_pid"), self._text(uuid.encode()), reference, self._node.pid))
 
         try:
@@ -139,9 +164,9 @@ class Handlers:
         reference, tag = self._node.reference(), self._node.reference()
         request = (Atom("call"), Atom(module), Atom(function), [reference], Atom("user"))
 
-        def ask(answer: Future[Term]) -> None:
+        def ask(outcome: Outcome) -> None:
             with self._lock:
-                self._answers[reference] = answer  # the function may also send it by itself
+                self._answers[reference] = outcome  # the function may also send it by itself
             link.send_name("rex", (Atom("$gen_call"), (self._node.pid, tag), request))
 
         try:
@@ -156,27 +181,25 @@ class Handlers:
             with self._lock:
                 self._answers.pop(reference, None)
 
-    def _wait(self, waiting: Waiting, link: Link, reference: Reference, ask: Callable[[Future[Term]], None]) -> Term:
+    def _wait(self, waiting: Waiting, link: Link, reference: Reference, ask: Callable[[Outcome], None]) -> Term:
         """Ask a node, and wait for `{Reference, Term}`. Raises NoAnswer, HungUp."""
-        answer = waiting.begin()
+        outcome = waiting.begin()
         with self._lock:
-            self._answers[reference] = answer
+            self._answers[reference] = outcome
         try:
             with link.outbox.gathering():
-                ask(answer)
+                ask(outcome)
             step_aside()
-            return answer.result(self.timeout)
-        except FutureTimeout:
-            raise NoAnswer(f"no answer within {self.timeout:g} s") from None
+            return outcome.wait(self.timeout)
         finally:
             with self._lock:
                 self._answers.pop(reference, None)
 
-    def _monitor(self, link: Link, name: str, monitor: Reference, answer: Future[Term]) -> None:
+    def _monitor(self, link: Link, name: str, monitor: Reference, outcome: Outcome) -> None:
         """Watch a registered process while it is asked."""
 
         def lost(reason: Term) -> None:
-            _settle(answer, NoAnswer(f"no such process ({show(reason, 100)})"))
+            outcome.settle(NoAnswer(f"no such process ({show(reason, 100)})"))
 
         with self._lock:
             self._monitors[monitor] = lost
@@ -185,8 +208,8 @@ class Handlers:
     def answered(self, reference: Reference, answer: Term) -> bool:
         """`{Ref, Answer}` came. False when nobody waits for it."""
         with self._lock:
-            waiting = self._answers.get(reference)
-        return waiting is not None and _settle(waiting, answer)
+            outcome = self._answers.get(reference)
+        return outcome is not None and outcome.settle(answer)
 
     def watch(self, handler: Handler, lost: Lost) -> bool:
         """From now on a handler that was asked is watched for its call. False when it is gone already."""
@@ -220,15 +243,3 @@ def _pid(term: Term) -> Pid:
     if pid is None:
         raise NoAnswer(f"answered {show(term, 100)}, which is no pid")
     return pid
-
-
-def _settle(answer: Future[Term], outcome: Term | ErlangNodeError) -> bool:
-    """False when it was answered, or given up, at the same moment."""
-    try:
-        if isinstance(outcome, ErlangNodeError):
-            answer.set_exception(outcome)
-        else:
-            answer.set_result(outcome)
-    except InvalidStateError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
-from mod_erlang_py.handlers import Handler, Handlers, HungUp, NoAnswer, Waiting
+from mod_erlang_py.handlers import Handler, Handlers, HungUp, NoAnswer, Outcome, Waiting
 from mod_erlang_py.targets import AskPid
 
 THEIRS = Pid("peer@localhost", 7, 0, 3)
@@ -130,6 +130,20 @@ def test_no_answer_in_time() -> None:
     with pytest.raises(NoAnswer, match=r"no answer within 0.01 s"):
         bench.named()
     assert bench.node.monitors == []
+
+
+def test_an_answer_when_the_time_is_up() -> None:
+    outcome = Outcome()
+    with pytest.raises(NoAnswer, match="no answer within 0 s"):
+        outcome.wait(0)
+    assert not outcome.settle(THEIRS)  # whoever answers learns that nobody waited
+
+
+def test_whoever_is_first_settles_it() -> None:
+    outcome = Outcome()
+    assert outcome.settle(THEIRS)
+    assert not outcome.settle(HungUp())
+    assert outcome.wait(0) == THEIRS
 
 
 def test_the_process_that_get_pid_names(bench: Bench) -> None:
