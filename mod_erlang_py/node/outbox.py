@@ -28,7 +28,7 @@ TURNS = 8
 class Room:
     """What may wait for one peer. Events and log lines are dropped beyond it; replies end the link beyond twice it."""
 
-    bytes: int = 64 * 1024 * 1024
+    bytes: int = 256 * 1024 * 1024
     messages: int = 100_000
 
 

@@ -64,7 +64,7 @@ class Load:
 def load(start_node: StartNode, tmp_path: Path) -> Iterator[Callable[..., Load]]:
     loads: list[Load] = []
 
-    def start(outbox_bytes: str = "67108864") -> Load:
+    def start(outbox_bytes: str = "268435456") -> Load:
         loads.append(Load(start_node("freeswitch", outbox_bytes=outbox_bytes), tmp_path))
         return loads[-1]
 
