@@ -29,7 +29,7 @@ lint: $(READY) ## ruff and mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy mod_erlang_py scripts tests
 
-bench: $(READY) erlang ## measure requests and events a second
+bench: $(READY) erlang tcmalloc ## measure requests and events a second
 	@$(PY) -m scripts.bench $(ARGS)
 
 install: $(READY) ## install into a FreeSWITCH [FS_CONF_DIR=... FS_SCRIPT_DIR=... EXTRAS=prometheus PYTHON=...]
@@ -85,4 +85,14 @@ elixir: erlang
 		echo "Installing elixir"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y elixir; } >/dev/null || \
 			echo "elixir could not be installed; the test of its page is skipped" >&2; \
+	fi
+
+# As docs/troubleshooting.md advises for a switch with many events.
+.PHONY: tcmalloc
+tcmalloc:
+	@if ldconfig -p | grep -q libtcmalloc_minimal; then :; \
+	elif [ -n "$(ROOT)" ]; then \
+		echo "Installing libtcmalloc-minimal4"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y libtcmalloc-minimal4; } >/dev/null || \
+			echo "libtcmalloc-minimal4 could not be installed; FreeSWITCH is measured without" >&2; \
 	fi

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from ctypes.util import find_library
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -59,8 +60,9 @@ _DIALPLAN = {
 """
 }
 """What bench.erl's calls are dialled to."""
-_ENVIRONMENT = {"MALLOC_ARENA_MAX": "64"}
-"""As docs/troubleshooting.md advises; without, the figures hang on which threads happen to share an arena."""
+_TCMALLOC = find_library("tcmalloc_minimal")
+_ENVIRONMENT = {"LD_PRELOAD": _TCMALLOC} if _TCMALLOC else {"MALLOC_ARENA_MAX": "64"}
+"""Of each FreeSWITCH here, as docs/troubleshooting.md advises: else malloc is what is measured."""
 _unique = count(1)
 
 
@@ -455,7 +457,8 @@ def main() -> int:
         except (BenchError, ScratchError, OSError, subprocess.CalledProcessError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
-    print(f"\n{machine()}\n\n{table(columns, figures)}")
+    switches = "" if given.node else f", FreeSWITCH with {' '.join(map('='.join, _ENVIRONMENT.items()))}"
+    print(f"\n{machine()}{switches}\n\n{table(columns, figures)}")
     warn_when_busy()
     return 0
 
