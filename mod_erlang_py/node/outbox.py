@@ -28,8 +28,8 @@ TURNS = 8
 class Room:
     """What may wait for one peer. Events and log lines are dropped beyond it; replies end the link beyond twice it."""
 
-    bytes: int = 256 * 1024 * 1024
-    messages: int = 100_000
+    bytes: int
+    messages: int
 
 
 class Outbox:

@@ -47,7 +47,8 @@ class LocalNode:
     def __init__(self, port: int, name: str = "freeswitch@localhost", epmd: EpmdMode = EpmdMode.AUTO) -> None:
         self.port = port
         self.receiver = Receiver()
-        self.node = Node(name, Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon", epmd=epmd), Room())
+        config = Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon", epmd=epmd)
+        self.node = Node(name, config, Room(config.outbox_bytes, config.outbox_messages))
         self.node.receiver = self.receiver
         self.node.start()
         assert epmd is EpmdMode.NONE or self.node.registration.registered.wait(DEADLINE)

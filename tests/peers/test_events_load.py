@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mod_erlang_py import etf
+from mod_erlang_py.config import Config
 from mod_erlang_py.etf import Atom, Term
 from scripts.bench import Measurer, library
 from scripts.install import ROOT
@@ -85,8 +86,8 @@ class Load:
 def load(start_node: StartNode, tmp_path: Path) -> Iterator[Callable[..., Load]]:
     loads: list[Load] = []
 
-    def start(outbox_bytes: str = "268435456") -> Load:
-        loads.append(Load(start_node("freeswitch", outbox_bytes=outbox_bytes), tmp_path))
+    def start(outbox_bytes: int = Config().outbox_bytes) -> Load:
+        loads.append(Load(start_node("freeswitch", outbox_bytes=str(outbox_bytes)), tmp_path))
         return loads[-1]
 
     yield start
@@ -106,7 +107,7 @@ def test_bursts_of_100000_events_arrive_complete_and_in_order(load: Callable[...
 
 def test_a_stopped_reader_costs_bounded_memory_and_delays_nobody(load: Callable[..., Load], erl: StartErl) -> None:
     """20,000 events of 4 kB: 80 MB, of which 1 MB waits."""
-    loaded = load(outbox_bytes="1000000")
+    loaded = load(outbox_bytes=1_000_000)
     node, quick = loaded.node, loaded.measurer()
     assert loaded.receive(quick, 2000, 4000) == 0
     stopped = erl(node)
