@@ -320,8 +320,7 @@ class Events:
                 handler.creates += 1
             elif what.name == "CHANNEL_HANGUP_COMPLETE":
                 handler.hangups += 1
-        if self._calls:
-            self._calls.deliver(what, encoded)
+        self._calls.deliver(what, encoded)
 
     def _route(self, what: Peek) -> tuple[EventHandler, ...]:
         key = (what.name, what.subclass)
