@@ -6,6 +6,7 @@
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.installed
+INSTALL := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y
 ROOT   := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
 # The interpreter that mod_python3 embeds; `make install` installs for it.
@@ -56,7 +57,7 @@ $(READY): pyproject.toml
 	@$(FIND_PYTHON); python=$$(find_python); \
 	if [ -z "$$python" ] && [ -n "$(ROOT)" ]; then \
 		echo "Installing python3-venv"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y python3-venv; } >/dev/null; \
+		{ $(INSTALL) python3-venv; } >/dev/null; \
 		python=$$(find_python); \
 	fi; \
 	if [ -z "$$python" ]; then \
@@ -72,7 +73,7 @@ erlang:
 	@if command -v erl >/dev/null && command -v epmd >/dev/null; then :; \
 	elif [ -n "$(ROOT)" ]; then \
 		echo "Installing erlang-base"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y erlang-base; } >/dev/null; \
+		{ $(INSTALL) erlang-base; } >/dev/null; \
 	else \
 		echo "Erlang/OTP is needed: apt-get install erlang-base" >&2; exit 1; \
 	fi
@@ -83,7 +84,7 @@ elixir: erlang
 	@if command -v iex >/dev/null; then :; \
 	elif [ -n "$(ROOT)" ]; then \
 		echo "Installing elixir"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y elixir; } >/dev/null || \
+		{ $(INSTALL) elixir; } >/dev/null || \
 			echo "elixir could not be installed; the test of its page is skipped" >&2; \
 	fi
 
@@ -93,6 +94,6 @@ tcmalloc:
 	@if ldconfig -p | grep -q libtcmalloc_minimal; then :; \
 	elif [ -n "$(ROOT)" ]; then \
 		echo "Installing libtcmalloc-minimal4"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y libtcmalloc-minimal4; } >/dev/null || \
+		{ $(INSTALL) libtcmalloc-minimal4; } >/dev/null || \
 			echo "libtcmalloc-minimal4 could not be installed; FreeSWITCH is measured without" >&2; \
 	fi

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from ctypes.util import find_library
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -60,9 +61,6 @@ _DIALPLAN = {
 """
 }
 """What bench.erl's calls are dialled to."""
-_TCMALLOC = find_library("tcmalloc_minimal")
-_ENVIRONMENT = {"LD_PRELOAD": _TCMALLOC} if _TCMALLOC else {"MALLOC_ARENA_MAX": "64"}
-"""Of each FreeSWITCH here, as docs/troubleshooting.md advises: else malloc is what is measured."""
 _unique = count(1)
 
 
@@ -194,6 +192,13 @@ class Target:
             measurer.close()
 
 
+@cache
+def switch_environment() -> dict[str, str]:
+    """Of each FreeSWITCH here, as docs/troubleshooting.md advises: else malloc is what is measured."""
+    tcmalloc = find_library("tcmalloc_minimal")
+    return {"LD_PRELOAD": tcmalloc} if tcmalloc else {"MALLOC_ARENA_MAX": "64"}
+
+
 @contextmanager
 def freeswitch(found: FreeSwitch, base: Path, module: str, **settings: str) -> Iterator[Target]:
     """A scratch FreeSWITCH with that module as its node, and the means to fire events."""
@@ -213,7 +218,7 @@ def freeswitch(found: FreeSwitch, base: Path, module: str, **settings: str) -> I
             modules=MODULES if ours else (*MODULES, "mod_python3"),
             shared=base / "shared",
             files=_DIALPLAN if ours else _DIALPLAN | {"autoload_configs/python.conf.xml": _NO_STARTUP_SCRIPT},
-            environment=_ENVIRONMENT,
+            environment=switch_environment(),
         )
         shutil.copy(ROOT / "scripts" / "erlang_py_events.py", switch.script_dir)
         switch.start()
@@ -457,7 +462,7 @@ def main() -> int:
         except (BenchError, ScratchError, OSError, subprocess.CalledProcessError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
-    switches = "" if given.node else f", FreeSWITCH with {' '.join(map('='.join, _ENVIRONMENT.items()))}"
+    switches = "" if given.node else f", FreeSWITCH with {' '.join(map('='.join, switch_environment().items()))}"
     print(f"\n{machine()}{switches}\n\n{table(columns, figures)}")
     warn_when_busy()
     return 0
