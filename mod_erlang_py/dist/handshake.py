@@ -145,15 +145,30 @@ _Handlers: TypeAlias = Mapping[tuple[State, bytes], Callable[..., None]]
 
 
 class _Handshake:
-    """What both machines share: packets in, packets out, events, one state."""
+    """What both machines share: packets in, packets out, events, one state.
+
+    cookie: ours. challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
+    refused_challenges: those that this node has sent itself. A peer that hands us one of them wants us to answer our
+    own question, to give the answer where it was asked.
+    Raises: ValueError for a cookie with a character over 255.
+    """
 
     _handlers: ClassVar[_Handlers]
 
-    def __init__(self, local: LocalNode, cookie: str, challenge: int, header: Literal[2, 4], state: State) -> None:
+    def __init__(
+        self,
+        local: LocalNode,
+        cookie: str,
+        challenge: int,
+        header: Literal[2, 4],
+        refused_challenges: Container[int],
+        state: State,
+    ) -> None:
         cookie.encode("latin-1")  # fail here rather than in the middle of a handshake
         self._local = local
         self._cookie = cookie
         self._challenge = challenge
+        self._refused_challenges = refused_challenges
         self._header = header
         self._state = state
         self._buffer = bytearray()
@@ -233,9 +248,15 @@ class _Handshake:
         # Of a stranger's word only what we have too: the enum keeps every combination it has seen.
         return DistFlags(self._local.flags.value & expanded(word))
 
-    def _verify(self, answer: bytes, sent: int) -> None:
-        if not hmac.compare_digest(answer, digest(self._cookie, sent)):
+    def _verify(self, answer: bytes) -> None:
+        if not hmac.compare_digest(answer, digest(self._cookie, self._challenge)):
             raise CookieMismatch(self._state.value, "the peer has another cookie")
+
+    def _answer(self, challenge: int) -> bytes:
+        """The digest for the peer's challenge."""
+        if challenge == self._challenge or challenge in self._refused_challenges:
+            raise HandshakeError(self._state.value, "the peer sends a challenge of our own")
+        return digest(self._cookie, challenge)
 
 
 def _v6_name(packet: bytes, offset: int, step: str) -> str:
@@ -248,14 +269,18 @@ def _v6_name(packet: bytes, offset: int, step: str) -> str:
 
 
 class AcceptorHandshake(_Handshake):
-    """The side that was connected to.
+    """The side that was connected to. Arguments: see _Handshake."""
 
-    cookie: ours. challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
-    Raises: ValueError for a cookie with a character over 255.
-    """
-
-    def __init__(self, local: LocalNode, cookie: str, challenge: int, *, header: Literal[2, 4] = 2) -> None:
-        super().__init__(local, cookie, challenge, header, State.NAME)
+    def __init__(
+        self,
+        local: LocalNode,
+        cookie: str,
+        challenge: int,
+        *,
+        header: Literal[2, 4] = 2,
+        refused_challenges: Container[int] = (),
+    ) -> None:
+        super().__init__(local, cookie, challenge, header, refused_challenges, State.NAME)
         self._name = ""
         self._flags = 0
         self._creation: int | None = None
@@ -326,8 +351,8 @@ class AcceptorHandshake(_Handshake):
 
     def _receive_reply(self, packet: bytes) -> None:
         challenge, answer = struct.unpack(">xI16s", packet)
-        self._verify(answer, self._challenge)
-        self._send(b"a" + digest(self._cookie, challenge))
+        self._verify(answer)
+        self._send(b"a" + self._answer(challenge))
         self._state = State.CONNECTED
         peer = PeerNode(self._name, self._common_flags(self._flags), self._creation or 0)
         self._events.append(Established(peer))
@@ -344,11 +369,7 @@ class AcceptorHandshake(_Handshake):
 class InitiatorHandshake(_Handshake):
     """The side that connects; its name is in data_to_send from the start.
 
-    peer_name: the full name we dial; whoever answers must bear it.
-    cookie, challenge, header: as in AcceptorHandshake.
-    refused_challenges: challenges we have sent on other links that are not answered yet. A peer that hands us
-    one of them wants us to answer our own question.
-    Raises: ValueError for a cookie with a character over 255.
+    peer_name: the full name we dial; whoever answers must bear it. The others: see _Handshake.
     """
 
     def __init__(
@@ -361,9 +382,8 @@ class InitiatorHandshake(_Handshake):
         header: Literal[2, 4] = 2,
         refused_challenges: Container[int] = (),
     ) -> None:
-        super().__init__(local, cookie, challenge, header, State.STATUS)
+        super().__init__(local, cookie, challenge, header, refused_challenges, State.STATUS)
         self._peer_name = peer_name
-        self._refused_challenges = refused_challenges
         self._flags = 0
         self._creation = 0
         name = local.name.encode()
@@ -400,15 +420,14 @@ class InitiatorHandshake(_Handshake):
             raise HandshakeError(step, f"we dialled {self._peer_name}, {name} answered")
         if lacking := missing(flags):
             raise HandshakeError(step, f"the peer lacks {names(lacking)}")
-        if challenge == self._challenge or challenge in self._refused_challenges:
-            raise HandshakeError(step, "the peer sends a challenge of our own")
+        answer = self._answer(challenge)
         self._flags = flags
-        self._send(struct.pack(">cI", b"r", self._challenge) + digest(self._cookie, challenge))
+        self._send(struct.pack(">cI", b"r", self._challenge) + answer)
         self._state = State.ACK
 
     def _receive_ack(self, packet: bytes) -> None:
         (answer,) = struct.unpack(">x16s", packet)
-        self._verify(answer, self._challenge)
+        self._verify(answer)
         self._state = State.CONNECTED
         self._events.append(Established(PeerNode(self._peer_name, self._common_flags(self._flags), self._creation)))
 

@@ -23,7 +23,6 @@ from mod_erlang_py.dist.handshake import (
     LocalNode,
     PeerNode,
     Status,
-    fresh_challenge,
 )
 from mod_erlang_py.errors import DecodeError, DistError, EpmdError, HandshakeError, NotConnected, ProtocolViolation
 from mod_erlang_py.etf import Pid, Reference, Term
@@ -31,6 +30,7 @@ from mod_erlang_py.switch.port import NOTICE
 
 from . import handshakes, net_kernel
 from .acceptor import Acceptor, address_of, ip_of
+from .challenges import Challenges
 from .link import Link
 from .names import is_loopback
 from .outbox import Outbox, Room
@@ -89,6 +89,7 @@ class Node:
         self._attempts: dict[str, Future[Link]] = {}
         self._stopping = False
         self._named = threading.Event()
+        self._challenges = Challenges()
         self._references = itertools.count(1)
         self._watch = Watch()
         self._ticker = Ticker(self.links, config.net_ticktime)
@@ -166,9 +167,12 @@ class Node:
             sock.close()
             log.warning("connection from %s refused by apply-inbound-acl %s", address, refused_by)
             return
-        handshake = AcceptorHandshake(self._local(), self._config.cookie, fresh_challenge())
         try:
-            peer, trailing = handshakes.accept(sock, handshake, self._status)
+            with self._challenges.fresh() as challenge:
+                handshake = AcceptorHandshake(
+                    self._local(), self._config.cookie, challenge, refused_challenges=self._challenges
+                )
+                peer, trailing = handshakes.accept(sock, handshake, self._status)
             self._acceptor.done(sock)
             link = self._join(sock, peer, address, trailing)
         except (DistError, OSError) as error:
@@ -285,8 +289,11 @@ class Node:
             port = look_up(alive, host, epmd_port()).port
         sock = socket.create_connection((host, port), timeout=CONNECT_TIME)
         try:
-            handshake = InitiatorHandshake(self._local(), name, self._config.cookie, fresh_challenge())
-            peer, trailing = handshakes.connect(sock, handshake, lambda: self.link_to(name) is None)
+            with self._challenges.fresh() as challenge:
+                handshake = InitiatorHandshake(
+                    self._local(), name, self._config.cookie, challenge, refused_challenges=self._challenges
+                )
+                peer, trailing = handshakes.connect(sock, handshake, lambda: self.link_to(name) is None)
             return self._join(sock, peer, address_of(sock.getpeername()), trailing)
         except (DistError, OSError):
             sock.close()

@@ -300,6 +300,19 @@ def test_our_own_challenge_is_not_answered() -> None:
         assert machine.data_to_send() == b""
 
 
+def test_our_own_challenge_is_not_answered_to_one_who_connects() -> None:
+    own = acceptor()
+    elsewhere = AcceptorHandshake(US, "secret", OUR_CHALLENGE, refused_challenges={THEIR_CHALLENGE})
+    for machine, number in ((own, OUR_CHALLENGE), (elsewhere, THEIR_CHALLENGE)):
+        machine.receive_data(OTP_NAME)
+        machine.send_status(Status.OK)
+        machine.data_to_send()
+        with pytest.raises(HandshakeError, match="our own"):
+            machine.receive_data(packet(struct.pack(">cI", b"r", number) + digest("secret", OUR_CHALLENGE)))
+        assert machine.data_to_send() == b""
+        assert machine.state is State.FAILED
+
+
 def test_another_cookie() -> None:
     accepting = acceptor()
     accepting.receive_data(OTP_NAME)
