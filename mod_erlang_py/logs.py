@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mod_erlang_py import etf
-from mod_erlang_py.delivery import Delivery, Tally
-from mod_erlang_py.dist.connection import encode_frame
+from mod_erlang_py.distribution.connection import encode_frame
 from mod_erlang_py.etf import Atom, Pid
+from mod_erlang_py.events.delivery import Delivery, Tally
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.node.link import Link, send_control
-from mod_erlang_py.switch.port import LogLevel, LogLine, Switch
+from mod_erlang_py.switch.port import LogLine, Switch
 
 log = logging.getLogger(__name__)
 

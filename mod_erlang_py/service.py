@@ -10,28 +10,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mod_erlang_py import config, console, figures
-from mod_erlang_py.calls import Calls
-from mod_erlang_py.config import Config, Encoding
+from mod_erlang_py import console
+from mod_erlang_py.calls.asking import Handlers
+from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.config import settings as config
+from mod_erlang_py.config.reload import Reloaded, compare
+from mod_erlang_py.config.settings import Config, Encoding
 from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
-from mod_erlang_py.events import Events
-from mod_erlang_py.fetches import Fetches
-from mod_erlang_py.handlers import Handlers
+from mod_erlang_py.events.pump import Events
+from mod_erlang_py.figures import figures
+from mod_erlang_py.log_levels import NOTICE
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.names import node_name
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
-from mod_erlang_py.reload import Reloaded, compare
+from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher, as_text
-from mod_erlang_py.switch.port import NOTICE, Application, Module, Switch
-from mod_erlang_py.workers import Workers
+from mod_erlang_py.switch.port import Application, Module, Switch
+from mod_erlang_py.xml.fetches import Fetches
 
 if TYPE_CHECKING:
-    from mod_erlang_py.metrics import MetricsServer
+    from mod_erlang_py.figures.prometheus import MetricsServer
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ class Service:
     def _serve_metrics(self, port: int) -> None:
         """The metrics' thread."""
         try:
-            from mod_erlang_py.metrics import MetricsServer
+            from mod_erlang_py.figures.prometheus import MetricsServer
         except ImportError as error:
             told = "prometheus-listen-port %d: no metrics: %s; pip install --target %s 'prometheus-client>=0.20,<1'"
             log.error(told, port, error, PACKAGES)

@@ -17,7 +17,7 @@ def runtime(args: str = "") -> None:
     try:
         if str(PACKAGES) not in sys.path and PACKAGES.is_dir():
             sys.path.append(str(PACKAGES))
-        from mod_erlang_py.switch.freeswitch import entry
+        from mod_erlang_py import entry
 
         entry.start()
     except BaseException as error:

@@ -33,7 +33,8 @@ from scripts.scratch import free_port as find_free_port
 from tests.peers.erl import Erl, missing
 from tests.waiting import wait_until
 
-_ORDER = ["etf", "dist", "node", "requests", "", "switch", "peers"]  # folders of tests/; "" is any other
+# folders of tests/; "" is any other
+_ORDER = ["etf", "distribution", "node", "events", "requests", "", "switch", "peers"]
 _KINDS = ["simulated", "freeswitch"]
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from mod_erlang_py import etf
-from mod_erlang_py.dist.connection import FrameReader, decode_body
-from mod_erlang_py.dist.control import SendSender
+from mod_erlang_py.distribution.connection import FrameReader, decode_body
+from mod_erlang_py.distribution.control import SendSender
 from mod_erlang_py.etf import Pid, Term
 from mod_erlang_py.node.link import Link
 from tests.waiting import wait_until

@@ -414,7 +414,7 @@ def test_uninstall_leaves_nothing(target: Target) -> None:
 def test_uninstall_keeps_what_the_operator_changed(target: Target) -> None:
     (target.conf / MODULES).write_text('<configuration><modules><load module="mod_python3"/></modules></configuration>')
     target.install()
-    changed = [target.conf / EVENT, target.conf / PYTHON, target.scripts / "erlang_py_packages/mod_erlang_py/config.py"]
+    changed = [target.conf / EVENT, target.conf / PYTHON, target.scripts / "erlang_py_packages/mod_erlang_py/errors.py"]
     for file in changed:
         file.write_text(file.read_text() + "\n")
     added = target.scripts / "erlang_py_packages" / "mod_erlang_py" / "mine.py"
@@ -425,7 +425,7 @@ def test_uninstall_keeps_what_the_operator_changed(target: Target) -> None:
     assert [line for line in lines if not line.startswith("removed")] == [
         f"kept      {EVENT}, which is not as installed",
         f"kept      {PYTHON}, which is not as installed",
-        "kept      erlang_py_packages/mod_erlang_py/config.py, which is not as installed",
+        "kept      erlang_py_packages/mod_erlang_py/errors.py, which is not as installed",
         "kept      erlang_py_packages/mod_erlang_py/mine.py, which install did not write",
         f'to do     {PYTHON}: take out <param name="startup-script" value="erlang_py"/>',
         f'to do     {MODULES}: take out <load module="mod_python3"/>, unless other scripts need it',

@@ -11,10 +11,11 @@ import pytest
 
 from mod_erlang_py import etf
 from mod_erlang_py.etf import Atom, Pid, Term
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.logs import QUEUE_LENGTH, Logs, term
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import Threads
-from mod_erlang_py.switch.port import LogLevel, LogLine
+from mod_erlang_py.switch.port import LogLine
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from tests.fakes import FakeLink
 from tests.waiting import wait_until

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from mod_erlang_py.config.reload import Change
 from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.node import traffic
-from mod_erlang_py.reload import Change
 from mod_erlang_py.requests.context import Context
 
 from .answer import Answer, failed

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mod_erlang_py import figures
-from mod_erlang_py.figures import Listener
+from mod_erlang_py.events.interest import CUSTOM
+from mod_erlang_py.figures import figures
+from mod_erlang_py.figures.figures import Listener
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.requests.context import Context
-from mod_erlang_py.subscription import CUSTOM
 from mod_erlang_py.switch.port import Section
 
 from .answer import Answer, failed, usage

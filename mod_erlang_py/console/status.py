@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
-from mod_erlang_py.figures import Figures, gather
+from mod_erlang_py.figures.figures import Figures, gather
 from mod_erlang_py.requests.context import Context
 
 from .answer import Answer

@@ -1,7 +1,7 @@
-"""Threads and sockets: everything that moves the bytes `dist/` understands.
+"""Threads and sockets: everything that moves the bytes that `distribution/` understands.
 
 acceptor.py       one thread that accepts; a thread for each connection that shakes hands
-handshakes.py     runs dist's handshake machines over a socket, each within its time
+handshakes.py     runs distribution's handshake machines over a socket, each within its time
 link.py           one peer node, connected
 reader.py         reads a link and runs what is asked, in order for each sender
 watch.py          notices a request that holds up its reader, so that another thread reads on

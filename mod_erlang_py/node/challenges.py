@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mod_erlang_py.dist.handshake import fresh_challenge
+from mod_erlang_py.distribution.handshake import fresh_challenge
 
 REMEMBERED = 60.0
 """Seconds that a challenge is refused for after its handshake has ended: far longer than a handshake may take."""

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from mod_erlang_py.dist.epmd_server import MAX_REQUEST, Conversation, PortMapper
+from mod_erlang_py.distribution.epmd_server import MAX_REQUEST, Conversation, PortMapper
 
 from .names import is_loopback
 

@@ -1,4 +1,4 @@
-"""Runs dist's handshake machines over a socket, within SETUP_TIME."""
+"""Runs distribution's handshake machines over a socket, within SETUP_TIME."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from mod_erlang_py.dist.handshake import (
+from mod_erlang_py.distribution.handshake import (
     AcceptorHandshake,
     Established,
     Event,

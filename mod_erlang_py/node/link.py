@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 
 from mod_erlang_py import etf
-from mod_erlang_py.dist import control
-from mod_erlang_py.dist.connection import TICK, encode_frame
-from mod_erlang_py.dist.control import ControlMessage
-from mod_erlang_py.dist.handshake import PeerNode
+from mod_erlang_py.distribution import control
+from mod_erlang_py.distribution.connection import TICK, encode_frame
+from mod_erlang_py.distribution.control import ControlMessage
+from mod_erlang_py.distribution.handshake import PeerNode
 from mod_erlang_py.etf import Pid, Term
 
 from . import traffic

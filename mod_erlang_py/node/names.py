@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-from mod_erlang_py.config import Config
+from mod_erlang_py.config.settings import Config
 
 ANY = "*"
 

@@ -12,12 +12,12 @@ from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Protocol
 
-from mod_erlang_py.config import Config, EpmdMode
-from mod_erlang_py.dist import control
-from mod_erlang_py.dist.connection import FrameReader, Received, decode_body
-from mod_erlang_py.dist.epmd import EpmdEntry
-from mod_erlang_py.dist.flags import OURS
-from mod_erlang_py.dist.handshake import (
+from mod_erlang_py.config.settings import Config, EpmdMode
+from mod_erlang_py.distribution import control
+from mod_erlang_py.distribution.connection import FrameReader, Received, decode_body
+from mod_erlang_py.distribution.epmd import EpmdEntry
+from mod_erlang_py.distribution.flags import OURS
+from mod_erlang_py.distribution.handshake import (
     AcceptorHandshake,
     InitiatorHandshake,
     LocalNode,
@@ -26,7 +26,7 @@ from mod_erlang_py.dist.handshake import (
 )
 from mod_erlang_py.errors import DecodeError, DistError, EpmdError, HandshakeError, NotConnected, ProtocolViolation
 from mod_erlang_py.etf import Pid, Reference, Term
-from mod_erlang_py.switch.port import NOTICE
+from mod_erlang_py.log_levels import NOTICE
 
 from . import handshakes, net_kernel
 from .acceptor import Acceptor, address_of, ip_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-from mod_erlang_py.dist.control import (
+from mod_erlang_py.distribution.control import (
     DemonitorP,
     Exit,
     MonitorP,
@@ -18,7 +18,7 @@ from mod_erlang_py.dist.control import (
     UnlinkId,
     UnlinkIdAck,
 )
-from mod_erlang_py.dist.control import Link as LinkSignal
+from mod_erlang_py.distribution.control import Link as LinkSignal
 from mod_erlang_py.etf import Atom, Pid, Reference
 
 from .link import Link

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mod_erlang_py.dist.connection import FrameReader
+from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ErlangNodeError, ProtocolViolation
 from mod_erlang_py.etf import Pid
 

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from mod_erlang_py.config import EpmdMode
-from mod_erlang_py.dist import epmd
-from mod_erlang_py.dist.epmd import EpmdEntry
+from mod_erlang_py.config.settings import EpmdMode
+from mod_erlang_py.distribution import epmd
+from mod_erlang_py.distribution.epmd import EpmdEntry
 from mod_erlang_py.errors import EpmdError, EpmdUnavailable
-from mod_erlang_py.switch.port import NOTICE
+from mod_erlang_py.log_levels import NOTICE
 
 from .epmd_server import EpmdServer
 from .threads import Threads

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mod_erlang_py.calls import Calls
-from mod_erlang_py.config import Encoding
+from mod_erlang_py.calls.asking import Handlers
+from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.config.reload import Reloaded
+from mod_erlang_py.config.settings import Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
-from mod_erlang_py.events import Events
-from mod_erlang_py.fetches import Fetches
-from mod_erlang_py.handlers import Handlers
+from mod_erlang_py.events.pump import Events
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
-from mod_erlang_py.reload import Reloaded
+from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.switch.port import Switch
-from mod_erlang_py.workers import Workers
+from mod_erlang_py.xml.fetches import Fetches
 
 OK = Atom("ok")
 ERROR = Atom("error")

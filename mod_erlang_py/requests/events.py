@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from mod_erlang_py import filters
 from mod_erlang_py.errors import BadArg, SwitchError
 from mod_erlang_py.etf import Atom, Term, atom_text, text
 from mod_erlang_py.etf.event import url_escape
-from mod_erlang_py.subscription import ALL, CUSTOM, NOTHING, Names, Subscription
+from mod_erlang_py.events import filters
+from mod_erlang_py.events.interest import ALL, CUSTOM, NOTHING, Names, Subscription
 from mod_erlang_py.switch.port import Event
 
 from .context import OK, Context, Request, error

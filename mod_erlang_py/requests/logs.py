@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term, atom_text
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 
 from .context import OK, Request
 from .registry import request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mod_erlang_py.etf import Term
-from mod_erlang_py.subscription import NOTHING, Subscription
+from mod_erlang_py.events.interest import NOTHING, Subscription
 
 from .context import OK, Request, error
 from .events import exactly, names

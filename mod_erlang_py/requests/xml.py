@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from mod_erlang_py.documents import BadXml
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Term, atom_text, chardata, text
-from mod_erlang_py.fetches import Outcome
 from mod_erlang_py.switch.port import Section
+from mod_erlang_py.xml.documents import BadXml
+from mod_erlang_py.xml.fetches import Outcome
 
 from .context import ERROR, OK, Request, error
 from .registry import request

@@ -10,21 +10,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from typing import Any, Protocol, TypeAlias
 
-
-class LogLevel(IntEnum):
-    """switch_log_level_t."""
-
-    CONSOLE = 0
-    ALERT = 1
-    CRIT = 2
-    ERR = 3
-    WARNING = 4
-    NOTICE = 5
-    INFO = 6
-    DEBUG = 7
+from mod_erlang_py.log_levels import LogLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,23 +335,3 @@ class Switch(Protocol):
 
     def unload(self) -> None:
         """Take the module out again, as `unload mod_erlang_py` does; calls its shutdown."""
-
-
-def level_of(record: logging.LogRecord) -> LogLevel:
-    """The switch's level for a `logging` record; CRITICAL is CRIT, and a level between two is the milder one."""
-    for floor, level in _LEVELS:
-        if record.levelno >= floor:
-            return level
-    return LogLevel.DEBUG
-
-
-NOTICE = 25
-logging.addLevelName(NOTICE, "NOTICE")
-
-_LEVELS: Iterable[tuple[int, LogLevel]] = (
-    (logging.CRITICAL, LogLevel.CRIT),
-    (logging.ERROR, LogLevel.ERR),
-    (logging.WARNING, LogLevel.WARNING),
-    (NOTICE, LogLevel.NOTICE),
-    (logging.INFO, LogLevel.INFO),
-)

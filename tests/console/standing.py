@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mod_erlang_py import console
-from mod_erlang_py.calls import Call
-from mod_erlang_py.handlers import Handler
+from mod_erlang_py.calls.asking import Handler
+from mod_erlang_py.calls.calls import Call
 from mod_erlang_py.requests import Context
 from mod_erlang_py.service import Service
 from mod_erlang_py.switch.simulated import SimulatedSwitch

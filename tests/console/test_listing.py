@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mod_erlang_py.subscription import Names
+from mod_erlang_py.events.interest import Names
 from mod_erlang_py.switch.port import Section
 from tests.console.standing import UUID, Standing
 

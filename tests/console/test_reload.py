@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mod_erlang_py.config import Config
-from mod_erlang_py.disposition import Hangup
+from mod_erlang_py.config.disposition import Hangup
+from mod_erlang_py.config.reload import CHANGEABLE
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.node.outbox import Room
-from mod_erlang_py.reload import CHANGEABLE
 from tests.console.standing import Standing
 
 NEW = {

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from mod_erlang_py import __version__
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.node.registration import epmd_port
-from mod_erlang_py.switch.port import LogLevel
 from tests.console.standing import Standing
 
 

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from mod_erlang_py.dist.epmd import (
+from mod_erlang_py.distribution.epmd import (
     AliveRequest,
     EpmdEntry,
     PortPleaseRequest,

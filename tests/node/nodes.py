@@ -6,7 +6,7 @@ import queue
 import threading
 
 from mod_erlang_py import etf
-from mod_erlang_py.config import Config, EpmdMode
+from mod_erlang_py.config.settings import Config, EpmdMode
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node

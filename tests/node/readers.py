@@ -8,7 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from mod_erlang_py.dist.connection import FrameReader
+from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ProtocolViolation
 from mod_erlang_py.etf import Pid
 from mod_erlang_py.node.reader import Job, Reader

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mod_erlang_py.dist.epmd import EpmdEntry
-from mod_erlang_py.dist.flags import OURS
-from mod_erlang_py.dist.handshake import (
+from mod_erlang_py.distribution.epmd import EpmdEntry
+from mod_erlang_py.distribution.flags import OURS
+from mod_erlang_py.distribution.handshake import (
     AcceptorHandshake,
     NameReceived,
     Status,
     fresh_challenge,
 )
-from mod_erlang_py.dist.handshake import (
+from mod_erlang_py.distribution.handshake import (
     LocalNode as Us,
 )
 from mod_erlang_py.errors import HandshakeError, NotConnected

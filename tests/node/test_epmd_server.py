@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mod_erlang_py.dist.epmd import EpmdEntry, alive2_request, names_request, port2_response, port_please2_request
+from mod_erlang_py.distribution.epmd import (
+    EpmdEntry,
+    alive2_request,
+    names_request,
+    port2_response,
+    port_please2_request,
+)
 from mod_erlang_py.node import epmd_server as module
 from mod_erlang_py.node.epmd_server import EpmdServer
 from mod_erlang_py.node.threads import Threads

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mod_erlang_py.dist.flags import OURS, DistFlags
-from mod_erlang_py.dist.handshake import (
+from mod_erlang_py.distribution.flags import OURS, DistFlags
+from mod_erlang_py.distribution.handshake import (
     AcceptorHandshake,
     InitiatorHandshake,
     LocalNode,

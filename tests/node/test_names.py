@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mod_erlang_py.config import Config
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.node.names import is_any, name_of, node_name
 
 REVERSE = {

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mod_erlang_py.dist import control
-from mod_erlang_py.dist.connection import TICK, encode_frame
-from mod_erlang_py.dist.control import IN_PAYLOAD, Exit, Exit2, MonitorP, MonitorPExit
-from mod_erlang_py.dist.handshake import Status
+from mod_erlang_py.distribution import control
+from mod_erlang_py.distribution.connection import TICK, encode_frame
+from mod_erlang_py.distribution.control import IN_PAYLOAD, Exit, Exit2, MonitorP, MonitorPExit
+from mod_erlang_py.distribution.handshake import Status
 from mod_erlang_py.errors import HandshakeError, NotConnected
 from mod_erlang_py.etf import Atom, Pid, Reference, encode
 from mod_erlang_py.node import node as module

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from mod_erlang_py.dist.control import (
+from mod_erlang_py.distribution.control import (
     ControlMessage,
     Exit,
     MonitorP,
@@ -15,7 +15,7 @@ from mod_erlang_py.dist.control import (
     UnlinkId,
     UnlinkIdAck,
 )
-from mod_erlang_py.dist.control import Link as LinkSignal
+from mod_erlang_py.distribution.control import Link as LinkSignal
 from mod_erlang_py.etf import Atom, Pid, Reference
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import Processes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mod_erlang_py.dist.connection import TICK
+from mod_erlang_py.distribution.connection import TICK
 from mod_erlang_py.node import reader
 from mod_erlang_py.node.threads import Threads
 from tests.node.readers import Bench, pid

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mod_erlang_py.config import EpmdMode
-from mod_erlang_py.dist.epmd import EpmdEntry, alive2_response
+from mod_erlang_py.config.settings import EpmdMode
+from mod_erlang_py.distribution.epmd import EpmdEntry, alive2_response
 from mod_erlang_py.errors import EpmdError, EpmdUnavailable
 from mod_erlang_py.node import registration as module
 from mod_erlang_py.node.registration import EpmdState, Registration, epmd_port, look_up

@@ -9,9 +9,9 @@ from functools import partial
 
 import pytest
 
-from mod_erlang_py import workers as module
+from mod_erlang_py.node import workers as module
 from mod_erlang_py.node.threads import Threads
-from mod_erlang_py.workers import Workers
+from mod_erlang_py.node.workers import Workers
 from tests.waiting import DEADLINE, wait_until
 
 

@@ -6,11 +6,11 @@ import socket
 from types import TracebackType
 
 from mod_erlang_py import etf
-from mod_erlang_py.dist import control
-from mod_erlang_py.dist.connection import FrameReader, Received, decode_body, encode_frame
-from mod_erlang_py.dist.control import ControlMessage
-from mod_erlang_py.dist.flags import OURS
-from mod_erlang_py.dist.handshake import (
+from mod_erlang_py.distribution import control
+from mod_erlang_py.distribution.connection import FrameReader, Received, decode_body, encode_frame
+from mod_erlang_py.distribution.control import ControlMessage
+from mod_erlang_py.distribution.flags import OURS
+from mod_erlang_py.distribution.handshake import (
     Established,
     InitiatorHandshake,
     LocalNode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mod_erlang_py.dist.epmd import AliveRequest, EpmdEntry, Request, alive2_response
+from mod_erlang_py.distribution.epmd import AliveRequest, EpmdEntry, Request, alive2_response
 from scripts.epmd import Epmd
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.node.epmds import FakeEpmd

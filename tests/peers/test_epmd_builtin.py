@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mod_erlang_py.config import EpmdMode
+from mod_erlang_py.config.settings import EpmdMode
 from mod_erlang_py.errors import NotConnected
 from scripts.epmd import Epmd, epmd_names
 from tests.conftest import StartErl, StartNode

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mod_erlang_py import etf
-from mod_erlang_py.config import Config
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.etf import Atom, Term
 from scripts.bench import Measurer, library
 from scripts.install import ROOT

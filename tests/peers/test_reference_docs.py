@@ -14,8 +14,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from mod_erlang_py import config, reload
-from mod_erlang_py.config import Config, field_of
+from mod_erlang_py.config import reload
+from mod_erlang_py.config import settings as config
+from mod_erlang_py.config.settings import Config, field_of
 from mod_erlang_py.console import _COMMANDS
 from mod_erlang_py.console.answer import USAGE
 from mod_erlang_py.etf import Atom
@@ -23,10 +24,10 @@ from mod_erlang_py.requests import registry
 from scripts.install import ROOT
 from tests.conftest import FreeSwitchHost, RunningNode, SimulatedHost, StartErl, StartNode
 from tests.console.standing import Standing
+from tests.figures.test_prometheus import exported, samples
 from tests.pages import steps
 from tests.peers.reader import Reader
 from tests.peers.test_console import conf_dir, reachable
-from tests.test_metrics import exported, samples
 from tests.waiting import wait_until
 
 DOCS = ROOT / "docs"

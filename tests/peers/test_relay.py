@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mod_erlang_py.dist import epmd
-from mod_erlang_py.dist.epmd import EpmdEntry
-from mod_erlang_py.dist.flags import OURS
+from mod_erlang_py.distribution import epmd
+from mod_erlang_py.distribution.epmd import EpmdEntry
+from mod_erlang_py.distribution.flags import OURS
 from tests.conftest import RunningNode
 from tests.peers.erl import Erl
 from tests.waiting import wait_until

@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from mod_erlang_py import etf
-from mod_erlang_py.config import Config
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.node.threads import Threads
+from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher
 from mod_erlang_py.requests.context import as_text
 from mod_erlang_py.switch.port import ApiResult, Event, EventSource, Module
-from mod_erlang_py.workers import Workers
 from tests.waiting import DEADLINE
 
 OURS = Pid("freeswitch@localhost", 1, 0, 42)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mod_erlang_py.config import Config, Encoding
+from mod_erlang_py.config.settings import Config, Encoding
 from mod_erlang_py.node.threads import Threads
 from tests.requests.asking import Bench
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mod_erlang_py.switch.port import LogLevel, LogLine
+from mod_erlang_py.log_levels import LogLevel
+from mod_erlang_py.switch.port import LogLine
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from tests.switch.simulated_calls import WAIT, Desk, extension, text, threads
 

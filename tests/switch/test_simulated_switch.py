@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import NOTICE, Event, LogLevel, LogLine, Module, Switch
+from mod_erlang_py.log_levels import NOTICE, LogLevel
+from mod_erlang_py.switch.port import Event, LogLine, Module, Switch
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 
 WAIT = 10.0  # seconds, for what comes at once

@@ -12,7 +12,6 @@ libfreeswitch is called by ctypes, which lets other Python threads run meanwhile
     session.py  calls
     xml.py      answering the switch's XML look-ups
     regex.py    the switch's regular expressions
-    entry.py    start, for scripts/erlang_py.py
 """
 
 from .switch import FreeSwitch

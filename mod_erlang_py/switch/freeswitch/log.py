@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from mod_erlang_py.switch.port import LogLevel, LogLine, level_of
+from mod_erlang_py.log_levels import LogLevel, level_of
+from mod_erlang_py.switch.port import LogLine
 
 from .ffi import LOG_FUNCTION, SUCCESS, lib
 

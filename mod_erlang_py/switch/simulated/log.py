@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import TextIO
 
-from mod_erlang_py.switch.port import LogLevel, LogLine, level_of
+from mod_erlang_py.log_levels import LogLevel, level_of
+from mod_erlang_py.switch.port import LogLine
 from mod_erlang_py.switch.simulated.expand import whole_number
 from mod_erlang_py.switch.simulated.origin import Origin
 

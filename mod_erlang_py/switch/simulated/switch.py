@@ -15,14 +15,13 @@ from types import MappingProxyType
 from typing import TextIO
 
 from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.log_levels import NOTICE, LogLevel
 from mod_erlang_py.switch.port import (
-    NOTICE,
     ApiResult,
     Event,
     EventSource,
     Fetch,
     Header,
-    LogLevel,
     LogLine,
     Module,
     Section,

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from mod_erlang_py.switch.port import Event, Header, LogLevel
+from mod_erlang_py.log_levels import LogLevel
+from mod_erlang_py.switch.port import Event, Header
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.headers import (
     WITH_VARIABLES,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.applications.variables import exported
 from mod_erlang_py.switch.simulated.calls.bridging import bridge
 from mod_erlang_py.switch.simulated.calls.causes import Cause

@@ -6,7 +6,7 @@ import traceback
 import uuid
 from collections.abc import Callable
 
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.applications.registry import Application, Calls
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel

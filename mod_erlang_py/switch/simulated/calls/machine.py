@@ -9,7 +9,8 @@ from collections.abc import Callable
 from lxml import etree
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event, LogLevel, Section
+from mod_erlang_py.log_levels import LogLevel
+from mod_erlang_py.switch.port import Event, Section
 from mod_erlang_py.switch.simulated.calls.bridging import bridge
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel, Task

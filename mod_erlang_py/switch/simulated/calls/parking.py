@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
 from mod_erlang_py.switch.simulated.expand import whole_number

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mod_erlang_py.switch.port import Event, Header, LogLevel
+from mod_erlang_py.log_levels import LogLevel
+from mod_erlang_py.switch.port import Event, Header
 from mod_erlang_py.switch.simulated.origin import Origin
 
 

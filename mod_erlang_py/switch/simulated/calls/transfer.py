@@ -6,7 +6,7 @@ import time
 import uuid
 from dataclasses import replace
 
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
 from mod_erlang_py.switch.simulated.calls.profile import microseconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.commands.registry import Context, command
 from mod_erlang_py.switch.simulated.log import DISABLED, level_of_text
 from mod_erlang_py.switch.simulated.origin import Origin

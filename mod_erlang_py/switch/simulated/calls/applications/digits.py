@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.applications.playing import play
 from mod_erlang_py.switch.simulated.calls.applications.registry import Calls, application
 from mod_erlang_py.switch.simulated.calls.channel import Channel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls import parking, progress
 from mod_erlang_py.switch.simulated.calls.applications.registry import Calls, application
 from mod_erlang_py.switch.simulated.calls.causes import Cause

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import LogLevel
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.channel import Channel, Task
 from mod_erlang_py.switch.simulated.calls.dialplan.model import Action, Break, Condition, Extension
 from mod_erlang_py.switch.simulated.regex import compile_expression

@@ -1,0 +1,6 @@
+"""The settings of erlang_event.conf. Knows neither Erlang nor FreeSWITCH.
+
+settings.py     the settings as one frozen value, and reading them
+disposition.py  what becomes of a call whose process is lost: a setting, and a channel variable
+reload.py       what changes when the file is read again
+"""

@@ -1,0 +1,238 @@
+"""The settings of erlang_event.conf, as one frozen value.
+
+Names are the file's, with `-` as `_`. Defaults are mod_erlang_event's (its `config` function), except where said.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from mod_erlang_py.config import disposition
+from mod_erlang_py.config.disposition import Continue, Disposition
+from mod_erlang_py.errors import ConfigError
+
+FILE = "erlang_event.conf"
+
+
+class Encoding(Enum):
+    """What a text of FreeSWITCH is in Erlang: a string (list of bytes) or a binary."""
+
+    STRING = "string"
+    BINARY = "binary"
+
+
+class EpmdMode(Enum):
+    """Which epmd the node registers with, and who starts it."""
+
+    AUTO = "auto"
+    EXTERNAL = "external"
+    BUILTIN = "builtin"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    listen_ip: str = "0.0.0.0"
+    """Address to listen on; `*` is every address."""
+    listen_port: int = 8031
+    nodename: str = "freeswitch"
+    """With `@` taken whole; else the host is found, see node/names.py."""
+    shortname: bool = True
+    cookie: str = field(default_factory=lambda: DEFAULT_COOKIE, repr=False)
+    """Given, or read from `cookie-file`, or from $HOME/.erlang.cookie; else DEFAULT_COOKIE."""
+    apply_inbound_acl: tuple[str, ...] = ()
+    """Lists of the switch, all of which must allow an address that connects."""
+    stop_on_bind_error: bool = False
+    """Whether a listen-port that is taken ends the node; else it is tried again every second."""
+    epmd: EpmdMode = EpmdMode.AUTO
+    """One that runs, else `epmd -daemon`, else the built-in one; or only one of these, or none. Ours."""
+    compat_rel: int = 0
+    """Accepted, and without effect: OTP 23 and later need no compatibility mode."""
+    encoding: Encoding = Encoding.STRING
+    max_event_bulk: int = 32
+    """The most events gathered in one write. (mod_erlang_event: sent between two polls, 1.)"""
+    max_log_bulk: int = 32
+    """The same of log lines."""
+    outbox_bytes: int = 256 * 1024 * 1024
+    """What may wait for one node that does not read; further events and log lines are lost. Ours."""
+    outbox_messages: int = 100_000
+    """The same in messages (SWITCH_CORE_QUEUE_LEN in mod_erlang_event). Ours."""
+    on_handler_exit: Disposition = field(default_factory=Continue)
+    """What becomes of a call whose handler, or its node, is lost. Ours."""
+    handler_timeout: int = 5
+    """Seconds that a node has to take a call. (mod_erlang_event: 5, fixed.)"""
+    fetch_timeout: int = 5
+    """Seconds that the bound processes have to answer an XML look-up. (mod_erlang_event: 5, fixed.)"""
+    max_xml_bytes: int = 16 * 1024 * 1024
+    """The longest XML that is taken as an answer. Ours."""
+    net_ticktime: int = 60
+    """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
+    prometheus_listen_ip: str = "127.0.0.1"
+    """Address where Prometheus scrapes the figures. Ours."""
+    prometheus_listen_port: int | None = None
+    """None: nowhere. Ours."""
+
+
+DEFAULT_COOKIE = "ClueCon"
+
+
+def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple[Config, list[ConfigError]]:
+    """The settings of a file's <param> list, the last of a name counting; apply-inbound-acl adds up.
+
+    home: where `.erlang.cookie` may be. Returns the configuration and what is wrong with the file; a wrong value leaves
+    its default in place. Raises ConfigError where that would not be safe: a cookie that cannot be used.
+    """
+    values: dict[str, Any] = {}
+    acl: list[str] = []
+    wrong: list[ConfigError] = []
+    for name, value in settings:
+        parse = _PARSERS.get(name)
+        if parse is None:
+            wrong.append(ConfigError(name, _shown(name, value), _known(name)))
+            continue
+        try:
+            parsed = parse(value)
+        except ValueError as error:
+            bad = ConfigError(name, _shown(name, value), str(error))
+            if name in _NO_SAFE_DEFAULT:
+                raise bad from None
+            wrong.append(bad)
+            continue
+        if name == "apply-inbound-acl":
+            acl.append(parsed)
+        else:
+            values[field_of(name)] = parsed
+    if "cookie" not in values and home is not None and (home / ".erlang.cookie").exists():
+        try:
+            values["cookie"] = _cookie_file(str(home / ".erlang.cookie"))
+        except ValueError as error:
+            raise ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)) from None
+    return replace(Config(), apply_inbound_acl=tuple(acl), **values), wrong
+
+
+def field_of(name: str) -> str:
+    """The field of Config that a setting is kept in."""
+    return "cookie" if name == "cookie-file" else name.replace("-", "_")
+
+
+_NO_SAFE_DEFAULT = {"cookie", "cookie-file", "apply-inbound-acl"}
+
+
+def _known(name: str) -> str:
+    close = _nearest(name)
+    return f"a setting of {FILE}" + (f", perhaps {close}" if close else "")
+
+
+def _nearest(name: str) -> str:
+    """The known setting that the name resembles; "" when there is none."""
+    return next(iter(difflib.get_close_matches(name.lower(), _PARSERS, n=1)), "")
+
+
+def _shown(name: str, value: str) -> str:
+    """The value, unless it is a cookie, under that name or a misspelt one."""
+    return "***" if _nearest(name) == "cookie" and name != "cookie-file" else value
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        expected = f"a whole number from {low} to {high}"
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not low <= number <= high:
+            raise ValueError(expected)
+        return number
+
+    return parse
+
+
+def _flag(value: str) -> bool:
+    """As switch_true and switch_false read it."""
+    word = value.strip().lower()
+    if word in {"yes", "on", "true", "t", "enabled", "active", "allow"} or (word.isdecimal() and int(word) != 0):
+        return True
+    if word in {"no", "off", "false", "f", "disabled", "inactive", "disallow", "0"}:
+        return False
+    raise ValueError("true or false")
+
+
+def _encoding(value: str) -> Encoding:
+    try:
+        return Encoding(value.lower())
+    except ValueError:
+        raise ValueError("string or binary") from None
+
+
+def _epmd(value: str) -> EpmdMode:
+    try:
+        return EpmdMode(value.lower())
+    except ValueError:
+        raise ValueError("auto, external, builtin or none") from None
+
+
+def _nodename(value: str) -> str:
+    alive, at, host = value.partition("@")
+    if not alive or (at and not host) or "@" in host or any(c.isspace() for c in value):
+        raise ValueError("name or name@host")
+    return value
+
+
+def _cookie(value: str) -> str:
+    if not value or len(value) > 255 or any(ord(c) > 255 for c in value):
+        raise ValueError("1 to 255 Latin-1 characters")
+    return value
+
+
+def _cookie_file(value: str) -> str:
+    """The first line of a file that only its owner may read (read_cookie_from_file)."""
+    path = Path(value)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ValueError("a file that only its owner may read and write")
+        return _cookie(path.read_text("latin-1").partition("\n")[0].rstrip("\r"))
+    except OSError as error:
+        raise ValueError(f"a file that can be read: {error.strerror}") from None
+
+
+def _acl(value: str) -> str:
+    if not value.strip():
+        raise ValueError("the name of an access control list")
+    return value.strip()
+
+
+def _address(value: str) -> str:
+    if not value:
+        raise ValueError("an address, or *")
+    return value
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "listen-ip": _address,
+    "listen-port": _whole(1, 65535),
+    "nodename": _nodename,
+    "shortname": _flag,
+    "cookie": _cookie,
+    "cookie-file": _cookie_file,
+    "apply-inbound-acl": _acl,
+    "stop-on-bind-error": _flag,
+    "epmd": _epmd,
+    "compat-rel": _whole(7, 99),
+    "encoding": _encoding,
+    "max-event-bulk": _whole(1, 1000),
+    "max-log-bulk": _whole(1, 1000),
+    "outbox-bytes": _whole(65536, 2**40),
+    "outbox-messages": _whole(1, 10_000_000),
+    "on-handler-exit": disposition.parse,
+    "handler-timeout": _whole(1, 3600),
+    "fetch-timeout": _whole(1, 3600),
+    "max-xml-bytes": _whole(1, 2**31),
+    "net-ticktime": _whole(1, 3600),
+    "prometheus-listen-ip": _address,
+    "prometheus-listen-port": _whole(1, 65535),
+}

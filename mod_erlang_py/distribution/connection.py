@@ -1,0 +1,117 @@
+"""The connected phase: frames, ticks, and the control message and payload in a frame.
+
+Source: ERTS "Distribution Protocol", section "Protocol between Connected Nodes"; the form without a
+distribution header, which stands as long as neither DIST_HDR_ATOM_CACHE nor FRAGMENTS is negotiated.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from mod_erlang_py.distribution.control import IN_PAYLOAD, ControlMessage, Exit, Exit2, MonitorPExit, decode_control
+from mod_erlang_py.errors import DecodeError, ProtocolViolation
+from mod_erlang_py.etf import Term, decode, scan
+
+TICK = b"\0\0\0\0"
+"""The frame that says only: still here."""
+
+PASS_THROUGH = 112
+VERSION = 131
+
+_LENGTH = struct.Struct(">I")
+
+
+class FrameReader:
+    """Cuts the byte stream into frame bodies. max_frame: the longest body we take, in bytes."""
+
+    __slots__ = ("_buffer", "_max_frame", "_wanted")
+
+    def __init__(self, max_frame: int) -> None:
+        self._max_frame = max_frame
+        self._buffer = bytearray()  # the frame that is not whole yet
+        self._wanted = 4  # bytes the buffer needs before looking at it is worth while
+
+    def receive_data(self, data: bytes) -> list[bytes]:
+        """The bodies, without their length, that data completes; b"" is a tick.
+
+        Raises: ProtocolViolation for a frame over max_frame, as soon as its length is in, and ever after.
+        """
+        buffer = self._buffer
+        if buffer:
+            buffer += data
+            if len(buffer) < self._wanted:
+                return []
+            data = bytes(buffer)
+            buffer.clear()
+        bodies = []
+        position, size = 0, len(data)
+        wanted = 4
+        while size - position >= 4:
+            (length,) = _LENGTH.unpack_from(data, position)
+            if length > self._max_frame:
+                buffer += data[position : position + 4]
+                raise ProtocolViolation(f"frame of {length} bytes, over the limit of {self._max_frame}")
+            start = position + 4
+            end = start + length
+            if end > size:
+                wanted = 4 + length
+                break
+            bodies.append(data[start:end])
+            position = end
+        if position < size:
+            buffer += data[position:]
+        self._wanted = wanted
+        return bodies
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A frame that came: the control message, and the payload as it stands on the wire, from its 131 on.
+
+    The payload is not decoded, since what cannot be decoded is its receiver's loss and not the link's.
+    """
+
+    control: ControlMessage
+    payload: bytes | None
+
+    def reason(self) -> Term:
+        """The reason of an Exit, Exit2 or MonitorPExit, from the tuple or from the payload.
+
+        Raises: DecodeError when it is in the payload and cannot be decoded; TypeError for other messages.
+        """
+        if not isinstance(self.control, (Exit, Exit2, MonitorPExit)):
+            raise TypeError(f"{type(self.control).__name__} has no reason")
+        if self.control.reason is not IN_PAYLOAD:
+            return self.control.reason
+        return decode(self.payload or b"")
+
+
+def decode_body(body: bytes) -> Received:
+    """What a frame body that is no tick holds: 112, 131, control[, 131, payload].
+
+    Raises: ProtocolViolation.
+    """
+    if len(body) < 3 or body[0] != PASS_THROUGH or body[1] != VERSION:
+        raise ProtocolViolation(f"frame that begins with {body[:3].hex() or 'nothing'}")
+    try:
+        end = scan(body, 2)
+    except DecodeError as error:
+        raise ProtocolViolation(f"control message: {error}") from error
+    control = decode_control(body[2:end])
+    if not control.has_payload:
+        return Received(control, None)
+    payload = body[end:]
+    if not payload or payload[0] != VERSION:
+        raise ProtocolViolation(f"{control.op.name} without a payload")
+    return Received(control, payload)
+
+
+def encode_frame(control: bytes, payload: bytes = b"") -> bytes:
+    """A whole frame, its length included. control: without its 131; payload: with its 131, or empty."""
+    return frame_prefix(control, len(payload)) + payload
+
+
+def frame_prefix(control: bytes, payload_size: int) -> bytes:
+    """The frame up to its payload of payload_size bytes, for a payload that goes out in many frames."""
+    return _LENGTH.pack(2 + len(control) + payload_size) + b"p\x83" + control

@@ -1,0 +1,44 @@
+"""Start inside FreeSWITCH; called by scripts/erlang_py.py."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import threading
+
+from mod_erlang_py.service import Service
+from mod_erlang_py.switch.freeswitch import FreeSwitch
+
+log = logging.getLogger("mod_erlang_py")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds that a thread may keep the interpreter from others (sys.setswitchinterval; 5 ms else): a writer, or a call,
+would wait for the pump as long before each of its steps."""
+
+_lock = threading.Lock()
+_running: Service | None = None
+
+
+def start() -> None:
+    """Start the node in this switch, unless it runs already. Raises SwitchError."""
+    global _running
+    with _lock:
+        if _running is not None and not _running.stopped:
+            log.warning("already running; `unload mod_erlang_py` stops it")
+            return
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        switch = FreeSwitch()
+        if not log.handlers:
+            log.addHandler(switch.log_handler())
+            log.setLevel(logging.DEBUG)
+            log.propagate = False
+        if _running is None:
+            atexit.register(_stop)
+        _running = Service(switch)
+        _running.start()
+
+
+def _stop() -> None:
+    if _running is not None:
+        _running.stop()

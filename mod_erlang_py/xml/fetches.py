@@ -1,0 +1,262 @@
+"""XML look-ups of the switch, answered by the Erlang processes that are bound to their section."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mod_erlang_py import etf
+from mod_erlang_py.distribution.connection import encode_frame
+from mod_erlang_py.etf import Atom, Pid, Term
+from mod_erlang_py.etf.event import EventEncoder
+from mod_erlang_py.events.pump import encode
+from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.node.reader import step_aside
+from mod_erlang_py.switch.port import Fetch, Section, Switch, XmlBinding
+from mod_erlang_py.xml.documents import BadXml, document
+
+log = logging.getLogger(__name__)
+
+UNDEFINED = b"undefined"
+VERSION = b"\x83"
+MAX_PENDING = 10_000
+"""Look-ups under way at once; further ones find nothing."""
+
+
+STALLED = 0.5
+"""Seconds after which a node that takes nothing is not asked."""
+
+
+class Outcome(Enum):
+    """What a reply came to."""
+
+    TAKEN = "taken"
+    DUPLICATE = "duplicate_response"
+    UNKNOWN = "invalid_uuid"
+
+
+@dataclass(eq=False)
+class Pending:
+    """A look-up under way. asked: who was. waiting: the processes that have not answered, with their links."""
+
+    fetch: Fetch
+    asked: frozenset[Pid]
+    waiting: dict[Pid, Link]
+    result: Future[bytes | None] = field(default_factory=Future)
+
+
+class Fetches:
+    """timeout: seconds that the processes have. max_bytes: of a reply.
+
+    asked, answered, timed_out: how many look-ups were, so far; the others were found by nobody.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        encoder: EventEncoder,
+        text: Callable[[bytes], Term],
+        timeout: float,
+        max_bytes: int,
+    ) -> None:
+        self._switch = switch
+        self._encoder = encoder
+        self._text = text
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._bindings: dict[Pid, tuple[Link, Section]] = {}
+        self._pending: dict[str, Pending] = {}
+        self._answered: OrderedDict[str, float] = OrderedDict()
+        self._binding: XmlBinding | None = None
+        self.asked = self.answered = self.timed_out = 0
+        self._stopping = False
+
+    def start(self) -> None:
+        """Be in the switch's list; asked for nothing yet."""
+        self._binding = self._switch.bind_xml(self.answer)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopping = True
+            pending = list(self._pending.values())
+        for one in pending:
+            _resolve(one, None)
+        if self._binding is not None:
+            self._binding.close()
+
+    def configure(self, timeout: float, max_bytes: int) -> None:
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+
+    # bindings
+
+    def bind(self, link: Link, pid: Pid, sections: Section) -> None:
+        with self._lock:
+            if link.ended:
+                return
+            before = self._bindings.get(pid)
+            self._bindings[pid] = (link, sections | (before[1] if before else Section(0)))
+            self._want()
+
+    def unbind(self, pid: Pid, sections: Section | None) -> None:
+        """sections: None for all."""
+        with self._lock:
+            if pid not in self._bindings:
+                return
+            link, bound = self._bindings[pid]
+            left = bound & ~sections if sections is not None else Section(0)
+            if left:
+                self._bindings[pid] = (link, left)
+            else:
+                del self._bindings[pid]
+            self._want()
+
+    def exited(self, pid: Pid) -> None:
+        self.unbind(pid, None)
+        self._gone({pid})
+
+    def down(self, link: Link) -> None:
+        with self._lock:
+            gone = {pid for pid, (over, _) in self._bindings.items() if over is link}
+            for pid in gone:
+                del self._bindings[pid]
+            for pending in self._pending.values():  # also those that are bound no more
+                gone |= {pid for pid, over in pending.waiting.items() if over is link}
+            self._want()
+        self._gone(gone)
+
+    def bindings(self) -> list[tuple[Pid, Section]]:
+        with self._lock:
+            return [(pid, sections) for pid, (_, sections) in self._bindings.items()]
+
+    def _want(self) -> None:
+        """With the lock held: choosing the sections takes no lock of the switch and never waits."""
+        wanted = Section(0)
+        for _, sections in self._bindings.values():
+            wanted |= sections
+        if self._binding is not None:
+            self._binding.want(wanted)
+
+    # look-ups, each in a thread of the switch
+
+    def answer(self, fetch: Fetch) -> bytes | None:
+        """Ask the processes that are bound to the section; the first good answer counts."""
+        section = Section.parse(fetch.section)
+        identifier = self._switch.create_uuid()
+        with self._lock:
+            waiting = {
+                pid: link
+                for pid, (link, sections) in self._bindings.items()
+                if sections & section and link.outbox.stalled < STALLED
+            }
+            if not waiting or self._stopping or len(self._pending) >= MAX_PENDING:
+                return None
+            pending = self._pending[identifier] = Pending(fetch, frozenset(waiting), dict(waiting))
+            self.asked += 1
+        began = time.monotonic()
+        found, in_time = None, True
+        try:
+            question = VERSION + self._question(fetch, identifier)
+            for pid, link in waiting.items():
+                link.outbox.put(encode_frame(send_control(link.local, pid), question))
+                if link.ended:
+                    self._gone({pid})
+            step_aside()
+            found = pending.result.result(self._timeout)
+        except FutureTimeout:
+            in_time = False
+            log.warning(
+                "Timed out after %d milliseconds when waiting for XML fetch response for %s",
+                (time.monotonic() - began) * 1000,
+                identifier,
+            )
+        finally:
+            with self._lock:
+                del self._pending[identifier]
+                self.answered += found is not None
+                self.timed_out += not in_time
+        return found
+
+    def _question(self, fetch: Fetch, identifier: str) -> bytes:
+        """`{fetch, Section, Tag, Key, Value, FetchID, Params}`, without a version byte (erlang_fetch)."""
+        texts = [fetch.tag, fetch.key, fetch.value]
+        elements = [Atom("fetch"), Atom(fetch.section)]
+        elements += [self._text(UNDEFINED if one is None else one) for one in texts]
+        elements.append(self._text(identifier.encode()))
+        params = encode(self._encoder, fetch.params) if fetch.params is not None else etf.encode_bare([])
+        return b"h\x07" + b"".join(map(etf.encode_bare, elements)) + params
+
+    # replies
+
+    def reply(self, identifier: str, link: Link, pid: Pid | None, text: bytes) -> Outcome:
+        """A process answers. Raises BadXml; its sender, or the process it stands for, has then had its chance."""
+        with self._lock:
+            pending = self._pending.get(identifier)
+            if identifier in self._answered:
+                return Outcome.DUPLICATE
+        if pending is None:
+            return Outcome.UNKNOWN
+        try:
+            found = document(text, pending.fetch, self._max_bytes)
+        except BadXml:
+            self._no_result(pending, link, pid)
+            raise
+        if found is None:
+            self._no_result(pending, link, pid)
+            return Outcome.TAKEN
+        if not self._remember(identifier) or not _resolve(pending, found):
+            return Outcome.DUPLICATE
+        return Outcome.TAKEN
+
+    def _remember(self, identifier: str) -> bool:
+        """Note that the look-up was answered; False when it was before. Kept as long as a reply might be under way."""
+        now = time.monotonic()
+        with self._lock:
+            while self._answered and next(iter(self._answered.values())) < now:
+                self._answered.popitem(last=False)
+            if identifier in self._answered:
+                return False
+            self._answered[identifier] = now + self._timeout
+        return True
+
+    def _no_result(self, pending: Pending, link: Link, pid: Pid | None) -> None:
+        """This process has nothing. A reply of one that was not asked stands for one of its node that was."""
+        with self._lock:
+            if pid in pending.asked:
+                pending.waiting.pop(pid, None)
+            else:
+                stands_for = next((one for one, over in pending.waiting.items() if over is link), None)
+                if stands_for is not None:
+                    del pending.waiting[stands_for]
+            over = not pending.waiting
+        if over:
+            _resolve(pending, None)
+
+    def _gone(self, pids: set[Pid]) -> None:
+        """These processes will not answer any more."""
+        with self._lock:
+            over = []
+            for pending in self._pending.values():
+                for pid in pids & pending.waiting.keys():
+                    del pending.waiting[pid]
+                if not pending.waiting:
+                    over.append(pending)
+        for pending in over:
+            _resolve(pending, None)
+
+
+def _resolve(pending: Pending, found: bytes | None) -> bool:
+    """Whether this was the first answer."""
+    try:
+        pending.result.set_result(found)
+    except Exception:  # InvalidStateError: somebody was faster
+        return False
+    return True

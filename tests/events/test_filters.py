@@ -1,0 +1,124 @@
+"""Filters: the commands of handle_msg_filter, and the test in event_handler of mod_erlang_event.c."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from mod_erlang_py.events.filters import Added, Deleted, Filters, Invalid, command, passes
+from mod_erlang_py.switch.port import Event, Headers
+from mod_erlang_py.switch.simulated.regex import matcher
+
+ADDED_AND_DELETED = [
+    (b"Header value", Added(b"Header", b"value")),
+    (b"add Header value", Added(b"Header", b"value")),
+    (b"ADD Header value", Added(b"Header", b"value")),
+    (b"Header value with blanks", Added(b"Header", b"value with blanks")),
+    (b"  Header value", Added(b"Header", b"value")),
+    (b"Header +value", Added(b"Header", b"+value")),
+    (b"Header -value", Added(b"Header", b"-value")),
+    (b"Header /^v.*e$/i", Added(b"Header", b"/^v.*e$/i")),
+    (b"Header -/x/", Added(b"Header", b"-/x/")),
+    (b"add add value", Added(b"add", b"value")),
+    (b"delete Header", Deleted(b"Header", b"")),
+    (b"delete Header value", Deleted(b"Header", b"value")),
+    (b"DELETE Header", Deleted(b"Header", b"")),
+    (b"delete all", Deleted(b"all", b"")),
+    (b"delete ALL", Deleted(b"ALL", b"")),
+]
+
+INVALID = [b"", b" ", b"Header", b"delete", b"add", b"add Header", b"Header /(/", b"Header -/[/", b"Header /open"]
+
+
+@pytest.mark.parametrize(("text", "outcome"), ADDED_AND_DELETED, ids=lambda value: str(value))
+def test_commands(text: bytes, outcome: object) -> None:
+    assert command((), text, matcher)[1] == outcome
+
+
+@pytest.mark.parametrize("text", INVALID)
+def test_malformed_commands_change_nothing(text: bytes) -> None:
+    before = filters(b"A b")
+    after, outcome = command(before, text, matcher)
+    assert isinstance(outcome, Invalid)
+    assert after is before
+
+
+def filters(*texts: bytes) -> Filters:
+    made: Filters = ()
+    for text in texts:
+        made, outcome = command(made, text, matcher)
+        assert not isinstance(outcome, Invalid)
+    return made
+
+
+def event(*headers: tuple[bytes, bytes]) -> Event:
+    return Event("HEARTBEAT", Headers([name for name, _ in headers], [value for _, value in headers], None))
+
+
+A_YES = (b"Header-A", b"yes")
+A_NO = (b"Header-A", b"no")
+B_ONE = (b"Header-B", b"1")
+
+
+@pytest.mark.parametrize(
+    ("texts", "headers", "sent"),
+    [
+        ([], [A_YES], True),
+        ([b"Header-A yes"], [A_YES], True),
+        ([b"Header-A yes"], [(b"Header-A", b"YES")], True),
+        ([b"Header-A yes"], [(b"header-a", b"yes")], True),
+        ([b"header-a yes"], [A_YES], True),
+        ([b"Header-A yes"], [A_NO], False),
+        ([b"Header-A yes"], [B_ONE], True),  # the header is not there
+        ([b"Header-A yes"], [], True),
+        ([b"Header-A +yes"], [A_YES], True),
+        ([b"Header-A +yes"], [A_NO], False),
+        ([b"Header-A -yes"], [A_YES], False),
+        ([b"Header-A -yes"], [A_NO], True),
+        ([b"Header-A -yes"], [B_ONE], True),
+        ([b"Header-A - yes"], [A_YES], False),
+        ([b"Header-A -+yes"], [A_YES], True),  # the last sign counts
+        ([b"Header-A +-yes"], [A_YES], False),
+        ([b"Header-A -"], [A_YES], False),  # no value: the header's presence
+        ([b"Header-A -"], [B_ONE], True),
+        ([b"Header-A +"], [A_YES], True),
+        ([b"Header-A +"], [A_NO], True),
+        ([b"Header-A /^y/"], [A_YES], True),
+        ([b"Header-A /^y/"], [A_NO], False),
+        ([b"Header-A /^Y/"], [A_YES], False),
+        ([b"Header-A /^Y/i"], [A_YES], True),
+        ([b"Header-A /e/"], [A_YES], True),  # found anywhere
+        ([b"Header-A -/^y/"], [A_YES], False),
+        ([b"Header-A -/^y/"], [A_NO], True),
+        ([b"Header-A +/^y/"], [A_NO], False),
+        # in order, each for its header: the first that says no ends it
+        ([b"Header-A yes", b"Header-B 1"], [A_YES, B_ONE], True),
+        ([b"Header-A yes", b"Header-B 2"], [A_YES, B_ONE], False),
+        ([b"Header-A no", b"Header-B 1"], [A_YES, B_ONE], False),
+        ([b"Header-A yes", b"Header-A no"], [A_YES], False),  # two keeps of one header: nothing passes both
+        ([b"Header-A -no", b"Header-A -never"], [A_YES], True),
+        ([b"Header-A -no", b"Header-A -yes"], [A_YES], False),
+        # the first of several headers of the name counts
+        ([b"Header-A yes"], [A_YES, A_NO], True),
+        ([b"Header-A yes"], [A_NO, A_YES], False),
+    ],
+)
+def test_events(texts: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], sent: bool) -> None:
+    assert passes(filters(*texts), event(*headers)) is sent
+
+
+@pytest.mark.parametrize(
+    ("deletion", "left"),
+    [
+        (b"delete A", [b"B"]),
+        (b"delete a", [b"B"]),
+        (b"delete A 1", [b"A", b"B"]),
+        (b"delete A +1", [b"A", b"A", b"B"]),  # as it was written, or not at all
+        (b"delete A x", [b"A", b"A", b"B"]),
+        (b"delete C", [b"A", b"A", b"B"]),
+        (b"delete all", []),
+    ],
+)
+def test_deletions(deletion: bytes, left: list[bytes]) -> None:
+    assert [one.header for one in command(filters(b"A 1", b"A 2", b"B 1"), deletion, matcher)[0]] == left

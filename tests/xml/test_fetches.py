@@ -1,0 +1,320 @@
+"""Look-ups, and who answers them."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mod_erlang_py.etf import Binary, Pid
+from mod_erlang_py.etf.event import EventEncoder
+from mod_erlang_py.switch.port import Event, Fetch, Section
+from mod_erlang_py.switch.simulated import SimulatedSwitch
+from mod_erlang_py.xml.documents import BadXml
+from mod_erlang_py.xml.fetches import STALLED, Fetches, Outcome
+from tests.fakes import FakeLink, FakeOutbox
+from tests.waiting import wait_until
+
+USER = b'<user id="7"/>'
+PARAMS = Event("REQUEST_PARAMS", [(b"user", b"7"), (b"domain", b"example.com")])
+ASKED = Fetch("directory", b"domain", b"name", b"example.com", PARAMS)
+
+
+class Outbox(FakeOutbox):
+    stalled = 0.0
+
+    def put(self, frame: bytes) -> None:
+        self.offer([frame])
+
+
+class Peer(FakeLink):
+    outbox: Outbox
+
+    def __init__(self, name: str = "peer@localhost") -> None:
+        super().__init__(name)
+        self.outbox = Outbox()
+
+    def question(self, count: int = 1) -> str:
+        """The identifier of the look-up that was asked last, once there are so many."""
+        return bytes(self.wait_for(count)[-1][1][5]).decode()
+
+
+class Look(threading.Thread):
+    """A look-up in a thread of its own."""
+
+    def __init__(self, fetches: Fetches, fetch: Fetch = ASKED) -> None:
+        super().__init__(daemon=True)
+        self._look = (fetches, fetch)
+        self._found: bytes | None = None
+        self.began = time.monotonic()
+        self.start()
+
+    def run(self) -> None:
+        fetches, fetch = self._look
+        self._found = fetches.answer(fetch)
+
+    def found(self) -> bytes | None:
+        self.join(10)
+        assert not self.is_alive()
+        return self._found
+
+
+class Bench:
+    def __init__(self, timeout: float = 5.0) -> None:
+        self.switch = SimulatedSwitch(log_to=io.StringIO())
+        self.fetches = Fetches(self.switch, EventEncoder(False), lambda text: text, timeout, 1000)
+        self.fetches.start()
+
+    def peer(self, *more: Pid, sections: Section = Section.DIRECTORY, name: str = "peer@localhost") -> Peer:
+        """A link whose process is bound."""
+        peer = Peer(name)
+        for pid in (peer.pid, *more):
+            self.fetches.bind(peer.link, pid, sections)
+        return peer
+
+    def reply(self, peer: Peer, identifier: str, text: bytes = USER, pid: Pid | None = None) -> Outcome:
+        return self.fetches.reply(identifier, peer.link, pid or peer.pid, text)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.fetches.stop()
+
+
+def soon(look: Look) -> bytes | None:
+    found = look.found()
+    assert time.monotonic() - look.began < 2
+    return found
+
+
+def test_nobody_is_bound(bench: Bench) -> None:
+    assert bench.fetches.answer(ASKED) is None
+    peer = bench.peer(sections=Section.DIALPLAN)
+    assert bench.fetches.answer(ASKED) is None
+    assert peer.messages() == []
+
+
+def test_the_question(bench: Bench) -> None:
+    peer = bench.peer()
+    look = Look(bench.fetches)
+    ((to, question),) = peer.wait_for(1)
+    assert to == peer.pid
+    assert question[0].value == "fetch"
+    assert question[1].value == "directory"
+    assert question[2:5] == (b"domain", b"name", b"example.com")
+    assert len(question[5]) == 36
+    assert question[6] == [None, (b"user", b"7"), (b"domain", b"example.com")]
+    assert bench.reply(peer, question[5].decode()) == Outcome.TAKEN
+    found = soon(look)
+    assert found is not None
+    assert USER in found
+
+
+def test_what_the_switch_does_not_say(bench: Bench) -> None:
+    peer = bench.peer(sections=Section.CONFIG)
+    look = Look(bench.fetches, Fetch("configuration", None, None, None, None))
+    ((_, question),) = peer.wait_for(1)
+    assert question[2:5] == (b"undefined",) * 3
+    assert question[6] == []
+    bench.reply(peer, question[5].decode(), b"")
+    assert soon(look) is None
+
+
+def test_binaries() -> None:
+    bench = Bench()
+    bench.fetches = Fetches(bench.switch, EventEncoder(True), Binary, 5, 1000)
+    peer = bench.peer()
+    look = Look(bench.fetches)
+    question: Any = peer.wait_for(1)[0][1]
+    assert all(isinstance(text, Binary) for text in question[2:6])
+    assert question[2].value == b"domain"
+    bench.fetches.down(peer.link)
+    assert soon(look) is None
+
+
+def test_the_first_good_answer_counts(bench: Bench) -> None:
+    one, two = bench.peer(name="one@localhost"), bench.peer(name="two@localhost")
+    look = Look(bench.fetches)
+    identifier = one.question()
+    assert two.question() == identifier
+    assert bench.reply(two, identifier, b'<user id="two"/>') == Outcome.TAKEN
+    assert bench.reply(one, identifier, b'<user id="one"/>') == Outcome.DUPLICATE
+    assert bench.reply(two, identifier, b"") == Outcome.DUPLICATE
+    found = soon(look)
+    assert found is not None
+    assert b'id="two"' in found
+    assert bench.reply(two, identifier) == Outcome.DUPLICATE
+    assert bench.reply(two, "nosuch") == Outcome.UNKNOWN
+
+
+def test_over_when_everybody_has_nothing(bench: Bench) -> None:
+    one, two = bench.peer(name="one@localhost"), bench.peer(name="two@localhost")
+    look = Look(bench.fetches)
+    identifier = one.question()
+    assert bench.reply(one, identifier, b" \n") == Outcome.TAKEN
+    with pytest.raises(BadXml):
+        bench.reply(two, identifier, b"<user")
+    assert soon(look) is None
+    assert bench.reply(one, identifier) == Outcome.UNKNOWN
+
+
+def test_nothing_twice_does_not_take_anothers_chance(bench: Bench) -> None:
+    peer = Peer()
+    for pid in (peer.pid, peer.other):
+        bench.fetches.bind(peer.link, pid, Section.DIRECTORY)
+    look = Look(bench.fetches)
+    identifier = peer.question(2)
+    for _ in range(3):
+        assert bench.reply(peer, identifier, b"") == Outcome.TAKEN
+    assert bench.reply(peer, identifier, USER, peer.other) == Outcome.TAKEN
+    assert soon(look) is not None
+
+
+def test_another_process_answers_for_one_of_its_node(bench: Bench) -> None:
+    one, two = bench.peer(name="one@localhost"), bench.peer(name="two@localhost")
+    look = Look(bench.fetches)
+    identifier = one.question()
+    two.question()
+    bench.reply(one, identifier, b"", one.other)
+    bench.reply(one, identifier, b"", one.other)  # only for its own node
+    assert look.is_alive()
+    bench.reply(two, identifier, b"", two.other)
+    assert soon(look) is None
+
+
+def test_too_long(bench: Bench) -> None:
+    peer = bench.peer()
+    look = Look(bench.fetches)
+    with pytest.raises(BadXml, match="1013 bytes, the limit is 1000"):
+        bench.reply(peer, peer.question(), b"<user>" + b"x" * 1000 + b"</user>")
+    assert soon(look) is None
+
+
+def test_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(timeout=0.1)
+    peer = bench.peer()
+    look = Look(bench.fetches)
+    identifier = peer.question()
+    assert look.found() is None
+    assert [one.levelname for one in caplog.records if f"XML fetch response for {identifier}" in one.message] == [
+        "WARNING"
+    ]
+    assert bench.reply(peer, identifier) == Outcome.UNKNOWN
+
+
+def test_who_answered_is_forgotten_after_a_while() -> None:
+    bench = Bench(timeout=0.05)
+    peer = bench.peer()
+    first = ""
+    for count in (1, 2):
+        look = Look(bench.fetches)
+        identifier = peer.question(count)
+        assert bench.reply(peer, identifier) == Outcome.TAKEN
+        assert look.found() is not None
+        first = first or identifier
+        assert bench.reply(peer, identifier) == Outcome.DUPLICATE
+        time.sleep(0.06)
+    assert bench.reply(peer, first) == Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("unbound", [False, True])
+@pytest.mark.parametrize("how", ["exited", "down"])
+def test_who_goes_is_not_waited_for(bench: Bench, how: str, unbound: bool) -> None:
+    """Nor who unbound itself in the middle."""
+    peer = bench.peer()
+    look = Look(bench.fetches)
+    peer.question()
+    if unbound:
+        bench.fetches.unbind(peer.pid, None)
+        assert look.is_alive()
+    if how == "exited":
+        bench.fetches.exited(peer.pid)
+    else:
+        peer.ended = True
+        bench.fetches.down(peer.link)
+    assert soon(look) is None
+    assert bench.fetches.bindings() == []
+    assert bench.fetches.answer(ASKED) is None
+
+
+def test_who_takes_nothing_is_not_asked(bench: Bench) -> None:
+    stuck = bench.peer(name="stuck@localhost")
+    stuck.outbox.stalled = STALLED
+    assert bench.fetches.answer(ASKED) is None
+    good = bench.peer(name="good@localhost")
+    look = Look(bench.fetches)
+    bench.reply(good, good.question())
+    assert soon(look) is not None
+    assert stuck.messages() == []
+
+
+def test_a_link_that_ends_while_it_is_asked(bench: Bench) -> None:
+    peer = bench.peer()
+    peer.ended = True  # its down() is about to come
+    look = Look(bench.fetches)
+    assert soon(look) is None
+    bench.fetches.bind(peer.link, peer.other, Section.DIRECTORY)
+    assert [pid for pid, _ in bench.fetches.bindings()] == [peer.pid]
+
+
+def test_bindings_add_up_and_the_switch_is_asked_for_those_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[Section] = []
+    assert bench.fetches._binding is not None
+    monkeypatch.setattr(bench.fetches._binding, "want", wanted.append)
+    peer = bench.peer()
+    bench.fetches.bind(peer.link, peer.pid, Section.DIALPLAN)
+    assert bench.fetches.bindings() == [(peer.pid, Section.DIRECTORY | Section.DIALPLAN)]
+    bench.fetches.unbind(peer.pid, Section.DIRECTORY | Section.CONFIG)
+    bench.fetches.unbind(peer.other, None)
+    assert bench.fetches.bindings() == [(peer.pid, Section.DIALPLAN)]
+    bench.fetches.unbind(peer.pid, Section.DIALPLAN)
+    assert bench.fetches.bindings() == []
+    assert wanted == [
+        Section.DIRECTORY,
+        Section.DIRECTORY | Section.DIALPLAN,
+        Section.DIALPLAN,
+        Section(0),
+    ]
+
+
+def test_stop_ends_look_ups() -> None:
+    bench = Bench()
+    peer = bench.peer()
+    looks = [Look(bench.fetches) for _ in range(5)]
+    peer.wait_for(5)
+    bench.fetches.stop()
+    assert [soon(look) for look in looks] == [None] * 5
+    assert bench.fetches.answer(ASKED) is None
+
+
+def test_many_at_once(bench: Bench) -> None:
+    peer = bench.peer()
+    looks = [Look(bench.fetches) for _ in range(100)]
+    for _, question in peer.wait_for(100):
+        identifier = question[5].decode()
+        assert bench.reply(peer, identifier, b'<user id="%s"/>' % identifier.encode()) == Outcome.TAKEN
+    found = [look.found() for look in looks]
+    assert len(set(found)) == 100
+    assert None not in found
+    wait_until(lambda: not bench.fetches._pending)
+
+
+def test_what_became_of_look_ups_is_counted(bench: Bench) -> None:
+    fetches = bench.fetches
+    peer = bench.peer()
+    answered = Look(fetches)
+    bench.reply(peer, peer.question())
+    assert answered.found() is not None
+    unknown = Look(fetches)
+    bench.reply(peer, peer.question(2), b"")
+    assert unknown.found() is None
+    fetches.configure(0.05, 1000)
+    assert Look(fetches).found() is None  # for want of an answer
+    assert Look(fetches, Fetch("dialplan", None, None, None, None)).found() is None  # nobody is asked
+    assert (fetches.asked, fetches.answered, fetches.timed_out) == (3, 1, 1)
