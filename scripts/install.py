@@ -2,7 +2,8 @@
 
     FS_SCRIPT_DIR/erlang_py.py            what mod_python3 imports
     FS_SCRIPT_DIR/erlang_py_doctor        checks a running installation
-    FS_SCRIPT_DIR/erlang_py_packages/     mod_erlang_py and what it needs, for the Python that mod_python3 embeds
+    FS_SCRIPT_DIR/erlang_py_packages/     mod_erlang_py, but for the simulated switch, and what it needs, for the Python
+                                          that mod_python3 embeds
     FS_SCRIPT_DIR/erlang_py_manifest.json what was installed (sha256)
     FS_CONF_DIR/...                       the files of conf/
 
@@ -66,7 +67,7 @@ def install_scripts(script_dir: Path, python: str, extras: Sequence[str] = ()) -
     with tempfile.TemporaryDirectory(prefix=f".{PACKAGES}.", dir=script_dir) as temporary:
         staging = Path(temporary) / PACKAGES
         _pip_install(python, staging, requirements(extras))
-        shutil.copytree(ROOT / "mod_erlang_py", staging / "mod_erlang_py", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "mod_erlang_py", staging / "mod_erlang_py", ignore=_not_installed)
         _check(python, staging)
         packages = script_dir / PACKAGES
         before = packages.exists()
@@ -160,6 +161,12 @@ def _pip_install(python: str, target: Path, requirements: list[str]) -> None:
     """`pip install --target` for that interpreter, which need not have pip itself."""
     arguments = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", str(target)]
     _run([sys.executable, "-m", "pip", "--python", python, *arguments, *requirements], "pip")
+
+
+def _not_installed(folder: str, names: list[str]) -> set[str]:
+    """What of the package stays behind: inside a real switch nobody needs the stand-in, nor what runs it."""
+    stand_in = {"mod_erlang_py": {"__main__.py"}, "switch": {"simulated"}}
+    return {"__pycache__"} | stand_in.get(Path(folder).name, set())
 
 
 def _check(python: str, packages: Path) -> None:

@@ -114,6 +114,17 @@ def test_fresh(target: Target) -> None:
     ]
 
 
+def test_the_simulated_switch_stays_behind(target: Target) -> None:
+    target.install()
+    packages = target.scripts / "erlang_py_packages"
+    installed = {str(path.relative_to(packages)) for path in packages.rglob("*.py")}
+    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "mod_erlang_py").rglob("*.py")}
+    left = {path for path in ours if path.startswith("mod_erlang_py/switch/simulated/")}
+    assert len(left) > 20
+    assert ours - installed == left | {"mod_erlang_py/__main__.py"}
+    assert installed <= ours
+
+
 def test_what_pip_is_asked_for() -> None:
     plain = install.requirements([])
     assert sorted(line.partition("<")[0].partition(">")[0] for line in plain) == ["erlang-py", "lxml"]

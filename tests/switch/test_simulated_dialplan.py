@@ -1,4 +1,4 @@
-"""The dialplan of the simulated switch: which actions a call gets, and from which files."""
+"""The dialplan: which actions a call gets, in the simulated switch and in a real one; and from which files."""
 
 from __future__ import annotations
 
@@ -11,39 +11,37 @@ import pytest
 
 from mod_erlang_py.switch.port import Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
-from tests.switch.simulated_calls import WAIT, Desk, text
+from tests.switch.conftest import MakeDesk, MakeSimulatedDesk
+from tests.switch.desks import WAIT, text
+from tests.waiting import wait_until
 
 ANSWER = '<action application="answer"/><action application="park"/>'
 
 
-def route(folder: Path, extensions: str, number: str = "42", variables: str = "") -> list[tuple[str, str]]:
+def route(make_desk: MakeDesk, extensions: str, number: str = "42", variables: str = "") -> list[tuple[str, str]]:
     """What a call to that number executes: (application, data), until it parks or ends."""
-    desk = Desk(folder, extensions)
-    try:
-        desk.ask(f"originate {{origination_uuid=a,{variables}}}loopback/{number} &park XML default Joe 0123")
-        desk.ask("hupall")
-        desk.all_gone()
-        while (event := desk.source.pop(0)) is not None:
-            desk.events.append(event)
-        return [
-            (text(event, "Application") or "", text(event, "Application-Data") or "")
-            for event in desk.events
-            if event.name == "CHANNEL_EXECUTE" and event.uuid != b"a"
-        ]
-    finally:
-        desk.close()
+    desk = make_desk(extensions)
+    desk.ask(f"originate {{origination_uuid=a,{variables}}}loopback/{number} &park XML default Joe 0123")
+    desk.ask("uuid_kill a")
+    desk.all_gone()
+    desk.drain()
+    return [
+        (text(event, "Application") or "", text(event, "Application-Data") or "")
+        for event in desk.events
+        if event.name == "CHANNEL_EXECUTE" and event.uuid != b"a"
+    ]
 
 
-def condition(inner: str, field: str = "destination_number", expression: str = "^42$", more: str = "") -> str:
-    return f'<condition field="{field}" expression="{expression}" {more}>{inner}</condition>'
+def condition(inner: str, field: str = "destination_number", expression: str = "^42$") -> str:
+    return f'<condition field="{field}" expression="{expression}">{inner}</condition>'
 
 
 def extension(*conditions: str, more: str = "") -> str:
     return f'<extension name="x" {more}>{"".join(conditions)}</extension>'
 
 
-def note(data: str, kind: str = "action", more: str = "") -> str:
-    return f'<{kind} application="set" data="note={data}" {more}/>'
+def note(data: str) -> str:
+    return f'<action application="set" data="note={data}"/>'
 
 
 def notes(executed: list[tuple[str, str]]) -> list[str]:
@@ -73,132 +71,64 @@ def notes(executed: list[tuple[str, str]]) -> list[str]:
         ("destination_number", "(", False),
     ],
 )
-def test_conditions(tmp_path: Path, field: str, expression: str, matches: bool) -> None:
+def test_conditions(make_desk: MakeDesk, field: str, expression: str, matches: bool) -> None:
     xml = extension(condition(note("hit") + ANSWER, field, expression))
-    assert notes(route(tmp_path, xml, variables="given=yes")) == (["hit"] if matches else [])
+    assert notes(route(make_desk, xml, variables="given=yes")) == (["hit"] if matches else [])
 
 
-def test_groups_go_into_the_data(tmp_path: Path) -> None:
+def test_groups_go_into_the_data(make_desk: MakeDesk) -> None:
     actions = note("$2-$1-${1}-$3-$x") + ANSWER
-    assert notes(route(tmp_path, extension(condition(actions, expression="^(.)(.)$")))) == ["2-4-4--$x"]
+    assert notes(route(make_desk, extension(condition(actions, expression="^(.)(.)$")))) == ["2-4-4--$x"]
 
 
-def test_without_a_group_a_dollar_is_a_dollar(tmp_path: Path) -> None:
-    assert notes(route(tmp_path, extension(condition(note("$1") + ANSWER)))) == ["$1"]
+def test_without_a_group_a_dollar_is_a_dollar(make_desk: MakeDesk) -> None:
+    assert notes(route(make_desk, extension(condition(note("$1") + ANSWER)))) == ["$1"]
 
 
-def test_data_are_expanded_when_the_action_runs(tmp_path: Path) -> None:
-    actions = (
-        '<action application="set" data="v=later"/>'
-        + note("${v} ${caller_id_number} ${toupper(up)} $${hostname}")
-        + ANSWER
-    )
-    switch = SimulatedSwitch()
-    hostname = switch.hostname()
-    switch.stop()
-    assert notes(route(tmp_path, extension(condition(actions)))) == ["later", f"later 0123 UP {hostname}"]
+def test_data_are_expanded_when_the_action_runs(make_desk: MakeDesk) -> None:
+    actions = '<action application="set" data="v=later"/>' + note("${v} ${caller_id_number} $${hostname}") + ANSWER
+    hostname = make_desk().ask("global_getvar hostname")
+    assert notes(route(make_desk, extension(condition(actions)))) == ["later", f"later 0123 {hostname}"]
 
 
-def test_the_first_extension_that_matches_is_the_last(tmp_path: Path) -> None:
+def test_the_first_extension_that_matches_is_the_last(make_desk: MakeDesk) -> None:
     xml = extension(condition(note("one") + ANSWER)) + extension(condition(note("two")))
-    assert notes(route(tmp_path, xml)) == ["one"]
+    assert notes(route(make_desk, xml)) == ["one"]
 
 
-def test_unless_it_goes_on(tmp_path: Path) -> None:
-    xml = extension(condition(note("one")), more='continue="true"') + extension(condition(note("two") + ANSWER))
-    assert notes(route(tmp_path, xml)) == ["one", "two"]
+def test_all_conditions_must_hold(make_desk: MakeDesk) -> None:
+    """Of an extension that does not match, what stands before the condition that fails is done."""
+    xml = extension(condition(note("one")), condition(note("two"), "caller_id_name", "^Ann$"), condition(note("three")))
+    assert notes(route(make_desk, xml + extension(condition(note("next") + ANSWER)))) == ["one", "next"]
+    assert notes(route(make_desk, extension(condition(note("one")), condition(note("two") + ANSWER)))) == ["one", "two"]
 
 
-def test_a_condition_without_field_holds(tmp_path: Path) -> None:
-    assert notes(route(tmp_path, extension(f"<condition>{note('always')}{ANSWER}</condition>"))) == ["always"]
+def test_a_condition_without_field_holds(make_desk: MakeDesk) -> None:
+    assert notes(route(make_desk, extension(f"<condition>{note('always')}{ANSWER}</condition>"))) == ["always"]
 
 
-def test_the_expression_and_the_data_may_be_elements_texts(tmp_path: Path) -> None:
-    xml = (
-        '<extension name="x"><condition field="destination_number"><expression><![CDATA[^42$]]></expression>'
-        '<action application="set"><![CDATA[note=<&>]]></action>' + ANSWER + "</condition></extension>"
-    )
-    assert notes(route(tmp_path, xml)) == ["<&>"]
-
-
-FAILS = "^nothing$"
+def test_an_extension_without_conditions_does_not_match(make_desk: MakeDesk) -> None:
+    assert notes(route(make_desk, extension() + extension(condition(note("next") + ANSWER)))) == ["next"]
 
 
 @pytest.mark.parametrize(
-    ("first", "expected"),
+    ("xml", "what"),
     [
-        (("^42$", ""), ["first", "second"]),
-        (("^42$", 'break="on-false"'), ["first", "second"]),
-        (("^42$", 'break="on-true"'), ["first"]),
-        (("^42$", 'break="always"'), ["first"]),
-        (("^42$", 'break="never"'), ["first", "second"]),
-        ((FAILS, ""), []),
-        ((FAILS, 'break="on-true"'), ["second"]),
-        ((FAILS, 'break="always"'), []),
-        ((FAILS, 'break="never"'), ["second"]),
-        (("^42$", 'break="nonsense"'), ["first", "second"]),
+        (extension(condition(ANSWER), more='continue="true"'), "extension continue"),
+        (extension(condition(ANSWER).replace("expression", 'break="never" expression')), "condition break"),
+        (extension(f'<condition hour="9-18">{ANSWER}</condition>'), "condition hour"),
+        (extension(f"<condition><regex/>{ANSWER}</condition>"), "regex"),
+        (extension(condition(ANSWER + '<anti-action application="park"/>')), "anti-action"),
+        (extension(condition(ANSWER + condition(ANSWER))), "condition"),
+        (extension(condition(ANSWER.replace("answer", 'answer" inline="true'))), "action inline"),
     ],
 )
-def test_break(tmp_path: Path, first: tuple[str, str], expected: list[str]) -> None:
-    expression, more = first
-    xml = extension(
-        condition(note("first"), expression=expression, more=more), f"<condition>{note('second')}</condition>"
-    )
-    assert notes(route(tmp_path, xml)) == expected
-
-
-def test_anti_actions(tmp_path: Path) -> None:
-    xml = extension(condition(note("yes") + note("no $1", "anti-action"), expression="^(nothing)$"))
-    assert notes(route(tmp_path, xml + extension(condition(note("next"))))) == ["no $1"]
-
-
-@pytest.mark.parametrize(
-    ("inner", "more", "expected"),
-    [
-        ("^Joe$", "", ["outer", "inner", "after"]),
-        (FAILS, "", ["outer"]),
-        (FAILS, 'break="never"', ["outer", "after"]),
-        (FAILS, 'require-nested="false"', ["outer", "after"]),
-    ],
-)
-def test_nested_conditions(tmp_path: Path, inner: str, more: str, expected: list[str]) -> None:
-    nested = condition(note("inner"), "caller_id_name", inner)
-    xml = extension(condition(note("outer") + nested, more=more), f"<condition>{note('after')}</condition>")
-    assert notes(route(tmp_path, xml)) == expected
-
-
-def test_inline_actions_run_before_the_next_condition_is_read(tmp_path: Path) -> None:
-    xml = extension(
-        condition('<action application="set" data="seen=yes" inline="true"/>'),
-        condition(note("${seen}"), "${seen}", "^yes$"),
-    )
-    assert notes(route(tmp_path, xml)) == ["yes", "yes"]
-
-
-def test_not_every_application_runs_inline(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, extension(condition('<action application="sleep" data="1" inline="true"/>' + ANSWER)))
-    uuid = desk.call("loopback/42 &park")
-    desk.ask(f"uuid_kill {uuid}")
-    desk.all_gone()
-    assert "This application cannot be executed inline" in desk.console.getvalue()
-    desk.close()
-
-
-def test_loops(tmp_path: Path) -> None:
-    assert notes(route(tmp_path, extension(condition(note("x", more='loop="3"') + note("y", more='loop="0"'))))) == [
-        "x",
-        "x",
-        "x",
-    ]
-
-
-@pytest.mark.parametrize("unknown", ['hour="9-18"', 'regex="any"'])
-def test_what_it_does_not_know_does_not_hold_and_is_logged(tmp_path: Path, unknown: str) -> None:
-    desk = Desk(tmp_path, extension(f"<condition {unknown}>{ANSWER}</condition>"))
+def test_what_it_does_not_know_does_not_match_and_is_logged(
+    simulated_desk: MakeSimulatedDesk, xml: str, what: str
+) -> None:
+    desk = simulated_desk(xml)
     assert desk.ask("originate loopback/42 &park") == "-ERR NO_ROUTE_DESTINATION\n"
-    desk.close()
-    assert "[WARNING]" in desk.console.getvalue()
-    assert "does not know conditions on" in desk.console.getvalue()
+    assert f"the simulated switch does not know <{what}>: [x] does not match" in desk.log()
 
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -259,21 +189,22 @@ def test_a_file_that_changes_is_read_again(switch: SimulatedSwitch, tmp_path: Pa
     ids=["broken", "entity"],
 )
 def test_a_file_that_cannot_be_used_is_no_route(tmp_path: Path, content: str) -> None:
-    desk = Desk(tmp_path)
     write(tmp_path, "bad.xml", content)
-    assert desk.ask("originate loopback/1/bad &park") == "-ERR NO_ROUTE_DESTINATION\n"
-    desk.close()
-    assert "bad.xml: " in desk.console.getvalue()
+    switch = SimulatedSwitch(tmp_path, heartbeat=0, log_to=(log := io.StringIO()))
+    assert originate(switch, "1/bad") == "-ERR NO_ROUTE_DESTINATION\n"
+    switch.stop()
+    assert "bad.xml: " in log.getvalue()
 
 
-def test_contexts_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_contexts_do_not_lead_out_of_the_folder(switch: SimulatedSwitch, tmp_path: Path) -> None:
+    write(tmp_path, "inside.xml", answering("1"))
     (tmp_path / "outside.xml").write_text(answering("1"))
-    leg = desk.other(desk.call())
-    desk.next("CHANNEL_PARK", leg)
-    assert desk.ask(f"uuid_transfer {leg} 1 XML ../outside") == "+OK\n"
-    assert text(desk.next("CHANNEL_HANGUP", leg), "Hangup-Cause") == "NO_ROUTE_DESTINATION"
-    desk.close()
+    leg = switch.execute("originate", b"loopback/1/inside &park").output[4:].strip().decode()
+    with switch.locate(leg) as session:
+        assert session is not None
+        session.transfer("1", "XML", "../outside")
+        wait_until(session.has_hung_up)
+        assert session.data().header(b"Hangup-Cause") == b"NO_ROUTE_DESTINATION"
 
 
 def test_without_a_configuration_the_one_of_the_sources_is_used() -> None:

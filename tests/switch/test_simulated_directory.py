@@ -1,4 +1,4 @@
-"""The simulated switch's users: from those who are bound, and from files. Answers are what FreeSWITCH 1.11.1 gave."""
+"""Users: from files, in the simulated switch and in a real one; and from those who are bound to the directory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lxml import etree
 
 from mod_erlang_py.switch.port import Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
+from tests.switch.conftest import Directory
 
 DOMAIN = (
     '<domain name="example.com">'
@@ -22,20 +23,16 @@ DOMAIN = (
     '<users><user id="8"><variables><variable name="a" value="1"/><variable name="A" value="2"/></variables></user>'
     '<user id="9" type="pointer"/></users></domain>'
 )
-SEVEN = """\
+SEVEN = """
 <user id="7" number-alias="77" domain-name="example.com">
   <params>
-    <param name="Password" value="seven"></param>
-    <param name="gp" value="&#xE4;&lt;&quot;"></param>
-    <param name="dp" value="g"></param>
+    <param name="Password" value="seven"/>
+    <param name="gp" value="&#xE4;&lt;&quot;"/>
+    <param name="dp" value="g"/>
   </params>
-  <gateways>
-    <gateway name="x">text &amp; more</gateway>
-  </gateways>
-  <variables>
-    <variable name="dv" value="1"></variable>
-  </variables>
-  <profile-variables></profile-variables>
+  <gateways><gateway name="x">text &amp; more</gateway></gateways>
+  <variables><variable name="dv" value="1"/></variables>
+  <profile-variables/>
 </user>
 """
 ANSWERS = [
@@ -52,7 +49,6 @@ ANSWERS = [
     ("user_exists id 7 example.org", "false"),
     ("user_exists id 7", "false"),
     ("user_exists", "false"),
-    ("find_user_xml id 7 example.com", SEVEN),
     ("find_user_xml id 10 example.com", "-ERR can't find user\n"),
     ("find_user_xml id 7", "-ERR bad args\n"),
     ("find_user_xml", "-ERR bad args\n"),
@@ -125,9 +121,13 @@ def test_from_those_who_are_bound(make: Make, line: str, answer: str) -> None:
     assert ask(switch, line) == answer
 
 
-@pytest.mark.parametrize(("line", "answer"), ANSWERS)
-def test_from_files(make: Make, line: str, answer: str) -> None:
-    assert ask(make(default=f"<include>{DOMAIN}</include>"), line) == answer
+def test_from_files(directory: Directory) -> None:
+    asking = directory(DOMAIN)
+    assert [(line, asking(line)) for line, _ in ANSWERS] == ANSWERS
+
+
+def domain(inside: str) -> str:
+    return f'<domain name="example.com">{inside}</domain>'
 
 
 @pytest.mark.parametrize(
@@ -139,24 +139,47 @@ def test_from_files(make: Make, line: str, answer: str) -> None:
         '<groups><group><users><user id="6"/></users></group></groups><users><user id="7"/></users>',
     ],
 )
-def test_where_users_may_lie(make: Make, inside: str) -> None:
-    switch = make()
-    Bound(switch, document(f'<domain name="example.com">{inside}</domain>'))
-    assert ask(switch, "user_data 7@example.com attr id") == "7"
-    assert ask(switch, "user_exists id 5 example.com") == "false"
+def test_where_users_may_lie(directory: Directory, inside: str) -> None:
+    asking = directory(domain(inside))
+    assert asking("user_data 7@example.com attr id") == "7"
+    assert asking("user_exists id 5 example.com") == "false"
 
 
-def test_users_beside_a_users_element_do_not_count(make: Make) -> None:
-    switch = make()
-    Bound(switch, document('<domain name="example.com"><users/><user id="7"/><users><user id="7"/></users></domain>'))
-    assert ask(switch, "user_exists id 7 example.com") == "false"
+def test_users_beside_a_users_element_do_not_count(directory: Directory) -> None:
+    asking = directory(domain('<users/><user id="7"/><users><user id="7"/></users>'))
+    assert asking("user_exists id 7 example.com") == "false"
 
 
-def test_one_of_another_type_is_whoever_is_looked_for(make: Make) -> None:
+def test_one_of_another_type_is_whoever_is_looked_for(directory: Directory) -> None:
     """As in FreeSWITCH, whose comparison is an "or"."""
-    switch = make()
-    Bound(switch, document('<domain name="example.com"><user id="7" type="any"/></domain>'))
-    assert ask(switch, "user_exists id 8 example.com") == "true"
+    assert directory(domain('<user id="7" type="any"/>'))("user_exists id 8 example.com") == "true"
+
+
+def test_what_a_user_is_merged_with(directory: Directory) -> None:
+    """Which blanks there are between the elements, and in which order they come, is FreeSWITCH's secret."""
+    assert shape(directory(DOMAIN)("find_user_xml id 7 example.com")) == shape(SEVEN)
+
+
+def test_a_user_with_nothing_of_its_own(directory: Directory) -> None:
+    params = '<params><param name="a" value="&lt;&#xE4;"/></params>'
+    assert directory(domain(f'{params}<user id="7"/>'))("find_user_xml id 7 example.com") == (
+        '<user id="7" domain-name="example.com">\n  <params>\n    <param name="a" value="&lt;&#xE4;"></param>\n'
+        "  </params>\n  <variables></variables>\n  <profile-variables></profile-variables>\n</user>\n"
+    )
+
+
+def test_a_user_without_a_domain(directory: Directory) -> None:
+    user = '<user id="7"><params><param name="password" value="seven"/></params></user>'
+    asking = directory(f'<domain name="freeswitch.local">{user}</domain>')
+    assert asking("user_data 7 param password") == "seven"
+
+
+def shape(xml: str) -> object:
+    def of(element: etree._Element) -> tuple[object, ...]:
+        children = sorted(map(of, element), key=repr)
+        return str(element.tag), dict(element.items()), (element.text or "").strip(), children
+
+    return of(etree.fromstring(xml))
 
 
 @pytest.mark.parametrize(
@@ -188,16 +211,6 @@ def test_a_look_up_for_each_key(make: Make) -> None:
     assert keys == [b"id", b"number-alias"]
 
 
-def test_the_global_domain(make: Make) -> None:
-    switch = make()
-    bound = Bound(switch, None)
-    ask(switch, "user_data 7 param password")
-    assert ask(switch, "global_setvar domain=example.com") == "+OK"
-    bound.text = document(DOMAIN)
-    assert ask(switch, "user_data 7 param password") == "seven"
-    assert [fetch.value for fetch in bound.asked] == [b"cluecon.com", b"cluecon.com", b"example.com"]
-
-
 def test_who_is_bound_goes_before_the_files(make: Make) -> None:
     user = '<user id="7"><params><param name="password" value="file"/></params></user>'
     switch = make(default=f'<domain name="example.com">{user}</domain>')
@@ -217,13 +230,13 @@ def test_files(make: Make, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     switch = make(
-        a='<domain name="$${host}.com"><user id="$${host}7"/></domain>',
+        a='<domain name="$${local_ip_v4}.com"><user id="$${local_ip_v4}7"/></domain>',
         b="<domain",
         c=f'<!DOCTYPE d [<!ENTITY e SYSTEM "{secret}">]><domain name="c.com"><user id="7" a="&e;">&e;</user></domain>',
         d=document('<domain name="d.com"><user id="7"/></domain>'),
     )
-    ask(switch, "global_setvar host=example")
-    assert ask(switch, "user_exists id example7 example.com") == "true"
+    address = ask(switch, "global_getvar local_ip_v4")
+    assert ask(switch, f"user_exists id {address}7 {address}.com") == "true"
     assert ask(switch, "user_exists id 7 c.com") == "false"
     assert ask(switch, "user_exists id 7 d.com") == "true"
     (tmp_path / "directory" / "d.xml").write_text('<domain name="d.com"><user id="8"/></domain>')

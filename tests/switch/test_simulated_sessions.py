@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Application, Session
-from tests.switch.simulated_calls import WAIT, Desk, extension, text
+from mod_erlang_py.switch.port import Application, Session, Wanted
+from tests.switch.conftest import MakeSimulatedDesk
+from tests.switch.desks import WAIT, SimulatedDesk, extension, text
 
 Run = Callable[[Session, bytes], None]
 
@@ -34,28 +34,20 @@ def ours() -> Ours:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, ours: Ours) -> Iterator[Desk]:
-    made = Desk(tmp_path, extension("ours", "ours first", "set after=it", "park"), applications=(ours.application,))
-    yield made
-    made.close()
+def desk(simulated_desk: MakeSimulatedDesk, ours: Ours) -> SimulatedDesk:
+    return simulated_desk(extension("ours", "ours first", "set after=it", "park"), (ours.application,))
 
 
-def locate(desk: Desk, uuid: str, use: Callable[[Session], object], ended: bool = False) -> object:
+def locate(desk: SimulatedDesk, uuid: str, use: Callable[[Session], object], ended: bool = False) -> object:
     with desk.switch.locate(uuid, ended) as session:
         assert session is not None
         return use(session)
 
 
-def send(desk: Desk, uuid: str, **headers: str) -> bool:
-    """A message, `_` in a header's name being `-`."""
-    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return bool(locate(desk, uuid, lambda session: session.send_message(told)))
-
-
 # --- applications of the module -----------------------------------------------------------------------------------
 
 
-def test_the_module_s_application_runs_on_the_channel_s_thread(desk: Desk, ours: Ours) -> None:
+def test_the_module_s_application_runs_on_the_channel_s_thread(desk: SimulatedDesk, ours: Ours) -> None:
     ours.run = lambda session, data: None
     uuid = desk.call("{x=y}loopback/answered '&ours(${x} ${destination_number})'")
     complete = desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
@@ -63,15 +55,13 @@ def test_the_module_s_application_runs_on_the_channel_s_thread(desk: Desk, ours:
     assert ours.seen == [(uuid, b"y answered", "simulated-call-loopback/answered-a")]
 
 
-def test_it_is_the_module_s_as_long_as_that_is_loaded(desk: Desk) -> None:
-    assert "ours,A test,<data>,mod_erlang_py" in desk.ask("show application")
+def test_it_is_the_module_s_as_long_as_that_is_loaded(desk: SimulatedDesk) -> None:
     desk.switch.unload()
-    assert "ours" not in desk.ask("show application")
     uuid = desk.call("loopback/answered &ours")
     assert text(desk.next("CHANNEL_HANGUP", uuid), "Hangup-Cause") == "DESTINATION_OUT_OF_ORDER"
 
 
-def test_a_module_whose_application_runs_is_not_unloaded(desk: Desk) -> None:
+def test_a_module_whose_application_runs_is_not_unloaded(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
     desk.next("CHANNEL_PARK", uuid)
     with pytest.raises(SwitchError, match=r"Module in use\."):
@@ -82,28 +72,28 @@ def test_a_module_whose_application_runs_is_not_unloaded(desk: Desk) -> None:
     assert desk.ask("unload mod_erlang_py") == "+OK\n"
 
 
-def test_unless_by_force(desk: Desk) -> None:
+def test_unless_by_force(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
     desk.next("CHANNEL_PARK", uuid)
     assert desk.ask("unload -f mod_erlang_py") == "+OK\n"
     assert desk.ask(f"uuid_exists {uuid}") == "true"
 
 
-def test_an_application_that_fails_does_not_take_the_call_down(desk: Desk, ours: Ours) -> None:
+def test_an_application_that_fails_does_not_take_the_call_down(desk: SimulatedDesk, ours: Ours) -> None:
     def fail(_session: Session, _data: bytes) -> None:
         raise RuntimeError("stuck here")
 
     ours.run = fail
     uuid = desk.call("loopback/answered ours")
     assert text(desk.next("CHANNEL_PARK", uuid), "variable_after") == "it"
-    assert "the application ours failed" in desk.console.getvalue()
-    assert "RuntimeError: stuck here" in desk.console.getvalue()
+    assert "the application ours failed" in desk.log()
+    assert "RuntimeError: stuck here" in desk.log()
 
 
 # --- parking ------------------------------------------------------------------------------------------------------
 
 
-def test_let_go_ends_the_parking_and_the_dialplan_goes_on(desk: Desk) -> None:
+def test_let_go_ends_the_parking_and_the_dialplan_goes_on(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered ours")
     desk.next("CHANNEL_PARK", uuid)
     assert locate(desk, uuid, lambda session: session.is_controlled()) is True
@@ -113,7 +103,7 @@ def test_let_go_ends_the_parking_and_the_dialplan_goes_on(desk: Desk) -> None:
     assert text(desk.next("CHANNEL_PARK", uuid), "variable_after") == "it"
 
 
-def test_let_go_of_what_is_not_parked_does_nothing(desk: Desk, ours: Ours) -> None:
+def test_let_go_of_what_is_not_parked_does_nothing(desk: SimulatedDesk, ours: Ours) -> None:
     def run(session: Session, _data: bytes) -> None:
         session.let_go()
         assert not session.is_controlled()
@@ -125,7 +115,7 @@ def test_let_go_of_what_is_not_parked_does_nothing(desk: Desk, ours: Ours) -> No
     assert locate(desk, uuid, lambda session: session.is_controlled()) is True
 
 
-def test_parking_by_another_thread_is_refused(desk: Desk) -> None:
+def test_parking_by_another_thread_is_refused(desk: SimulatedDesk) -> None:
     uuid = desk.call()
     with desk.switch.locate(uuid) as session:
         assert session is not None
@@ -133,15 +123,10 @@ def test_parking_by_another_thread_is_refused(desk: Desk) -> None:
             session.park()
 
 
-def test_park_timeout(desk: Desk) -> None:
-    uuid = desk.call("{park_timeout=1:CALL_REJECTED}loopback/answered &park")
-    assert text(desk.next("CHANNEL_HANGUP", uuid), "Hangup-Cause") == "CALL_REJECTED"
-
-
 # --- what a session tells -----------------------------------------------------------------------------------------
 
 
-def test_data_begin_with_the_caller_profile(desk: Desk) -> None:
+def test_data_begin_with_the_caller_profile(desk: SimulatedDesk) -> None:
     uuid = desk.call("{x=y}loopback/answered &ours")
     desk.next("CHANNEL_PARK", uuid)
     with desk.switch.locate(uuid) as session:
@@ -160,7 +145,7 @@ def test_data_begin_with_the_caller_profile(desk: Desk) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_variables(desk: Desk) -> None:
+def test_variables(desk: SimulatedDesk) -> None:
     uuid = desk.call("{x=y}loopback/answered &ours")
     with desk.switch.locate(uuid) as session:
         assert session is not None
@@ -170,7 +155,7 @@ def test_variables(desk: Desk) -> None:
         assert session.variable("nosuch") is None
 
 
-def test_state(desk: Desk, ours: Ours) -> None:
+def test_state(desk: SimulatedDesk, ours: Ours) -> None:
     states: list[tuple[str, bool]] = []
 
     def run(session: Session, _data: bytes) -> None:
@@ -188,72 +173,17 @@ def test_state(desk: Desk, ours: Ours) -> None:
 # --- messages -----------------------------------------------------------------------------------------------------
 
 
-def test_execute(desk: Desk) -> None:
+def test_commands_that_it_does_not_know_are_logged(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
-    desk.next("CHANNEL_PARK", uuid)
-    assert send(
-        desk, uuid, call_command="execute", execute_app_name="set", execute_app_arg="a=${uuid}", event_uuid="mine"
-    )
-    complete = desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
-    assert text(complete, "variable_a") == uuid
-    assert text(complete, "Application-UUID") == "mine"
-    assert text(complete, "Channel-State") == "CS_EXECUTE"
-    assert locate(desk, uuid, lambda session: session.is_controlled()) is True
-
-
-def test_loops(desk: Desk) -> None:
-    uuid = desk.call("loopback/answered &ours")
-    send(desk, uuid, call_command="execute", execute_app_name="set", execute_app_arg="a=b", loops="3")
-    send(desk, uuid, call_command="hangup")
-    assert desk.story(uuid).count("CHANNEL_EXECUTE set") == 3
-
-
-def test_hangup_with_and_without_a_cause(desk: Desk) -> None:
-    one, two = desk.call("loopback/answered &ours"), desk.call("loopback/answered &ours")
-    send(desk, one, call_command="hangup", hangup_cause="USER_BUSY")
-    send(desk, two, call_command="hangup")
-    assert text(desk.find("CHANNEL_HANGUP", one), "Hangup-Cause") == "USER_BUSY"
-    assert text(desk.find("CHANNEL_HANGUP", two), "Hangup-Cause") == "NORMAL_CLEARING"
-
-
-def test_commands_that_it_does_not_know_are_logged(desk: Desk) -> None:
-    uuid = desk.call("loopback/answered &ours")
-    assert send(desk, uuid, call_command="unicast")
-    assert send(desk, uuid, x="y")
-    send(desk, uuid, call_command="execute", execute_app_name="set", execute_app_arg="a=b")
+    assert desk.send(uuid, call_command="unicast")
+    assert desk.send(uuid, x="y")
+    desk.send(uuid, call_command="execute", execute_app_name="set", execute_app_arg="a=b")
     desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
-    assert "does not know call-command 'unicast'" in desk.console.getvalue()
-    assert "does not know call-command ''" in desk.console.getvalue()
+    assert "does not know call-command 'unicast'" in desk.log()
+    assert "does not know call-command ''" in desk.log()
 
 
-def test_a_message_interrupts_what_another_one_runs(desk: Desk) -> None:
-    uuid = desk.call("loopback/answered &ours")
-    send(desk, uuid, call_command="execute", execute_app_name="sleep", execute_app_arg="600000")
-    desk.next("CHANNEL_EXECUTE", uuid, Application="sleep")
-    send(desk, uuid, call_command="execute", execute_app_name="set", execute_app_arg="a=b")
-    desk.next("CHANNEL_EXECUTE_COMPLETE", uuid, Application="set")
-    send(desk, uuid, call_command="hangup")
-    story = desk.story(uuid)
-    assert story.index("CHANNEL_EXECUTE_COMPLETE set") < story.index("CHANNEL_EXECUTE_COMPLETE sleep")
-
-
-def test_unless_it_is_locked(desk: Desk) -> None:
-    uuid = desk.call("loopback/answered &ours")
-    send(desk, uuid, call_command="execute", execute_app_name="sleep", execute_app_arg="60", event_lock="true")
-    desk.next("CHANNEL_EXECUTE", uuid, Application="sleep")
-    send(desk, uuid, call_command="execute", execute_app_name="set", execute_app_arg="a=b")
-    desk.next("CHANNEL_EXECUTE_COMPLETE", uuid, Application="set")
-    told = [event for event in desk.events if event.name.startswith("CHANNEL_EXECUTE")]
-    assert [text(event, "Application") for event in told if event.uuid == uuid.encode()] == [
-        "ours",
-        "sleep",
-        "sleep",
-        "set",
-        "set",
-    ]
-
-
-def test_it_takes_no_more_messages_than_it_can_keep(desk: Desk, ours: Ours) -> None:
+def test_it_takes_no_more_messages_than_it_can_keep(desk: SimulatedDesk, ours: Ours) -> None:
     go = threading.Event()
 
     def run(_session: Session, _data: bytes) -> None:
@@ -263,13 +193,13 @@ def test_it_takes_no_more_messages_than_it_can_keep(desk: Desk, ours: Ours) -> N
     uuid = desk.call("loopback/answered &ours")
     desk.next("CHANNEL_EXECUTE", uuid)
     taken = 0
-    while send(desk, uuid, call_command="unknown"):
+    while desk.send(uuid, call_command="unknown"):
         taken += 1
     assert taken == 256
     go.set()
 
 
-def test_it_takes_none_after_the_hangup(desk: Desk) -> None:
+def test_it_takes_none_after_the_hangup(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
     with desk.switch.locate(uuid) as session:
         assert session is not None
@@ -281,7 +211,7 @@ def test_it_takes_none_after_the_hangup(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("dialplan", "context"), [(None, None), ("XML", "default"), ("xml", None)])
-def test_transfer(desk: Desk, dialplan: str | None, context: str | None) -> None:
+def test_transfer(desk: SimulatedDesk, dialplan: str | None, context: str | None) -> None:
     uuid = desk.call("loopback/answered &ours")
     desk.next("CHANNEL_PARK", uuid)
     locate(desk, uuid, lambda session: session.transfer("park", dialplan, context))
@@ -291,7 +221,7 @@ def test_transfer(desk: Desk, dialplan: str | None, context: str | None) -> None
     assert text(park, "Caller-Dialplan") == (dialplan or "xml")
 
 
-def test_transfer_by_its_own_application(desk: Desk, ours: Ours) -> None:
+def test_transfer_by_its_own_application(desk: SimulatedDesk, ours: Ours) -> None:
     ours.run = lambda session, _data: session.transfer("park", None, None)
     uuid = desk.call("loopback/answered ours")
     park = desk.next("CHANNEL_PARK", uuid)
@@ -299,15 +229,21 @@ def test_transfer_by_its_own_application(desk: Desk, ours: Ours) -> None:
     assert text(park, "variable_after") is None
 
 
+def test_transfers_do_not_go_round_for_ever(desk: SimulatedDesk, ours: Ours) -> None:
+    ours.run = lambda session, _data: session.transfer("ours", None, None)
+    uuid = desk.call("loopback/answered ours")
+    assert text(desk.next("CHANNEL_HANGUP", uuid), "Hangup-Cause") == "EXCHANGE_ROUTING_ERROR"
+
+
 # --- finding, and keeping -----------------------------------------------------------------------------------------
 
 
-def test_there_is_none_of_that_uuid(desk: Desk) -> None:
+def test_there_is_none_of_that_uuid(desk: SimulatedDesk) -> None:
     with desk.switch.locate("11111111-1111-1111-1111-111111111111") as session:
         assert session is None
 
 
-def test_one_that_has_hung_up_is_found_only_when_it_is_asked_for(desk: Desk) -> None:
+def test_one_that_has_hung_up_is_found_only_when_it_is_asked_for(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
     with desk.switch.locate(uuid) as held:
         assert held is not None
@@ -320,7 +256,7 @@ def test_one_that_has_hung_up_is_found_only_when_it_is_asked_for(desk: Desk) -> 
             assert session.has_hung_up()
 
 
-def test_it_is_not_destroyed_while_it_is_held(desk: Desk) -> None:
+def test_it_is_not_destroyed_while_it_is_held(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
     with desk.switch.locate(uuid) as session:
         assert session is not None
@@ -333,7 +269,7 @@ def test_it_is_not_destroyed_while_it_is_held(desk: Desk) -> None:
         assert session is None
 
 
-def test_a_soft_lock_keeps_it_until_it_is_undone(desk: Desk, ours: Ours) -> None:
+def test_a_soft_lock_keeps_it_until_it_is_undone(desk: SimulatedDesk, ours: Ours) -> None:
     def run(session: Session, _data: bytes) -> None:
         session.soft_lock(600)
         session.park()
@@ -350,13 +286,13 @@ def test_a_soft_lock_keeps_it_until_it_is_undone(desk: Desk, ours: Ours) -> None
     desk.all_gone()
 
 
-def test_a_soft_lock_does_not_last_for_ever(desk: Desk, ours: Ours) -> None:
+def test_a_soft_lock_does_not_last_for_ever(desk: SimulatedDesk, ours: Ours) -> None:
     ours.run = lambda session, _data: session.soft_lock(1)
     uuid = desk.call("loopback/answered &ours")
     desk.next("CHANNEL_DESTROY", uuid)
 
 
-def test_stop_does_not_wait_for_a_soft_lock(desk: Desk, ours: Ours) -> None:
+def test_stop_does_not_wait_for_a_soft_lock(desk: SimulatedDesk, ours: Ours) -> None:
     ours.run = lambda session, _data: session.soft_lock(600)
     uuid = desk.call("loopback/answered &ours")
     desk.next("CHANNEL_HANGUP_COMPLETE", uuid)
@@ -366,7 +302,7 @@ def test_stop_does_not_wait_for_a_soft_lock(desk: Desk, ours: Ours) -> None:
 # --- all at once --------------------------------------------------------------------------------------------------
 
 
-def test_hanging_up_from_many_threads_is_one_hangup(desk: Desk) -> None:
+def test_hanging_up_from_many_threads_is_one_hangup(desk: SimulatedDesk) -> None:
     uuid = desk.call("loopback/answered &ours")
     together = threading.Barrier(8)
 
@@ -384,15 +320,14 @@ def test_hanging_up_from_many_threads_is_one_hangup(desk: Desk) -> None:
     assert desk.story(uuid).count("CHANNEL_HANGUP USER_BUSY") == 1
 
 
-def test_500_calls_at_once(desk: Desk, ours: Ours) -> None:
+def test_500_calls_at_once(desk: SimulatedDesk, ours: Ours) -> None:
     def run(session: Session, _data: bytes) -> None:
         session.soft_lock(5)
         session.park()
         session.soft_unlock()
 
     ours.run = run
-    desk.ask("console loglevel err")
-    desk.source.want(frozenset({"CHANNEL_PARK", "CHANNEL_DESTROY"}))
+    desk.source.want(Wanted(frozenset({"CHANNEL_PARK", "CHANNEL_DESTROY"})))
     answers: list[str] = []
     callers = [
         threading.Thread(target=lambda: answers.append(desk.ask("originate loopback/answered &ours")))
@@ -413,4 +348,4 @@ def test_500_calls_at_once(desk: Desk, ours: Ours) -> None:
     destroyed = {desk.next("CHANNEL_DESTROY").uuid for _ in range(1000)}
     assert len(destroyed) == 1000
     desk.all_gone()
-    assert desk.console.getvalue().count("[ERR]") == 0
+    assert desk.log().count("[ERR]") == 0

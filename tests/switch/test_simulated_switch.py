@@ -14,7 +14,7 @@ import pytest
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import NOTICE, LogLevel
-from mod_erlang_py.switch.port import Event, LogLine, Module, Switch
+from mod_erlang_py.switch.port import ALL, Event, LogLine, Module, Switch, Wanted
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 
 WAIT = 10.0  # seconds, for what comes at once
@@ -37,8 +37,8 @@ def test_it_is_a_switch() -> None:
 def test_start_says_what_it_is_and_stop_says_goodbye() -> None:
     log = io.StringIO()
     switch = SimulatedSwitch(log_to=log, heartbeat=0)
-    source = switch.events()
-    source.want(frozenset({"ALL"}))
+    source = switch.events({})
+    source.want(Wanted(frozenset({ALL})))
     switch.start()
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} \[NOTICE\] switch\.py:\d+ "
@@ -46,9 +46,7 @@ def test_start_says_what_it_is_and_stop_says_goodbye() -> None:
         log.getvalue(),
     )
     switch.stop()
-    startup, shutdown = source.pop(0), source.pop(0)
-    assert startup is not None
-    assert shutdown is not None
+    startup, shutdown = source.take(0, 10)
     assert (startup.name, shutdown.name) == ("STARTUP", "SHUTDOWN")
     assert shutdown.header(b"Event-Info") == b"System Shutting Down"
 
@@ -57,11 +55,11 @@ def test_nothing_is_delivered_after_stop() -> None:
     switch = simulated(heartbeat=0)
     switch.start()
     switch.stop()
-    source = switch.events()
-    source.want(frozenset({"ALL"}))
+    source = switch.events({})
+    source.want(Wanted(frozenset({ALL})))
     switch.fire(Event("TRAP"))
     assert switch.execute("echo", b"x").output == b"x"
-    assert source.pop(0) is None
+    assert list(source.take(0, 1)) == []
 
 
 def test_its_only_thread_is_the_heartbeat_and_ends_within_a_second() -> None:
@@ -282,16 +280,6 @@ def test_log_lines_look_as_on_freeswitch_s_console(logger: logging.Logger, level
     assert out.getvalue() == f"2026-11-23 12:00:00.250000 [{name}] file.py:12 text 1\n"
 
 
-def test_the_console_s_level_holds_for_every_handler(logger: logging.Logger) -> None:
-    out = io.StringIO()
-    switch = SimulatedSwitch(log_to=out)
-    logger.addHandler(switch.log_handler())
-    switch.execute("console", b"loglevel err")
-    logger.warning("mild")
-    logger.error("bad")
-    assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["bad"]
-
-
 def test_text_that_the_stream_cannot_show_is_written_all_the_same(logger: logging.Logger) -> None:
     raw = io.BytesIO()
     logger.addHandler(SimulatedSwitch(log_to=io.TextIOWrapper(raw, "ascii")).log_handler())
@@ -329,23 +317,21 @@ class Listener:
         return self.lines.get(timeout=WAIT)
 
 
-HERE = b"test_a_listener_gets_every_line_whatever_the_console_shows"
+HERE = b"test_a_listener_gets_every_line"
 
 
-def test_a_listener_gets_every_line_whatever_the_console_shows(logger: logging.Logger) -> None:
+def test_a_listener_gets_every_line(logger: logging.Logger) -> None:
     out = io.StringIO()
     switch = SimulatedSwitch(log_to=out)
     logger.addHandler(switch.log_handler())
     listener = Listener()
     end = switch.bind_log(listener)
-    switch.execute("console", b"loglevel disable")
     switch.execute("log", b"err from a command \xff")
     logger.info("from here %s", "\udcff")
     command, here = listener.next(), listener.next()
     end()
-    assert out.getvalue() == ""
-    assert (command.level, command.file, command.function) == (LogLevel.ERR, b"logs.py", b"log")
-    assert re.fullmatch(rb"\S+ \S+ \[ERR\] logs\.py:\d+ from a command \\xff\n", command.text)
+    assert (command.level, command.file, command.function) == (LogLevel.ERR, b"core.py", b"log")
+    assert re.fullmatch(rb"\S+ \S+ \[ERR\] core\.py:\d+ from a command \\xff\n", command.text)
     assert (here.level, here.channel, here.uuid) == (LogLevel.INFO, 0, b"")
     assert (here.file, here.function) == (b"test_simulated_switch.py", HERE)
     assert here.text.endswith(b"test_simulated_switch.py:%d from here \\udcff\n" % here.line)

@@ -10,14 +10,15 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import formatdate
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event, Peek
+from mod_erlang_py.switch.port import ALL, Encoder, Event, Form, Wanted
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, UNIQUE_HEADERS
 from mod_erlang_py.switch.simulated.origin import Origin
+from mod_erlang_py.switch.simulated.words import c_string
 
 Header = tuple[bytes, bytes]
 
@@ -34,45 +35,82 @@ OnFull = Callable[[int], None]
 OnClose = Callable[["EventSource"], None]
 
 
-class EventSource:
-    """A queue of the wanted events; the port's EventSource."""
+class ReceivedEvent:
+    """The port's Received."""
 
-    def __init__(self, limit: int, on_close: OnClose, on_full: OnFull) -> None:
+    __slots__ = ("_encoded", "_encoders", "_event", "name", "subclass", "uuid")
+
+    def __init__(self, event: Event, encoders: Mapping[Form, Encoder]) -> None:
+        self._event = event
+        self._encoders = encoders
+        self._encoded: dict[Form, bytes] = {}
+        self.name = event.name
+        self.subclass = event.subclass
+        self.uuid = event.uuid
+
+    @property
+    def sequence(self) -> int:
+        return self._event.sequence
+
+    def header(self, name: bytes) -> bytes | None:
+        return self._event.header(name)
+
+    def headers(self) -> Sequence[Header]:
+        return self._event.headers
+
+    def encoded(self, form: Form) -> bytes:
+        if form not in self._encoded:
+            names, values = zip(*self._event.headers, strict=True) if self._event.headers else ((), ())
+            self._encoded[form] = self._encoders[form](names, values, self._event.body, self.uuid)
+        return self._encoded[form]
+
+
+class EventSource:
+    """A queue of events; the port's EventSource."""
+
+    implementation = "simulated"
+
+    def __init__(self, limit: int, encoders: Mapping[Form, Encoder], on_close: OnClose, on_full: OnFull) -> None:
         """limit: events."""
         self._limit = limit
+        self._encoders = encoders
         self._on_close = on_close
         self._on_full = on_full
         self._changed = threading.Condition()
-        self._wanted: frozenset[str] = frozenset()
+        self._wanted = Wanted()
+        self._watched: frozenset[bytes] = frozenset()
         self._queue: deque[Event] = deque()
         self._dropping = False
-        self._dropped = 0
+        self._lost = 0
         self._woken = False
         self._closed = False
 
-    def want(self, names: frozenset[str]) -> None:
+    def want(self, wanted: Wanted) -> None:
         with self._changed:
-            self._wanted = names
+            self._wanted = wanted
 
-    def pop(self, timeout: float, wanted: Callable[[Peek], bool] = lambda _: True) -> Event | None:
-        """timeout: seconds. None at once after close(), and once after wake(), even if it came before.
+    def watch(self, uuid: bytes) -> None:
+        with self._changed:
+            self._watched |= {uuid}
 
-        `wanted` is called without a lock held. One that is not wanted is gone, and None is returned.
-        """
+    def unwatch(self, uuid: bytes) -> None:
+        with self._changed:
+            self._watched -= {uuid}
+
+    def take(self, timeout: float, most: int) -> list[ReceivedEvent]:
+        """Nothing at once after close(), and once after wake(), even if that came before."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._woken or self._closed, timeout)
             if self._woken:
                 self._woken = False
-                return None
-            if not self._queue:
-                return None
-            event = self._queue.popleft()
-        return event if wanted(event) else None
+                return []
+            events = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+        return [ReceivedEvent(event, self._encoders) for event in events]
 
-    def dropped(self) -> int:
+    def lost(self) -> int:
         with self._changed:
-            dropped, self._dropped = self._dropped, 0
-            return dropped
+            lost, self._lost = self._lost, 0
+            return lost
 
     def wake(self) -> None:
         with self._changed:
@@ -86,21 +124,21 @@ class EventSource:
             self._changed.notify_all()
         self._on_close(self)
 
-    def wants(self, name: str) -> bool:
-        wanted = self._wanted
-        return name in wanted or "ALL" in wanted
+    def may_want(self, name: str) -> bool:
+        """Whether it wants some events of that type."""
+        return bool(self._watched) or name in self._wanted.types or ALL in self._wanted.types
 
     def offer(self, event: Event) -> None:
         """Queue the event if it is wanted. Never waits."""
         with self._changed:
-            if self._closed or not self.wants(event.name):
+            if self._closed or not (self._wanted.has(event.name, event.subclass) or event.uuid in self._watched):
                 return
             if len(self._queue) < self._limit:
                 self._dropping = False
                 self._queue.append(event)
                 self._changed.notify()
                 return
-            self._dropped += 1
+            self._lost += 1
             first, self._dropping = not self._dropping, True
         if first:
             self._on_full(self._limit)
@@ -116,8 +154,8 @@ class EventBus:
         self._sources: tuple[EventSource, ...] = ()
         self._open = True
 
-    def source(self) -> EventSource:
-        source = EventSource(self._limit, self._remove, self._on_full)
+    def source(self, encoders: Mapping[Form, Encoder]) -> EventSource:
+        source = EventSource(self._limit, encoders, self._remove, self._on_full)
         with self._lock:
             self._sources += (source,)
         return source
@@ -153,7 +191,7 @@ class EventBus:
 
     def wanted(self, name: str) -> bool:
         """Whether anybody wants events of that type now."""
-        return self._open and any(source.wants(name) for source in self._sources)
+        return self._open and any(source.may_want(name) for source in self._sources)
 
     def deliver(self, event: Event) -> None:
         """To every source that wants it. After close() to nobody."""
@@ -194,10 +232,6 @@ class EventBus:
             ("Event-Sequence", str(sequence)),
         )
         return [(key.encode(), os.fsencode(value)) for key, value in texts]
-
-
-def c_string(text: bytes) -> bytes:
-    return text.partition(b"\0")[0]
 
 
 def _add(headers: list[Header], header: Header, unique: bool) -> None:

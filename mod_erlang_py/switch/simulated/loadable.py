@@ -1,4 +1,4 @@
-"""The modules: those that are part of the simulation, and mod_erlang_py, which comes and goes."""
+"""The one loadable module, mod_erlang_py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Application, Event, Module
 
-BUILT_IN = frozenset({"mod_commands", "mod_console", "mod_dialplan_xml", "mod_dptools", "mod_loopback"})
 OURS = "mod_erlang_py"
 API_NAME = "erlang"
 API_DESCRIPTION = "The Erlang node"
@@ -29,9 +28,6 @@ class Loadable:
     @property
     def module(self) -> Module | None:
         return self._module
-
-    def names(self) -> frozenset[str]:
-        return BUILT_IN | {OURS} if self._module else BUILT_IN
 
     def load(self, module: Module) -> None:
         """Raises SwitchError when one is loaded."""

@@ -13,11 +13,8 @@ from typing import TextIO
 
 from mod_erlang_py.log_levels import LogLevel, level_of
 from mod_erlang_py.switch.port import LogLine
-from mod_erlang_py.switch.simulated.expand import whole_number
 from mod_erlang_py.switch.simulated.origin import Origin
-
-DISABLED = -1
-"""A threshold below every level."""
+from mod_erlang_py.switch.simulated.words import whole_number
 
 CHANNEL = 0
 """The text channel of all lines (SWITCH_CHANNEL_ID_LOG)."""
@@ -28,21 +25,15 @@ QUEUE_LENGTH = 10_000
 Listener = Callable[[LogLine], None]
 
 
-def level_of_text(word: bytes) -> int | None:
-    """A number, cut off at 7, or a name in any case; "disable" is below all. Source: switch_log_str2level."""
+def level_of_text(word: bytes) -> LogLevel | None:
+    """A number, cut off at 7, or a name in any case. Source: switch_log_str2level."""
     if word[:1].isdigit():
-        return min(whole_number(word), LogLevel.DEBUG)
-    name = word.decode("ascii", "replace").upper()
-    if name == "DISABLE":
-        return DISABLED
-    return LogLevel[name] if name in LogLevel.__members__ else None
+        return LogLevel(min(whole_number(word), LogLevel.DEBUG))
+    return LogLevel.__members__.get(word.decode("ascii", "replace").upper())
 
 
 class ConsoleLog:
-    """threshold: the mildest level that goes to the stream (console loglevel). Listeners get every line."""
-
     def __init__(self, stream: TextIO) -> None:
-        self.threshold: int = LogLevel.DEBUG
         self._stream = stream
         self._lock = threading.Lock()
         self._feeds: tuple[_Feed, ...] = ()
@@ -54,12 +45,11 @@ class ConsoleLog:
         """
         stamp = (when or datetime.now()).strftime("%Y-%m-%d %H:%M:%S.%f")
         out = f"{stamp} [{level.name}] {origin.file}:{origin.line} {text}\n"
-        if level <= self.threshold:
-            encoding = getattr(self._stream, "encoding", None) or "utf-8"
-            shown = out.encode(encoding, "backslashreplace").decode(encoding)
-            with self._lock, contextlib.suppress(OSError, ValueError):
-                self._stream.write(shown)
-                self._stream.flush()
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        shown = out.encode(encoding, "backslashreplace").decode(encoding)
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(shown)
+            self._stream.flush()
         if self._feeds:
             line = LogLine(
                 level=level,

@@ -18,9 +18,11 @@ from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import NOTICE, LogLevel
 from mod_erlang_py.switch.port import (
     ApiResult,
+    Encoder,
     Event,
     EventSource,
     Fetch,
+    Form,
     Header,
     LogLine,
     Module,
@@ -35,18 +37,19 @@ from mod_erlang_py.switch.simulated.calls.dialplan.files import DialplanFiles
 from mod_erlang_py.switch.simulated.calls.exchange import Exchange
 from mod_erlang_py.switch.simulated.calls.services import Services
 from mod_erlang_py.switch.simulated.calls.session import ChannelSession
-from mod_erlang_py.switch.simulated.commands import Command, Context, built_in
+from mod_erlang_py.switch.simulated.commands import Context, Function, built_in
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.directory import Directory
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, event_type
-from mod_erlang_py.switch.simulated.events import EventBus, c_string
+from mod_erlang_py.switch.simulated.events import EventBus
 from mod_erlang_py.switch.simulated.heartbeat import Heartbeat, heartbeat_event
-from mod_erlang_py.switch.simulated.loadable import API_DESCRIPTION, API_NAME, OURS, Loadable
+from mod_erlang_py.switch.simulated.loadable import API_NAME, Loadable
 from mod_erlang_py.switch.simulated.log import ConsoleHandler, ConsoleLog
 from mod_erlang_py.switch.simulated.origin import Origin
 from mod_erlang_py.switch.simulated.regex import matcher
 from mod_erlang_py.switch.simulated.settings import read_settings, settings_in
 from mod_erlang_py.switch.simulated.variables import Variables
+from mod_erlang_py.switch.simulated.words import c_string
 from mod_erlang_py.switch.simulated.xml_bindings import XmlBindings
 
 Settings = Mapping[str, Sequence[tuple[str, str]]]
@@ -86,7 +89,7 @@ class SimulatedSwitch:
         self._log = logging.Logger("simulated switch")  # noqa: LOG001
         self._log.addHandler(ConsoleHandler(self._console))
         self._core = Core.of_this_machine()
-        self._variables = _first_variables(self._core, conf_dir)
+        self._variables = _global_variables(self._core, conf_dir)
         self._bus = EventBus(self._core, self._queue_is_full)
         self._modules = Loadable(self.fire, self._log)
         self._bindings = XmlBindings(self._log)
@@ -96,7 +99,6 @@ class SimulatedSwitch:
             make=self._bus.make,
             log=self._log_of_call,
             variable=self._variables.get,
-            command=self._output,
         )
         dialplan = DialplanFiles((conf_dir or DEMO_CONF) / "dialplan", self._variables.get)
         self._exchange = Exchange(services, dialplan, self._bindings.look_up, self._application)
@@ -114,9 +116,7 @@ class SimulatedSwitch:
             console=self._console,
             exchange=self._exchange,
             directory=directory,
-            execute=self.execute,
             fire=self.fire,
-            commands=self._all_commands,
         )
         self._lock = threading.Lock()
         self._started = self._stopped = False
@@ -155,7 +155,7 @@ class SimulatedSwitch:
         argument = c_string(arguments).strip(_WHITESPACE.encode())
         said = ((b"API-Command", os.fsencode(name)), (b"API-Command-Argument", argument))
         event = self._bus.complete(Event("API", said), Origin.caller(0))
-        result = self._run(self._find(name), argument)
+        result = self._run(name.lower(), argument)
         self._bus.deliver(event)
         return result
 
@@ -168,8 +168,8 @@ class SimulatedSwitch:
     def fire(self, event: Event) -> None:
         self._bus.fire(event, Origin.caller(1))
 
-    def events(self) -> EventSource:
-        return self._bus.source()
+    def events(self, encoders: Mapping[Form, Encoder]) -> EventSource:
+        return self._bus.source(encoders)
 
     def matcher(self, expression: bytes) -> Callable[[bytes], bool]:
         return matcher(expression)
@@ -230,14 +230,14 @@ class SimulatedSwitch:
         """The module's, or else the switch's own."""
         ours = self._modules.application(name)
         if ours is None:
-            return applications.built_in().get(name.lower())
+            return applications.find(name)
         run = ours.run
 
         def on_channel(channel: Channel, data: bytes, _calls: Calls) -> None:
             with self._modules.in_use():
                 run(ChannelSession(channel), data)
 
-        return Application(ours.name, ours.description, ours.syntax, on_channel)
+        return Application(ours.name, on_channel)
 
     def _fire_headers(self, name: str, headers: list[Header], origin: Origin) -> None:
         self._bus.deliver(self._bus.make(name, headers, origin))
@@ -245,32 +245,26 @@ class SimulatedSwitch:
     def _log_of_call(self, level: LogLevel, text: str, uuid: str, origin: Origin) -> None:
         self._console.write(level, origin, text, uuid=uuid)
 
-    def _output(self, command: bytes, argument: bytes) -> bytes | None:
-        result = self.execute(command.decode("utf-8", "surrogateescape"), argument)
-        return result.output if result.success else None
-
-    def _find(self, name: str) -> Command | None:
-        return self._all_commands().get(name.lower())
-
-    def _all_commands(self) -> Mapping[str, Command]:
-        """By name in lower case."""
+    def _command(self, name: str) -> Function | None:
+        """The module's, or else the switch's own. name: in lower case."""
         module = self._modules.module
-        if module is None:
-            return built_in()
+        if module is None or name != API_NAME:
+            return built_in().get(name)
         api = module.api
 
         def erlang(_context: Context, argument: bytes) -> bytes:
             return api(argument.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
-        return {**built_in(), API_NAME: Command(API_NAME, API_DESCRIPTION, "", OURS, erlang)}
+        return erlang
 
-    def _run(self, command: Command | None, argument: bytes) -> ApiResult:
-        if command is None:
+    def _run(self, name: str, argument: bytes) -> ApiResult:
+        function = self._command(name)
+        if function is None:
             return ApiResult(False, False, b"INVALID COMMAND!\n")
         try:
-            return ApiResult(True, True, command.function(self._context, argument))
+            return ApiResult(True, True, function(self._context, argument))
         except Exception:
-            self._log.exception("the command %s failed", command.name)
+            self._log.exception("the command %s failed", name)
             return ApiResult(True, False, b"COMMAND RETURNED ERROR!\n")
 
     def _variable(self, name: str) -> str | None:
@@ -288,11 +282,12 @@ def _info(name: str, text: bytes) -> Event:
     return Event(name, ((b"Event-Info", text),))
 
 
-def _first_variables(core: Core, conf_dir: Path | None) -> Variables:
-    variables = Variables()
-    variables.set(b"hostname", os.fsencode(core.hostname))
-    variables.set(b"local_ip_v4", core.ipv4.encode())
-    variables.set(b"local_ip_v6", core.ipv6.encode())
-    variables.set(b"conf_dir", b"" if conf_dir is None else os.fsencode(conf_dir))
-    variables.set(b"core_uuid", core.uuid.encode())
-    return variables
+def _global_variables(core: Core, conf_dir: Path | None) -> Variables:
+    texts = {
+        "hostname": core.hostname,
+        "local_ip_v4": core.ipv4,
+        "local_ip_v6": core.ipv6,
+        "conf_dir": "" if conf_dir is None else str(conf_dir),
+        "core_uuid": core.uuid,
+    }
+    return Variables((name.encode(), os.fsencode(value)) for name, value in texts.items())

@@ -1,8 +1,27 @@
-"""Cutting an argument into words as FreeSWITCH does (switch_separate_string)."""
+"""Texts as FreeSWITCH reads them: words (switch_separate_string), numbers, what is true."""
 
 from __future__ import annotations
 
+import re
+
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"s": b" "}
+_TRUE = frozenset({b"yes", b"on", b"true", b"t", b"enabled", b"active", b"allow"})
+
+
+def c_string(text: bytes) -> bytes:
+    """Up to the first zero byte, where it ends in C."""
+    return text.partition(b"\0")[0]
+
+
+def whole_number(text: bytes) -> int:
+    """As C's atol: the digits at the beginning, 0 where there are none."""
+    found = re.match(rb"\s*([+-]?\d{1,18})", text)
+    return int(found.group(1)) if found else 0
+
+
+def is_true(text: bytes | None) -> bool:
+    """switch_true: one of a few words in any case, or a number other than 0."""
+    return text is not None and (text.lower() in _TRUE or whole_number(text) != 0)
 
 
 def separate(text: bytes, delimiter: bytes, most: int) -> list[bytes]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mod_erlang_py.switch.port import Header
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
-from mod_erlang_py.switch.simulated.calls.messages import is_true
+from mod_erlang_py.switch.simulated.calls.profile import Times
 from mod_erlang_py.switch.simulated.calls.progress import answer
 from mod_erlang_py.switch.simulated.calls.states import State
+from mod_erlang_py.switch.simulated.words import is_true
 
 
 def bridge(channel: Channel, peer: Channel) -> None:
@@ -17,7 +20,6 @@ def bridge(channel: Channel, peer: Channel) -> None:
     """
     _join(channel, peer)
     identities = ((b"Bridge-A-Unique-ID", channel.profile.uuid), (b"Bridge-B-Unique-ID", peer.profile.uuid))
-    channel.note_bridge()
     channel.fire("CHANNEL_BRIDGE", identities)
     channel.set_variables((
         (b"last_bridge_to", peer.profile.uuid),
@@ -38,11 +40,16 @@ def send_digit(channel: Channel, digit: bytes) -> None:
 def _join(channel: Channel, peer: Channel) -> None:
     profile, peer_profile = channel.profile, peer.profile
     with channel.changed:
-        channel.other_leg = (b"originatee", peer_profile)
+        channel.profile = replace(
+            profile, callee_id_name=peer_profile.callee_id_name, callee_id_number=peer_profile.callee_id_number
+        )
+        channel.other_leg = (b"originatee", peer_profile.as_other(peer_profile.times))
         channel.variables.set(b"signal_bond", peer_profile.uuid)
     with peer.changed:
-        peer.other_leg = (b"originator", profile)
+        peer.other_leg = (b"originator", profile.as_other(Times.never()))
         peer.variables.set(b"signal_bond", profile.uuid)
+    channel.note_bridge()
+    peer.note_bridge()
 
 
 def _stay(channel: Channel, peer: Channel) -> None:
@@ -63,13 +70,12 @@ def _stay(channel: Channel, peer: Channel) -> None:
 
 
 def _part(channel: Channel, peer: Channel, identities: tuple[Header, ...]) -> None:
-    """The peer goes on by itself when it was transferred."""
+    """Whatever the channel was hung up for, its peer is for NORMAL_CLEARING; it goes on when it was transferred."""
     if peer.state == State.EXCHANGE_MEDIA:
-        peer.hangup(channel.cause or Cause.NORMAL_CLEARING)
+        peer.hangup(Cause.NORMAL_CLEARING)
     cause = (peer.cause or Cause.NORMAL_CLEARING).name.encode()
     channel.set_variables((
         (b"last_bridge_hangup_cause", cause),
-        (b"last_bridge_role", b"originator"),
         (b"bridge_hangup_cause", cause),
     ))  # fmt: skip
     channel.fire("CHANNEL_UNBRIDGE", identities)

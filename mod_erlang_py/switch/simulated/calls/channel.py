@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mod_erlang_py.log_levels import LogLevel
@@ -18,13 +17,13 @@ from mod_erlang_py.switch.simulated.calls.headers import (
     channel_headers,
     variable_headers,
 )
+from mod_erlang_py.switch.simulated.calls.keeping import Keeping
 from mod_erlang_py.switch.simulated.calls.messages import MAX_DEPTH, QUEUE_LENGTH, Message
 from mod_erlang_py.switch.simulated.calls.profile import Profile, microseconds
 from mod_erlang_py.switch.simulated.calls.services import Services
 from mod_erlang_py.switch.simulated.calls.states import CallState, State
-from mod_erlang_py.switch.simulated.calls.variables import ChannelVariables
-from mod_erlang_py.switch.simulated.expand import Scope, expand
 from mod_erlang_py.switch.simulated.origin import Origin
+from mod_erlang_py.switch.simulated.variables import Variables, expand
 
 DIGITS = frozenset(b"0123456789*#ABCDabcdFf")
 DIGIT_QUEUE_LENGTH = 100
@@ -59,14 +58,15 @@ class Channel:
         self.other = other
         self.changed = threading.Condition(threading.RLock())
         """Notified whenever something below changes, or something of a channel that is watched."""
+        self.keeping = Keeping(self.changed)
 
         self.first_profile = self.profile = profile
-        self.variables = ChannelVariables()
+        self.variables = Variables()
         self.state = State.NEW
         self.running = State.NONE
         self.call_state = CallState.DOWN
         self.cause = Cause.NONE
-        self.ring_ready = self.early = self.answered = False
+        self.early = self.answered = False
         self.controlled = False
         self.hit_dialplan = not outbound
         self.variables_of_pair: tuple[tuple[bytes, bytes], ...] = ()
@@ -76,20 +76,17 @@ class Channel:
         self.transferring = False
         self.tasks: deque[Task] = deque()
         """What is left of its extension."""
-        self.partner: Channel | None = None
-        """Whom it is, or shall be, bridged to."""
         self.other_leg: tuple[bytes, Profile] | None = None
         self.obey: Callable[[Message], None] = lambda _: None
         """What carries out a message, on the channel's thread and without its lock."""
         self.thread: threading.Thread | None = None
         self._watchers: tuple[Channel, ...] = ()
+        self.dialed = b""
+        """The digits that were taken."""
         self._digits: deque[bytes] = deque()
         self._messages: deque[Message] = deque()
         self._depth = 0
         self._message_lock = False
-        self._soft_lock = 0
-        self._holders = 0
-        self._destroyed = False
 
     # what it is
 
@@ -123,7 +120,7 @@ class Channel:
                 self.variables.set(name, value)
 
     def expand(self, text: bytes) -> bytes:
-        return expand(text, Scope(self.variable, self.services.command))
+        return expand(text, self.variable)
 
     def headers(self, variables: bool) -> list[Header]:
         with self.changed:
@@ -240,18 +237,6 @@ class Channel:
         self.log(LogLevel.NOTICE, f"Hangup {self.name} [{was.text}] [{cause.name}]")
         return True
 
-    def mark_ring_ready(self) -> None:
-        with self.changed:
-            if self.ring_ready or self.answered or self.has_hung_up:
-                return
-            self.ring_ready = True
-            self._note(progress=microseconds())
-            self.fire("CHANNEL_PROGRESS")
-            self.set_call_state(CallState.RINGING)
-            self.changed.notify_all()
-        self.tell_watchers()
-        self.log(LogLevel.NOTICE, f"Ring-Ready {self.name}!")
-
     def mark_early(self) -> None:
         with self.changed:
             if self.early or self.answered or self.has_hung_up:
@@ -270,9 +255,9 @@ class Channel:
             if self.answered or self.has_hung_up:
                 return
             self.answered = True
-            self.variables.set(b"endpoint_disposition", b"ANSWER")
             self._note(answered=microseconds())
             self.fire("CHANNEL_ANSWER")
+            self.variables.set(b"endpoint_disposition", b"ANSWER")
             self.set_call_state(CallState.ACTIVE)
             self.changed.notify_all()
         self.tell_watchers()
@@ -385,37 +370,10 @@ class Channel:
             digit = self._digits.popleft()
             told = ((b"DTMF-Digit", digit), (b"DTMF-Duration", DIGIT_DURATION), (b"DTMF-Source", b"APP"))
             self.fire("DTMF", behind=told)
+            self.dialed += digit
             return digit
 
-    # its end
-
-    def soft_lock(self, seconds: int) -> None:
-        with self.changed:
-            self._soft_lock = seconds
-            self.changed.notify_all()
-
-    @contextmanager
-    def held(self, ended: bool) -> Iterator[bool]:
-        """Not destroyed within the `with` block; False when it is already, or has hung up and `ended` is not wanted."""
-        with self.changed:
-            there = not self._destroyed and (ended or not self.has_hung_up)
-            self._holders += there
-        try:
-            yield there
-        finally:
-            with self.changed:
-                self._holders -= there
-                self.changed.notify_all()
-
-    def wait_for_holders(self) -> None:
-        """Returns when it is neither soft-locked nor held, and will not be. By its own thread, at its end."""
-        ended = time.monotonic()
-        with self.changed:
-            while (left := ended + self._soft_lock - time.monotonic()) > 0 and self._soft_lock:
-                self.changed.wait(left)
-            while self._holders:
-                self.changed.wait()
-            self._destroyed = True
+    # what is left of its extension
 
     def next_task(self) -> Task | None:
         with self.changed:

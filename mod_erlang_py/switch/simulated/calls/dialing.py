@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mod_erlang_py.switch.simulated.calls.messages import is_true
-from mod_erlang_py.switch.simulated.expand import whole_number
-from mod_erlang_py.switch.simulated.words import separate
+from mod_erlang_py.switch.simulated.words import is_true, separate, whole_number
 
 DEFAULT_TIMEOUT = 60
 """Seconds that a call may take to be answered."""

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mod_erlang_py.log_levels import LogLevel
-from mod_erlang_py.switch.simulated.calls.applications.variables import exported
 from mod_erlang_py.switch.simulated.calls.bridging import bridge
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel, Task
@@ -19,7 +18,7 @@ from mod_erlang_py.switch.simulated.calls.dialplan.files import DialplanFiles
 from mod_erlang_py.switch.simulated.calls.execution import Execution, Find
 from mod_erlang_py.switch.simulated.calls.headers import CODEC, RATE
 from mod_erlang_py.switch.simulated.calls.machine import LookUp, Machine
-from mod_erlang_py.switch.simulated.calls.profile import Profile
+from mod_erlang_py.switch.simulated.calls.profile import Profile, Times
 from mod_erlang_py.switch.simulated.calls.progress import pre_answer
 from mod_erlang_py.switch.simulated.calls.services import Services
 from mod_erlang_py.switch.simulated.calls.states import CallState, State
@@ -63,7 +62,7 @@ class Exchange:
         if channel is None:
             yield None
             return
-        with channel.held(ended) as there:
+        with channel.keeping.held(lambda: ended or not channel.has_hung_up) as there:
             yield channel if there else None
 
     def channels(self) -> list[Channel]:
@@ -101,7 +100,7 @@ class Exchange:
         if channel.answered:
             channel.set_call_state(CallState.RING_WAIT)
         dialed = parse(dial_string)
-        leg = self._dial(replace(dialed, variables=(*exported(channel), *dialed.variables)), channel)
+        leg = self._dial(dialed, channel)
         cause = leg if isinstance(leg, Cause) else self._await(channel, leg, dialed)
         disposition = b"SUCCESS" if cause is None else cause.name.encode()
         status = _DIAL_STATUS.get(cause, disposition)
@@ -162,7 +161,7 @@ class Exchange:
             (b"originate_endpoint", b"loopback"),
         ))  # fmt: skip
         if caller is not None:
-            leg.other_leg = (b"originator", caller.profile)
+            leg.other_leg = (b"originator", caller.profile.as_other(Times.never()))
         if not self._table.add(leg):
             return self._refuse()
         leg.set_state(State.INIT)
@@ -221,7 +220,7 @@ class Exchange:
     def _run(self, channel: Channel) -> None:
         try:
             self._machine.run(channel)
-            channel.wait_for_holders()
+            channel.keeping.wait()
         finally:
             self._table.remove(channel)
             channel.fire("CHANNEL_DESTROY")
@@ -233,12 +232,6 @@ class Exchange:
 
     # ending
 
-    def hang_up_all(self, cause: Cause, variable: tuple[bytes, bytes] | None = None) -> None:
-        """variable: only those whose variable has that value."""
-        for channel in self._table.all():
-            if variable is None or channel.variable(variable[0]) == variable[1]:
-                channel.hangup(cause)
-
     def close(self) -> None:
         """Make no more calls, and end all there are. Their threads may go on until join()."""
         for channel in self._table.close():
@@ -248,7 +241,7 @@ class Exchange:
         """Behind close(): returns when the channels' threads have ended, or after END_SECONDS."""
         deadline = time.monotonic() + END_SECONDS
         for channel in self._table.all():
-            channel.soft_lock(0)
+            channel.keeping.soft_lock(0)
         with self._lock:
             threads = [*self._threads, *self._ending]
         for thread in threads:
@@ -271,10 +264,9 @@ _DIAL_STATUS: dict[Cause | None, bytes] = {
 
 
 def _called_profile(uuid: str, dialed: Dialed, endpoint: Endpoint, caller: Channel | None) -> Profile:
-    origin = None if caller is None else caller.profile
-    name = dialed.variable(b"origination_caller_id_name") or (origin.caller_id_name if origin else b"")
-    number = dialed.variable(b"origination_caller_id_number") or (origin.caller_id_number if origin else b"0000000000")
-    return Profile(
+    name = dialed.variable(b"origination_caller_id_name")
+    number = dialed.variable(b"origination_caller_id_number")
+    called = Profile(
         uuid=uuid.encode(),
         chan_name=b"loopback/%s-a" % endpoint.extension,
         destination_number=endpoint.extension,
@@ -282,12 +274,28 @@ def _called_profile(uuid: str, dialed: Dialed, endpoint: Endpoint, caller: Chann
         dialplan=endpoint.dialplan,
         direction=b"outbound",
         logical_direction=b"outbound",
+        callee_id_name=OUTBOUND_NAME,
+        callee_id_number=endpoint.last,
+    )
+    if caller is not None:
+        origin = caller.profile
+        return replace(
+            called,
+            dialplan=origin.dialplan,
+            caller_id_name=name or origin.caller_id_name,
+            caller_id_number=number or origin.caller_id_number,
+            orig_caller_id_name=origin.orig_caller_id_name,
+            orig_caller_id_number=origin.orig_caller_id_number,
+            ani=origin.ani,
+            rdnis=origin.rdnis,
+        )
+    name, number = name or called.caller_id_name, number or called.caller_id_number
+    return replace(
+        called,
         caller_id_name=name,
         caller_id_number=number,
         orig_caller_id_name=name,
         orig_caller_id_number=number,
-        callee_id_name=OUTBOUND_NAME,
-        callee_id_number=endpoint.last,
         ani=number,
     )
 

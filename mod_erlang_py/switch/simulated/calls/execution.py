@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from mod_erlang_py.log_levels import LogLevel
-from mod_erlang_py.switch.simulated.calls.applications.registry import Application, Calls
+from mod_erlang_py.switch.simulated.calls.applications import Application, Calls
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
 from mod_erlang_py.switch.simulated.calls.messages import Execute, Hangup, Message
@@ -24,33 +24,21 @@ class Execution:
         self._find = find
         self._calls = calls
 
-    def execute(self, channel: Channel, name: bytes, data: bytes, app_uuid: bytes = b"") -> bool:
-        """On the channel's thread. False when there is no such application, and the channel was hung up for it.
+    def execute(self, channel: Channel, name: bytes, data: bytes, app_uuid: bytes = b"") -> None:
+        """On the channel's thread, which is hung up when there is no such application.
 
         One that needs media gets it: the channel is pre-answered.
         """
         if channel.has_hung_up:
-            return False
+            return
         application = self._find(name.decode("utf-8", "replace"))
         if application is None:
             channel.log(LogLevel.ERR, f"Invalid Application {name.decode('utf-8', 'replace')}")
             channel.hangup(Cause.DESTINATION_OUT_OF_ORDER)
-            return False
+            return
         if application.media:
             pre_answer(channel)
         self._run(channel, application, data, app_uuid)
-        return True
-
-    def execute_inline(self, channel: Channel, name: bytes, data: bytes) -> None:
-        """While the dialplan is read: only some applications can be run so."""
-        application = self._find(name.decode("utf-8", "replace"))
-        if application is None:
-            channel.log(LogLevel.ERR, f"Invalid Application {name.decode('utf-8', 'replace')}")
-            channel.hangup(Cause.DESTINATION_OUT_OF_ORDER)
-        elif not application.inline:
-            channel.log(LogLevel.ERR, "This application cannot be executed inline")
-        else:
-            self._run(channel, application, data, b"")
 
     def obey(self, channel: Channel, message: Message) -> None:
         """On the channel's thread."""
@@ -58,10 +46,7 @@ class Execution:
         if isinstance(order, Hangup):
             channel.hangup(Cause.of(order.cause.decode("ascii", "replace")))
         elif isinstance(order, Execute):
-            rounds = 0
-            while (order.loops < 0 or rounds < order.loops) and not channel.has_hung_up and not channel.transferring:
-                self.execute(channel, order.application, order.argument, order.uuid)
-                rounds += 1
+            self.execute(channel, order.application, order.argument, order.uuid)
         else:
             shown = order.command.decode("utf-8", "replace")
             channel.log(LogLevel.ERR, f"Invalid Command! The simulated switch does not know call-command {shown!r}")

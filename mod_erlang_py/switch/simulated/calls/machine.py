@@ -11,14 +11,11 @@ from lxml import etree
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.port import Event, Section
-from mod_erlang_py.switch.simulated.calls.bridging import bridge
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel, Task
-from mod_erlang_py.switch.simulated.calls.dialplan.files import DialplanFiles
+from mod_erlang_py.switch.simulated.calls.dialplan.files import DialplanFiles, Extension
 from mod_erlang_py.switch.simulated.calls.dialplan.hunt import hunt
-from mod_erlang_py.switch.simulated.calls.dialplan.model import Extension
 from mod_erlang_py.switch.simulated.calls.execution import Execution
-from mod_erlang_py.switch.simulated.calls.parking import park
 from mod_erlang_py.switch.simulated.calls.states import CallState, State
 
 DIALPLAN = b"xml"
@@ -47,8 +44,6 @@ class Machine:
             State.INIT: self._init,
             State.ROUTING: self._routing,
             State.EXECUTE: self._execute,
-            State.SOFT_EXECUTE: self._soft_execute,
-            State.PARK: park,
         }
 
     def run(self, channel: Channel) -> None:
@@ -101,7 +96,7 @@ class Machine:
         if extensions is None:
             channel.log(LogLevel.WARNING, f"Context {context} not found")
             return None
-        return hunt(channel, extensions, self._execution.execute_inline)
+        return hunt(channel, extensions)
 
     def _context(self, channel: Channel, name: str) -> tuple[Extension, ...] | None:
         """Those who are bound to the dialplan are asked first (dialplan_xml_locate)."""
@@ -117,20 +112,6 @@ class Machine:
         if channel.ready():
             channel.log(LogLevel.NOTICE, f"{channel.name} has executed the last dialplan instruction, hanging up.")
             channel.hangup(Cause.NORMAL_CLEARING)
-
-    def _soft_execute(self, channel: Channel) -> None:
-        """Bridged by uuid_bridge; what is left of its extension comes after that."""
-        peer = channel.partner
-        if peer is None:
-            return
-        channel.watch(peer)
-        try:
-            channel.wait(lambda: not channel.ready() or peer.running == State.CONSUME_MEDIA or peer.has_hung_up)
-            if channel.ready():
-                bridge(channel, peer)
-        finally:
-            channel.watch_no_more(peer)
-        channel.set_state_from(State.SOFT_EXECUTE, State.EXECUTE)
 
 
 def _rest(channel: Channel) -> None:
@@ -163,11 +144,11 @@ def _note_end(channel: Channel) -> None:
     channel.set_variables((
         (b"hangup_cause", channel.cause.name.encode()),
         (b"hangup_cause_q850", b"%d" % channel.cause.q850()),
-        (b"digits_dialed", b"none"),
+        (b"digits_dialed", channel.dialed or b"none"),
         (b"start_stamp", _stamp(times.created)),
         (b"profile_start_stamp", _stamp(times.profile_created)),
         (b"answer_stamp", _stamp(answered)),
-        (b"progress_stamp", _stamp(times.progress)),
+        (b"progress_stamp", b""),
         (b"progress_media_stamp", _stamp(times.progress_media)),
         (b"bridge_stamp", _stamp(times.bridged)),
         (b"end_stamp", _stamp(times.hungup)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mod_erlang_py.switch.port import Event, Header
-from mod_erlang_py.switch.simulated.expand import whole_number
+from mod_erlang_py.switch.simulated.words import is_true
 
 QUEUE_LENGTH = 256
 """Messages that wait for a channel (SWITCH_EVENT_QUEUE_LEN)."""
@@ -14,21 +14,13 @@ QUEUE_LENGTH = 256
 MAX_DEPTH = 16
 """Messages obeyed within another's application (SWITCH_MAX_STACKS)."""
 
-_TRUE = frozenset({b"yes", b"on", b"true", b"t", b"enabled", b"active", b"allow"})
-
-
-def is_true(text: bytes | None) -> bool:
-    """switch_true: one of a few words in any case, or a number other than 0."""
-    return text is not None and (text.lower() in _TRUE or whole_number(text) != 0)
-
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """application: run `loops` times. uuid: its Application-UUID, another one when empty."""
+    """uuid: the Application-UUID, another one when empty. The header `loops` is not known here."""
 
     application: bytes
     argument: bytes
-    loops: int
     uuid: bytes
 
 
@@ -59,8 +51,7 @@ class Message:
         command = header(b"call-command").lower()
         order: Execute | Hangup | Unknown
         if command == b"execute" and header(b"execute-app-name"):
-            loops = whole_number(header(b"loops") or b"1")
-            order = Execute(header(b"execute-app-name"), header(b"execute-app-arg"), loops, header(b"event-uuid"))
+            order = Execute(header(b"execute-app-name"), header(b"execute-app-arg"), header(b"event-uuid"))
         elif command == b"hangup":
             order = Hangup(header(b"hangup-cause") or b"NORMAL_CLEARING")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mod_erlang_py.switch.port import Header
 
@@ -20,11 +20,14 @@ class Times:
     profile_created: int = field(default_factory=microseconds)
     created: int = field(default_factory=microseconds)
     answered: int = 0
-    progress: int = 0
     progress_media: int = 0
     hungup: int = 0
     transferred: int = 0
     bridged: int = 0
+
+    @classmethod
+    def never(cls) -> Times:
+        return cls(profile_created=0, created=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,12 @@ class Profile:
     transfer_source: bytes = b""
     rdnis: bytes = b""
     profile_index: int = 1
+    """0: that of another channel."""
     times: Times = field(default_factory=Times)
+
+    def as_other(self, times: Times) -> Profile:
+        """As the channel at the other side of a bridge has it (switch_caller_profile_clone)."""
+        return replace(self, logical_direction=b"inbound", transfer_source=b"", profile_index=0, times=times)
 
     def field(self, name: bytes) -> bytes | None:
         """The field of that name in any case, "caller_id_number" for example; None for no name or no value."""
@@ -87,7 +95,7 @@ class Profile:
             (b"-Context", self.context),
             (b"-RDNIS", self.rdnis),
             (b"-Channel-Name", self.chan_name),
-            (b"-Profile-Index", b"%d" % self.profile_index),
+            (b"-Profile-Index", b"%d" % self.profile_index if self.profile_index else b""),
         )
 
     def _moments(self) -> tuple[tuple[bytes, int], ...]:
@@ -96,7 +104,7 @@ class Profile:
             (b"-Profile-Created-Time", times.profile_created),
             (b"-Channel-Created-Time", times.created),
             (b"-Channel-Answered-Time", times.answered),
-            (b"-Channel-Progress-Time", times.progress),
+            (b"-Channel-Progress-Time", 0),
             (b"-Channel-Progress-Media-Time", times.progress_media),
             (b"-Channel-Hangup-Time", times.hungup),
             (b"-Channel-Transfer-Time", times.transferred),

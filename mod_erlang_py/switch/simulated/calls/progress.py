@@ -1,4 +1,4 @@
-"""Ringing, early media and answer: what the -b leg of a loopback pair does, the -a leg hears first.
+"""Early media and answer: what the -b leg of a loopback pair does, the -a leg hears first.
 
 For the leg that was called (outbound) these do nothing, as in FreeSWITCH: it is answered by the other end.
 Source: channel_receive_message in mod_loopback.c.
@@ -7,14 +7,6 @@ Source: channel_receive_message in mod_loopback.c.
 from __future__ import annotations
 
 from mod_erlang_py.switch.simulated.calls.channel import Channel
-
-
-def ring_ready(channel: Channel) -> None:
-    if channel.outbound or channel.has_hung_up:
-        return
-    if channel.other is not None:
-        channel.other.mark_ring_ready()
-    channel.mark_ring_ready()
 
 
 def pre_answer(channel: Channel) -> None:

@@ -12,7 +12,7 @@ from mod_erlang_py.switch.simulated.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """None of these waits for anybody; they may be used with a channel's lock held, except for `command`."""
+    """None of these waits for anybody; they may be used with a channel's lock held."""
 
     wanted: Callable[[str], bool]
     """Whether anybody wants events of that type."""
@@ -24,5 +24,3 @@ class Services:
     """(level, text, the call's UUID, by whom)."""
     variable: Callable[[bytes], bytes | None]
     """A global variable."""
-    command: Callable[[bytes, bytes], bytes | None]
-    """An API command and its argument to its output; None when it failed."""

@@ -54,10 +54,10 @@ class ChannelSession:
         transfer(self._channel, _bytes(extension), _bytes(dialplan), _bytes(context))
 
     def soft_lock(self, seconds: int) -> None:
-        self._channel.soft_lock(seconds)
+        self._channel.keeping.soft_lock(seconds)
 
     def soft_unlock(self) -> None:
-        self._channel.soft_lock(0)
+        self._channel.keeping.soft_lock(0)
 
 
 def _bytes(text: str | None) -> bytes:

@@ -11,7 +11,7 @@ from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
 from mod_erlang_py.switch.simulated.calls.profile import microseconds
 from mod_erlang_py.switch.simulated.calls.states import State
-from mod_erlang_py.switch.simulated.expand import whole_number
+from mod_erlang_py.switch.simulated.words import whole_number
 
 MAX_FORWARDS = 70
 
@@ -53,7 +53,6 @@ def _set_profile(channel: Channel, extension: bytes, dialplan: bytes, context: b
         destination_number=extension,
         rdnis=old.destination_number,
         transfer_source=source,
-        logical_direction=b"inbound",
         profile_index=old.profile_index + 1,
         times=replace(old.times, profile_created=microseconds()),
     )

@@ -1,23 +1,28 @@
-"""Commands that make calls, and end them all."""
+"""Commands that make calls, and about one that is there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mod_erlang_py.switch.simulated.calls.bridging import send_digit
 from mod_erlang_py.switch.simulated.calls.causes import Cause
-from mod_erlang_py.switch.simulated.calls.channel import Task
+from mod_erlang_py.switch.simulated.calls.channel import DIGITS, Channel, Task
 from mod_erlang_py.switch.simulated.calls.dialing import Dialed, Endpoint, parse
 from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
-from mod_erlang_py.switch.simulated.expand import whole_number
-from mod_erlang_py.switch.simulated.words import separate
+from mod_erlang_py.switch.simulated.words import separate, whole_number
 
+_NO_CHANNEL = b"-ERR No such channel!\n"
+_NO_SESSION = b"-ERR Cannot locate session!\n"
 _ORIGINATE = (
     "<call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] "
     "[<timeout_sec>]"
 )
+_KILL = "<uuid> [cause]"
+_GETVAR = "<uuid> <var>"
+_DTMF = "<uuid> <dtmf_data>"
 
 
-@command("originate", "Originate a call", _ORIGINATE)
+@command("originate")
 def originate(context: Context, argument: bytes) -> bytes:
     """+OK and the UUID as soon as somebody answers, or there is early media, unless ignore_early_media is true."""
     words = separate(argument, b" ", 8)
@@ -39,20 +44,78 @@ def originate(context: Context, argument: bytes) -> bytes:
     return b"+OK %s\n" % made.profile.uuid
 
 
-@command("hupall", "hupall", "<cause> [<var> <value>] [<var2> <value2>]")
-def hupall(context: Context, argument: bytes) -> bytes:
-    words = separate(argument, b" ", 3)
-    cause = Cause.of(words[0].decode("ascii", "replace")) if words else Cause.MANAGER_REQUEST
-    name = cause.name.encode()
-    if len(words) == 3:
-        context.exchange.hang_up_all(cause, (words[1], words[2]))
-        return b"+OK hangup all channels matching [%s]=[%s] with cause: %s\n" % (words[1], words[2], name)
-    context.exchange.hang_up_all(cause)
-    return b"+OK hangup all channels with cause %s\n" % name
-
-
 def _target(extension: bytes, dialplan: bytes, context: bytes) -> Sequence[Task] | Endpoint:
     if not extension.startswith(b"&") or extension == b"&":
         return Endpoint(extension, context or b"default", dialplan or b"XML", b"")
     name, _, rest = extension[1:].partition(b"(")
     return (Task(name, rest.rpartition(b")")[0] if b")" in rest else rest),)
+
+
+@command("uuid_exists")
+def uuid_exists(context: Context, argument: bytes) -> bytes:
+    return b"true" if _find(context, argument) else b"false"
+
+
+@command("uuid_kill")
+def uuid_kill(context: Context, argument: bytes) -> bytes:
+    words = separate(argument, b" ", 2)
+    if not words:
+        return usage(_KILL)
+    channel = _find(context, words[0])
+    if channel is None:
+        return _NO_CHANNEL
+    cause = words[1].decode("ascii", "replace") if len(words) > 1 else ""
+    channel.hangup(Cause.of(cause))
+    return b"+OK\n"
+
+
+@command("uuid_getvar")
+def uuid_getvar(context: Context, argument: bytes) -> bytes:
+    words = separate(argument, b" ", 2)
+    if len(words) != 2:
+        return usage(_GETVAR)
+    channel = _find(context, words[0])
+    if channel is None:
+        return _NO_CHANNEL
+    value = channel.variable(words[1])
+    return b"_undef_" if value is None else value
+
+
+@command("uuid_send_dtmf")
+def uuid_send_dtmf(context: Context, argument: bytes) -> bytes:
+    """To the other end: the other leg of the loopback pair receives them."""
+    words = separate(argument, b" ", 2)
+    if len(words) != 2:
+        return usage(_DTMF)
+    channel = _find(context, words[0])
+    if channel is None:
+        return _NO_SESSION
+    if not _digits(words[1]):
+        return b"-ERR Operation failed\n"
+    for digit in _digits(words[1]):
+        send_digit(channel, bytes([digit]))
+    return b"+OK %s sent DTMF %s.\n" % (words[0], words[1])
+
+
+@command("uuid_recv_dtmf")
+def uuid_recv_dtmf(context: Context, argument: bytes) -> bytes:
+    """As if the other end had sent them."""
+    words = separate(argument, b" ", 2)
+    if len(words) != 2:
+        return usage(_DTMF)
+    channel = _find(context, words[0])
+    if channel is None:
+        return _NO_SESSION
+    if not _digits(words[1]):
+        return usage(_DTMF)
+    channel.receive_digits(_digits(words[1]))
+    return b"+OK %s received DTMF %s.\n" % (words[0], words[1])
+
+
+def _find(context: Context, word: bytes) -> Channel | None:
+    return context.exchange.find(word.decode("utf-8", "replace"))
+
+
+def _digits(text: bytes) -> bytes:
+    """Those before @duration, which does not matter here."""
+    return bytes(digit for digit in text.partition(b"@")[0] if digit in DIGITS)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import re
 import resource
-import uuid
+import time
 
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.port import Event
 from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
 from mod_erlang_py.switch.simulated.core import IDLE_CPU, MAX_SESSIONS, SESSIONS_PER_SECOND, VERSION, duration
-from mod_erlang_py.switch.simulated.words import separate
+from mod_erlang_py.switch.simulated.loadable import OURS
+from mod_erlang_py.switch.simulated.log import level_of_text
+from mod_erlang_py.switch.simulated.origin import Origin
+from mod_erlang_py.switch.simulated.words import separate, whole_number
 
-_GLOBAL_SETVAR = "<var>=<value> [=<value2>]"
+_UNLOAD = "[-f] <mod_name>"
+_SHOW = "channels count"
+
+_LONGEST_SLEEP = 86_400_000
+"""Milliseconds: a day."""
 
 
-@command("status", "Show current status")
+@command("status")
 def status(context: Context, _argument: bytes) -> bytes:
     counts = context.exchange.counts()
     stack, most = (limit % 2**64 // 1024 for limit in resource.getrlimit(resource.RLIMIT_STACK))
@@ -31,7 +40,7 @@ def status(context: Context, _argument: bytes) -> bytes:
     ).encode()
 
 
-@command("version", "Version", "[short]")
+@command("version")
 def version(_context: Context, argument: bytes) -> bytes:
     words = separate(argument, b" ", 2)
     if words and b"short" in words[0].lower():
@@ -39,44 +48,59 @@ def version(_context: Context, argument: bytes) -> bytes:
     return f"FreeSWITCH Version {VERSION}~64bit ({f'{VERSION} ' if words else ''} 64bit)\n".encode()
 
 
-@command("hostname", "Return the system hostname")
-def hostname(context: Context, _argument: bytes) -> bytes:
-    return os.fsencode(context.core.hostname)
+@command("echo")
+def echo(_context: Context, argument: bytes) -> bytes:
+    return argument
 
 
-@command("switchname", "Return the switch name")
-def switchname(context: Context, _argument: bytes) -> bytes:
-    return os.fsencode(context.core.switchname)
-
-
-@command("create_uuid", "Create a uuid", "<uuid> <other_uuid>")
-def create_uuid(_context: Context, _argument: bytes) -> bytes:
-    return str(uuid.uuid4()).encode()
-
-
-@command("global_getvar", "Get global var", "<var>")
-def global_getvar(context: Context, argument: bytes) -> bytes:
-    if argument:
-        return context.variables.get(argument) or b""
-    return b"".join(b"%s=%s\n" % item for item in context.variables.items())
-
-
-@command("global_setvar", "Set global var", _GLOBAL_SETVAR)
-def global_setvar(context: Context, argument: bytes) -> bytes:
-    """With a second value: only if the variable has that one now. The answer is +OK either way."""
-    words = separate(argument, b"=", 3)
-    if not words or not words[0]:
-        return usage(_GLOBAL_SETVAR)
-    name, value, present = words + [b""] * (3 - len(words))
-    if present:
-        context.variables.set_if(name, value, present)
-    else:
-        context.variables.set(name, value)
+@command("msleep")
+def msleep(_context: Context, argument: bytes) -> bytes:
+    time.sleep(min(max(0, whole_number(argument)), _LONGEST_SLEEP) / 1000)
     return b"+OK"
 
 
-@command("reloadxml", "Reload XML")
+@command("global_getvar")
+def global_getvar(context: Context, argument: bytes) -> bytes:
+    if argument:
+        return context.variables.get(argument) or b""
+    return b"".join(b"%s=%s\n" % item for item in context.variables)
+
+
+@command("reloadxml")
 def reloadxml(context: Context, _argument: bytes) -> bytes:
     """Settings and users are read anew whenever they are asked for, so there is nothing to do but to say so."""
     context.fire(Event("RELOADXML"))
     return b"+OK [Success]\n"
+
+
+@command("log")
+def log(context: Context, argument: bytes) -> bytes:
+    """A level nobody knows is DEBUG; a single word is the message."""
+    first, blank, rest = argument.partition(b" ")
+    level = level_of_text(first) if blank else None
+    text = (rest if blank else first).decode("utf-8", "backslashreplace")
+    context.console.write(LogLevel.DEBUG if level is None else level, Origin.caller(0), text)
+    return b"+OK\n"
+
+
+@command("show")
+def show(context: Context, argument: bytes) -> bytes:
+    """Of all the reports only the number of channels."""
+    if argument.lower().split() != [b"channels", b"count"]:
+        return usage(_SHOW)
+    return b"\n%d total.\n" % len(context.exchange.channels())
+
+
+@command("unload")
+def unload(context: Context, argument: bytes) -> bytes:
+    """Only mod_erlang_py can be unloaded; with -f even while its applications run."""
+    flag = re.match(rb"-[^ ]* ", argument)
+    name = argument[flag.end() :] if flag else argument
+    if not name:
+        return usage(_UNLOAD)
+    try:
+        if name == OURS.encode() and context.modules.unload(force=flag is not None and b"f" in flag.group()):
+            return b"+OK\n"
+    except SwitchError as error:
+        return b"-ERR [%s]\n" % error.reason.encode()
+    return b"-ERR [No such module!]\n"

@@ -8,16 +8,16 @@ from mod_erlang_py.switch.simulated.commands.registry import Context, command
 from mod_erlang_py.switch.simulated.directory import as_text, attributes
 from mod_erlang_py.switch.simulated.words import separate
 
-_DOMAIN = b"cluecon.com"
-"""Where there is no global variable `domain`."""
+_DOMAIN = b"freeswitch.local"
+"""Of a user without one, where there is no global variable `domain` (switch_core_get_domain)."""
 
 
-@command("user_exists", "Find a user", "<key> <user> <domain>")
+@command("user_exists")
 def user_exists(context: Context, argument: bytes) -> bytes:
     return b"true" if isinstance(_find(context, argument), etree._Element) else b"false"
 
 
-@command("find_user_xml", "Find a user", "<key> <user> <domain>")
+@command("find_user_xml")
 def find_user_xml(context: Context, argument: bytes) -> bytes:
     found = _find(context, argument)
     return as_text(found).encode() if isinstance(found, etree._Element) else b"-ERR %s\n" % found
@@ -33,7 +33,7 @@ def _find(context: Context, argument: bytes) -> etree._Element | bytes:
     return b"can't find user" if user is None else user
 
 
-@command("user_data", "Find user data", "<user>@<domain> [var|param|attr] <name>")
+@command("user_data")
 def user_data(context: Context, argument: bytes) -> bytes:
     """Nothing when there is no such user, or it has no such thing. Any other type than var and attr means param."""
     words = separate(argument, b" ", 3)
@@ -42,7 +42,7 @@ def user_data(context: Context, argument: bytes) -> bytes:
     name, kind, key = words
     name, at, domain = name.partition(b"@")
     if not at:
-        domain = context.variables.get(b"domain") or _DOMAIN
+        domain = _DOMAIN
     user = context.directory.user(b"id:number-alias", name, domain, ((b"type", kind),))
     if user is None:
         return b""

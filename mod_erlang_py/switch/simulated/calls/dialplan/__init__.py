@@ -1,4 +1,4 @@
 """The XML dialplan.
 
-model.py  what a context is made of    files.py  reading it    hunt.py  which actions a call gets
+files.py  what a context is made of, and reading it    hunt.py  which actions a call gets
 """

@@ -5,27 +5,51 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
 
-from mod_erlang_py.switch.simulated.calls.dialplan.model import Action, Break, Condition, Extension
-from mod_erlang_py.switch.simulated.calls.messages import is_true
-from mod_erlang_py.switch.simulated.expand import whole_number
 from mod_erlang_py.switch.simulated.settings import parse_file
 
 CONTEXT = re.compile(r"(?!\.)[^/\0]{1,200}")
 """Names of contexts that are looked for among the files."""
 
 _GLOBAL = re.compile(rb"\$\$\{([^}]*)\}")
-_TIMES = frozenset({
-    "year", "yday", "mon", "mday", "week", "mweek", "wday", "hour", "minute", "minute-of-day", "time-of-day",
-    "date-time", "dst", "tz-offset",
-})  # fmt: skip
+_KNOWN = {
+    "extension": ({"name"}, {"condition"}),
+    "condition": ({"field", "expression"}, {"action"}),
+    "action": ({"application", "data"}, set[str]()),
+}
+"""The elements that are understood here, with their attributes and the elements in them."""
 
 Variable = Callable[[bytes], "bytes | None"]
 _Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    application: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """field: a field of the caller profile, or a text with variables; None: the condition holds."""
+
+    field: bytes | None
+    expression: bytes
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """unknown: what in it is not understood here, if anything: then it does not match."""
+
+    name: bytes
+    conditions: tuple[Condition, ...]
+    unknown: str
 
 
 class DialplanFiles:
@@ -33,7 +57,7 @@ class DialplanFiles:
 
     Extensions come in the order of the file, then of the folder's files by name. In NAME.xml those outside any
     <context> count, and those in <context name="NAME">; in the folder's files all of them, as they are included there.
-    Preprocessing is not done, but for $${global} in attributes and texts.
+    Preprocessing is not done, but for $${global} in attributes.
     """
 
     def __init__(self, folder: Path | None, variable: Variable) -> None:
@@ -59,6 +83,14 @@ class DialplanFiles:
             self._read[name] = (stamp, found)
         return found
 
+    def in_section(self, section: etree._Element, name: str) -> tuple[Extension, ...] | None:
+        """The context of that name, or else the one called global, in a <section>; None when there is neither."""
+        for wanted in (name, "global"):
+            for context in section.iter("context"):
+                if context.get("name") == wanted:
+                    return tuple(self._extension(element) for element in context.iterfind("extension"))
+        return None
+
     def _files(self, name: str) -> list[tuple[Path, os.stat_result]]:
         assert self._folder is not None
         paths = [self._folder / f"{name}.xml", *sorted((self._folder / name).glob("*.xml"))]
@@ -72,63 +104,33 @@ class DialplanFiles:
             if included or not around or context in around:
                 yield self._extension(element)
 
-    def in_section(self, section: etree._Element, name: str) -> tuple[Extension, ...] | None:
-        """The context of that name, or else the one called global, in a <section>; None when there is neither."""
-        for wanted in (name, "global"):
-            for context in section.iter("context"):
-                if context.get("name") == wanted:
-                    return tuple(self._extension(element) for element in context.iterfind("extension"))
-        return None
-
     def _extension(self, element: etree._Element) -> Extension:
-        return Extension(
-            name=self._text(element.get("name")) or b"_anon_",
-            goes_on=is_true(self._text(element.get("continue"))),
-            conditions=self._conditions(element),
-        )
-
-    def _conditions(self, element: etree._Element) -> tuple[Condition, ...]:
-        return tuple(self._condition(child) for child in element.iterfind("condition"))
+        conditions = tuple(self._condition(child) for child in element.iterfind("condition"))
+        return Extension(self._text(element, "name"), conditions, _unknown(element))
 
     def _condition(self, element: etree._Element) -> Condition:
-        written = element.find("expression")
-        text = element.get("expression") if written is None else written.text
-        field = element.get("field")
-        required = element.get("require-nested")
-        return Condition(
-            field=None if field is None else self._text(field),
-            expression=self._text(text),
-            break_=_break(element.get("break")),
-            actions=self._actions(element.iterfind("action")),
-            anti_actions=self._actions(element.iterfind("anti-action")),
-            nested=self._conditions(element),
-            require_nested=required is None or is_true(self._text(required)),
-            unknown=_unknown(element),
+        field = None if element.get("field") is None else self._text(element, "field")
+        actions = tuple(
+            Action(self._text(child, "application"), self._text(child, "data")) for child in element.iterfind("action")
         )
+        return Condition(field, self._text(element, "expression"), actions)
 
-    def _actions(self, elements: Iterable[etree._Element]) -> tuple[Action, ...]:
-        return tuple(
-            Action(
-                application=self._text(element.get("application")),
-                data=self._text((element.text or "").strip() or element.get("data")),
-                inline=is_true(self._text(element.get("inline"))),
-                loop=whole_number(self._text(element.get("loop", "1"))),
-            )
-            for element in elements
-        )
-
-    def _text(self, text: str | None) -> bytes:
-        value = (text or "").encode()
+    def _text(self, element: etree._Element, attribute: str) -> bytes:
+        value = element.get(attribute, "").encode()
         return _GLOBAL.sub(lambda found: self._variable(found.group(1)) or b"", value)
 
 
-def _break(text: str | None) -> Break:
-    known = {one.value: one for one in Break}
-    return known.get((text or "").lower(), Break.ON_FALSE)
-
-
 def _unknown(element: etree._Element) -> str:
-    if element.get("regex") is not None or element.find("regex") is not None:
-        return "several <regex>"
-    times = sorted(_TIMES & set(element.keys()))
-    return f"the time ({', '.join(times)})" if times else ""
+    """The first thing in it, "condition break" or "anti-action", that is not in _KNOWN; "" when there is none."""
+    tag = str(element.tag)
+    attributes, inside = _KNOWN[tag]
+    for name in element.keys():  # noqa: SIM118 - an element's items are its children
+        if str(name) not in attributes:
+            return f"{tag} {name!s}"
+    for child in element:
+        if str(child.tag) not in inside:
+            return str(child.tag)
+        found = _unknown(child)
+        if found:
+            return found
+    return ""

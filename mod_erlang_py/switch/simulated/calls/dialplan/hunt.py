@@ -3,96 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.channel import Channel, Task
-from mod_erlang_py.switch.simulated.calls.dialplan.model import Action, Break, Condition, Extension
+from mod_erlang_py.switch.simulated.calls.dialplan.files import Condition, Extension
 from mod_erlang_py.switch.simulated.regex import compile_expression
 
-MAX_DEPTH = 100
-"""Conditions within conditions."""
-
-Inline = Callable[[Channel, bytes, bytes], None]
-"""Runs an application, with its data, at once."""
-
 _REFERENCE = re.compile(rb"\$(?:(\d{1,9})|\{(\d{1,9})\})")
+_ALWAYS = re.compile(b"")
 
 
-def hunt(channel: Channel, context: Sequence[Extension], inline: Inline) -> list[Task] | None:
-    """The actions of the extensions that match; None when nothing does. On the channel's thread."""
-    hunting = _Hunting(channel, inline)
+def hunt(channel: Channel, context: Sequence[Extension]) -> list[Task] | None:
+    """The actions up to the first extension of which all conditions hold; None when there are none.
+
+    Of one that does not match, those count that stand before what fails, in FreeSWITCH too.
+    """
+    tasks: list[Task] = []
     for extension in context:
         shown = extension.name.decode("utf-8", "replace")
         channel.log(LogLevel.DEBUG, f"Dialplan: {channel.name} parsing [{shown}]")
-        if hunting.matches(extension.conditions) and not extension.goes_on:
+        if extension.unknown:
+            text = f"Dialplan: the simulated switch does not know <{extension.unknown}>: [{shown}] does not match"
+            channel.log(LogLevel.WARNING, text)
+        elif _matches(channel, extension, tasks):
             break
-    return hunting.tasks if hunting.found else None
+    return tasks or None
 
 
-@dataclass(slots=True)
-class _Hunting:
-    channel: Channel
-    inline: Inline
-    tasks: list[Task] = field(default_factory=list)
-    found: bool = False
-
-    def matches(self, conditions: Sequence[Condition], depth: int = 0) -> bool:
-        """Whether the last condition that was looked at held, or had anti-actions."""
-        proceed = False
-        if depth > MAX_DEPTH:
-            self.channel.log(LogLevel.ERR, "Recursion LIMIT!")
+def _matches(channel: Channel, extension: Extension, tasks: list[Task]) -> bool:
+    """Adds the actions to the tasks."""
+    for condition in extension.conditions:
+        match = _match(channel, condition)
+        if match is None:
             return False
-        for condition in conditions:
-            match = self._match(condition)
-            holds = match is not None
-            proceed = holds
-            if match is not None:
-                for action in condition.actions:
-                    self._take(action, _substitute(match, action.data))
-            else:
-                for action in condition.anti_actions:
-                    self._take(action, action.data)
-                    proceed = True
-            ends = {Break.ON_TRUE: holds, Break.ON_FALSE: not holds, Break.ALWAYS: True, Break.NEVER: False}
-            if ends[condition.break_]:
-                break
-            if proceed and condition.nested:
-                proceed = self.matches(condition.nested, depth + 1) or not condition.require_nested
-                if not proceed and condition.break_ is not Break.NEVER:
-                    return False
-        return proceed
-
-    def _match(self, condition: Condition) -> re.Match[bytes] | None:
-        if condition.unknown:
-            text = f"Dialplan: the simulated switch does not know conditions on {condition.unknown}: it does not hold"
-            self.channel.log(LogLevel.WARNING, text)
-            return None
-        if condition.field is None:
-            return _ALWAYS.search(b"")
-        expression = self.channel.expand(condition.expression)
-        if b"$" in condition.field:
-            value = self.channel.expand(condition.field)
-        else:
-            value = self.channel.profile.field(condition.field) or b""
-        try:
-            return compile_expression(expression).search(value)
-        except SwitchError as error:
-            self.channel.log(LogLevel.ERR, f"Dialplan: {error}")
-            return None
-
-    def _take(self, action: Action, data: bytes) -> None:
-        self.found = True
-        for _ in range(action.loop):
-            if action.inline:
-                self.inline(self.channel, action.application, data)
-            else:
-                self.tasks.append(Task(action.application, data))
+        tasks += (Task(action.application, _substitute(match, action.data)) for action in condition.actions)
+    return bool(extension.conditions)
 
 
-_ALWAYS = re.compile(b"")
+def _match(channel: Channel, condition: Condition) -> re.Match[bytes] | None:
+    if condition.field is None:
+        return _ALWAYS.search(b"")
+    expression = channel.expand(condition.expression)
+    if b"$" in condition.field:
+        value = channel.expand(condition.field)
+    else:
+        value = channel.profile.field(condition.field) or b""
+    try:
+        return compile_expression(expression).search(value)
+    except SwitchError as error:
+        channel.log(LogLevel.ERR, f"Dialplan: {error}")
+        return None
 
 
 def _substitute(match: re.Match[bytes], data: bytes) -> bytes:
