@@ -16,6 +16,7 @@
       EpmdError                       epmd answered, but not with what was asked
         EpmdUnavailable(OSError)      epmd did not answer
       SwitchError                     the switch refused: function, reason
+      Exhausted(RuntimeError)         no more threads are to be had, or too much waits already
 
 Bytes from a peer raise DecodeError or DistError and nothing else.
 """
@@ -116,3 +117,7 @@ class SwitchError(ErlangNodeError):
 
     def __str__(self) -> str:
         return f"{self.function}: {self.reason}"
+
+
+class Exhausted(ErlangNodeError, RuntimeError):
+    """What was asked for is not done: there is no thread for it, or too much waits already."""

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from mod_erlang_py.distribution.control import IN_PAYLOAD, ControlMessage, Exit, Exit2, MonitorPExit, decode_control
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
-from mod_erlang_py.etf import Term, decode, scan
+from mod_erlang_py.etf import VERSION, Term, decode, scan
 
 TICK = b"\0\0\0\0"
 """The frame that says only: still here."""
 
-PASS_THROUGH = 112
-VERSION = 131
+_HEAD = b"p" + VERSION  # 112, pass through, and the control message's 131
 
 _LENGTH = struct.Struct(">I")
 
@@ -92,7 +91,7 @@ def decode_body(body: bytes) -> Received:
 
     Raises: ProtocolViolation.
     """
-    if len(body) < 3 or body[0] != PASS_THROUGH or body[1] != VERSION:
+    if len(body) < 3 or body[:2] != _HEAD:
         raise ProtocolViolation(f"frame that begins with {body[:3].hex() or 'nothing'}")
     try:
         end = scan(body, 2)
@@ -102,7 +101,7 @@ def decode_body(body: bytes) -> Received:
     if not control.has_payload:
         return Received(control, None)
     payload = body[end:]
-    if not payload or payload[0] != VERSION:
+    if payload[:1] != VERSION:
         raise ProtocolViolation(f"{control.op.name} without a payload")
     return Received(control, payload)
 
@@ -114,4 +113,4 @@ def encode_frame(control: bytes, payload: bytes = b"") -> bytes:
 
 def frame_prefix(control: bytes, payload_size: int) -> bytes:
     """The frame up to its payload of payload_size bytes, for a payload that goes out in many frames."""
-    return _LENGTH.pack(2 + len(control) + payload_size) + b"p\x83" + control
+    return _LENGTH.pack(2 + len(control) + payload_size) + _HEAD + control

@@ -5,7 +5,7 @@ guard.py   is it one whole, legal, affordable term? Asked before anything is bui
 codec.py   decode and encode
 """
 
-from mod_erlang_py.etf.codec import decode, decode_bare, encode, encode_bare
+from mod_erlang_py.etf.codec import VERSION, decode, decode_bare, encode, encode_bare
 from mod_erlang_py.etf.guard import LIMITS, Limits, scan
 from mod_erlang_py.etf.terms import (
     Atom,
@@ -24,6 +24,7 @@ from mod_erlang_py.etf.terms import (
 
 __all__ = [
     "LIMITS",
+    "VERSION",
     "Atom",
     "Binary",
     "Function",

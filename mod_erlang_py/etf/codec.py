@@ -25,7 +25,8 @@ from mod_erlang_py.etf.terms import (
     encode_atom,
 )
 
-VERSION = b"\x83"  # 131, before every term that stands alone
+VERSION = b"\x83"
+"""131, before every term that stands alone."""
 
 
 def decode(data: bytes, offset: int = 0, limits: Limits = LIMITS) -> Term:

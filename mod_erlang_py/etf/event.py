@@ -76,7 +76,7 @@ class EventEncoder:
 
 def event(headers: bytes) -> bytes:
     """`{event, [UUID | Headers]}`, without a version byte."""
-    return _EVENT + headers
+    return EVENT + headers
 
 
 def tagged(tag: bytes, term: bytes) -> bytes:
@@ -84,7 +84,8 @@ def tagged(tag: bytes, term: bytes) -> bytes:
     return _TUPLE2 + tag + term
 
 
-_EVENT = _TUPLE2 + encode_atom("event")
+EVENT = _TUPLE2 + encode_atom("event")
+"""What stands before `[UUID | Headers]` in an `{event, _}`."""
 
 
 def encode_binary(value: bytes) -> bytes:

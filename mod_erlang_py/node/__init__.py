@@ -3,6 +3,9 @@
 acceptor.py       one thread that accepts; a thread for each connection that shakes hands
 handshakes.py     runs distribution's handshake machines over a socket, each within its time
 link.py           one peer node, connected
+links.py          the links by name, and the attempts to make one
+target.py         a process at the other end of a link: where messages go
+receiving.py      from a frame to whom it is for
 reader.py         reads a link and runs what is asked, in order for each sender
 watch.py          notices a request that holds up its reader, so that another thread reads on
 outbox.py         what waits for a peer's socket
@@ -15,5 +18,7 @@ traffic.py        shows the terms that pass, when asked to
 stream.py         the bytes of a link: TCP
 threads.py        starts threads and waits for them
 names.py          what the node is called
-node.py           wires these; its links, connecting, start and stop
+workers.py        threads for work that nobody waits for
+challenges.py     so that nobody has us answer our own challenge
+node.py           wires these; connections in both directions, start and stop
 """

@@ -9,6 +9,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+from mod_erlang_py.errors import Exhausted
+
 from .names import ANY
 from .threads import Threads
 
@@ -60,7 +62,12 @@ class Acceptor:
                 log.error("listen-port %d: accept: %s", self._port, error)
                 self._stopping.wait(RETRY if error.errno in (errno.EMFILE, errno.ENFILE) else 0.01)
                 continue
-            self._admit(connection, address_of(peer))
+            try:
+                self._admit(connection, address_of(peer))
+            except Exception:
+                log.exception("connection from %s", peer)
+                self.done(connection)
+                connection.close()
         server.close()
 
     def _listen(self) -> socket.socket | None:
@@ -103,7 +110,7 @@ class Acceptor:
             _shut_down(oldest)
         try:
             self._threads.start("handshake", lambda: self._greet(connection, address))
-        except RuntimeError as error:  # no more threads to be had
+        except Exhausted as error:
             log.error("connection from %s: %s", address, error)
             self.done(connection)
             connection.close()

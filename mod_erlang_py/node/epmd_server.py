@@ -74,11 +74,22 @@ class EpmdServer:
                 self._selector.register(server, selectors.EVENT_READ, partial(self._accept, server))
             while not self._stopping.is_set() and not self._mapper.killed:
                 for key, _ in self._selector.select(self._patience()):
-                    if not isinstance(key.fileobj, socket.socket) or key.fileobj.fileno() >= 0:
-                        key.data()  # else it was closed on behalf of one before it
+                    self._serve(key)
                 self._close_late()
         finally:
             self.close()
+
+    def _serve(self, key: selectors.SelectorKey) -> None:
+        sock: socket.socket = key.fileobj  # type: ignore[assignment]  # nothing else is registered
+        if sock.fileno() < 0:
+            return  # closed on behalf of one before it
+        try:
+            key.data()
+        except Exception:
+            log.exception("built-in epmd: a connection failed")
+            client = next((one for one in (*self._waiting, *self._registered) if one.sock is sock), None)
+            if client is not None:
+                self._close(client)
 
     def stop(self) -> None:
         """`run` returns, and every connection closes: the nodes register with the next epmd. From any thread."""
@@ -114,15 +125,15 @@ class EpmdServer:
             if not self._complained:
                 self._complained = True
                 log.error("built-in epmd: accept: %s", error)
-            time.sleep(PAUSE)
+            self._stopping.wait(PAUSE)
             return
         sock.setblocking(False)
         local = is_loopback(peer[0]) or peer[0] == sock.getsockname()[0]
         client = _Client(sock, Conversation(self._mapper, local, sock.fileno()), time.monotonic() + IDLE_TIME)
         if len(self._waiting) >= MAX_WAITING:
             self._close(next(iter(self._waiting)))
-        self._waiting[client] = None
         self._selector.register(sock, selectors.EVENT_READ, partial(self._read, client))
+        self._waiting[client] = None
 
     def _read(self, client: _Client) -> None:
         try:

@@ -6,11 +6,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from mod_erlang_py.distribution.handshake import (
-    AcceptorHandshake,
+from mod_erlang_py.distribution.handshake import AcceptorHandshake, InitiatorHandshake
+from mod_erlang_py.distribution.handshake_events import (
     Established,
     Event,
-    InitiatorHandshake,
     NameReceived,
     PeerNode,
     Status,

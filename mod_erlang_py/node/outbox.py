@@ -4,10 +4,12 @@ Whoever has something for the peer adds it to what waits and, unless somebody is
 waits, or the socket takes no more. So what comes while one thread sends is gathered in its next write, and no thread
 waits for another: the lock is never held across a send, which lets go of the GIL. When the socket was full the writer
 thread waits for it, and sends what nobody else has sent by then: alone it could not keep up with a busy interpreter.
+Nothing of this raises: what can be sent no more shuts the stream down, so that the link's reader ends the link.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,7 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
+from mod_erlang_py.errors import Exhausted
+
 from .stream import Stream
+
+log = logging.getLogger(__name__)
 
 GATHER = 64
 """Buffers in one write: well under IOV_MAX, and a socket buffer holds no more anyway."""
@@ -35,20 +41,14 @@ class Room:
 class Outbox:
     """The frames for one peer, in order.
 
-    ended: called with the reason, and with no lock held, when the socket fails or replies outgrow twice the room.
+    start: starts a thread, or raises Exhausted. Without a writer thread what waits might wait for ever, so that ends
+    the link too.
     """
 
-    def __init__(
-        self,
-        stream: Stream,
-        room: Room,
-        start: Callable[[str, Callable[[], None]], None],
-        ended: Callable[[str], None],
-    ) -> None:
+    def __init__(self, stream: Stream, room: Room, start: Callable[[str, Callable[[], None]], None]) -> None:
         self._stream = stream
         self._room = room
         self._start = start
-        self._ended = ended
         self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[bytes | memoryview] = deque()
         self._bytes = 0
@@ -78,21 +78,21 @@ class Outbox:
 
     def put(self, frame: bytes) -> None:
         """Send a frame, or let it wait its turn. Never lost while the link is up."""
-        why = ""
         with self._changed:
             if self._closed:
                 return
             self._add((frame,))
-            if self._bytes > 2 * self._room.bytes or len(self._waiting) > 2 * self._room.messages:
+            full = self._bytes > 2 * self._room.bytes or len(self._waiting) > 2 * self._room.messages
+            if full:
                 why = f"it left {self._bytes} bytes in {len(self._waiting)} replies unread"
-                self._closed = True
             elif self._sending:
                 return
             else:
                 self._sending = True
-        why = why or self._send()
-        if why:
-            self._ended(why)
+        if full:
+            self._end(why)
+        else:
+            self._send()
 
     def append(self, frame: bytes) -> None:
         """Send a frame that nobody waits for together with what is sent next."""
@@ -109,15 +109,13 @@ class Outbox:
         try:
             yield
         finally:
-            why = self._send() if ours else ""
-        if why:
-            self._ended(why)
+            if ours:
+                self._send()
 
     def offer(self, frames: Sequence[bytes]) -> int:
         """Send frames that may be lost; how many of them, from the first, will be sent.
 
-        Once the room is used up, nothing is taken until half of it is free again. When the socket fails, the link's
-        reader finds out and ends it: whoever calls this may hold a lock that the end of a link takes.
+        Once the room is used up, nothing is taken until half of it is free again.
         """
         with self._changed:
             if self._closed:
@@ -130,8 +128,7 @@ class Outbox:
             if self._sending or not self._waiting:
                 return taken
             self._sending = True
-        if self._send():
-            self._stream.shut_down()
+        self._send()
         return taken
 
     def _fitting(self, frames: Sequence[bytes]) -> int:
@@ -152,40 +149,37 @@ class Outbox:
         self._waiting.extend(frames)
         self._bytes += sum(map(len, frames))
 
-    def _send(self) -> str:
-        """Be the one who sends, while the socket takes everything and for a few turns; then the writer is woken.
-        Returns why the socket failed, or ""."""
-        for _ in range(TURNS):
-            with self._changed:
-                if not self._waiting:
-                    self._sending = False
-                    return ""
-                gathered = self._gather()
-            try:
+    def _send(self) -> None:
+        """Be the one who sends, while the socket takes everything and for a few turns; then the writer is woken."""
+        try:
+            for _ in range(TURNS):
+                with self._changed:
+                    if not self._waiting:
+                        self._sending = False
+                        return
+                    gathered = self._gather()
                 taken = self._stream.send(gathered)
-            except OSError as error:
-                self._fail()
-                return f"write: {error}"
+                with self._changed:
+                    full = self._took(taken, gathered)
+                    if not self._waiting:
+                        self._sending = False
+                        return
+                if full:
+                    break
             with self._changed:
-                full = self._took(taken, gathered)
-                if not self._waiting:
-                    self._sending = False
-                    return ""
-            if full:
-                break
-        with self._changed:
-            self._sending = False
-            if not self._closed:
-                self._wake_writer()
-        return ""
+                self._sending = False
+                if not self._closed:
+                    self._wake_writer()
+        except Exception as error:
+            self._fail(error)
 
     def _wake_writer(self) -> None:
         self._writers_turn = True
         if self._writer:
             self._changed.notify()
         else:
-            self._writer = True
             self._start("writer", self._write)
+            self._writer = True
 
     def _write(self) -> None:
         """The writer thread, from the first frame that had to wait to the end of the link: sends once the socket takes
@@ -198,9 +192,8 @@ class Outbox:
                     return
             try:
                 self._stream.wait_writable()
-            except (OSError, ValueError) as error:  # ValueError: closed meanwhile
-                self._fail()
-                self._ended(f"write: {error}")
+            except Exception as error:
+                self._fail(error)
                 return
             with self._changed:
                 self._writers_turn = False
@@ -209,9 +202,7 @@ class Outbox:
                 if self._sending:
                     continue
                 self._sending = True
-            if why := self._send():
-                self._ended(why)
-                return
+            self._send()
 
     def _gather(self) -> list[bytes | memoryview]:
         return list(islice(self._waiting, GATHER))
@@ -237,12 +228,22 @@ class Outbox:
             self._waiting.popleft()
         return full
 
-    def _fail(self) -> None:
-        with self._changed:
-            self._closed = True
+    def _fail(self, error: Exception) -> None:
+        """Nothing can be sent any more."""
+        if self._closed:
+            return  # the stream may be closed already
+        if isinstance(error, (OSError, Exhausted)):
+            self._end(f"write: {error}")
+        else:
+            log.error("writing failed", exc_info=error)
+            self._end(f"{type(error).__name__} in writing")
+
+    def _end(self, reason: str) -> None:
+        self._stream.shut_down(reason)
+        self.close()
 
     def close(self) -> None:
-        """Forget what waits; the writer thread ends."""
+        """Forget what waits, and take nothing more; the writer thread ends."""
         with self._changed:
             self._closed = True
             self._waiting.clear()

@@ -7,6 +7,7 @@ ours (of an earlier life, or invented) is told `noproc` at once, so that nobody 
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from mod_erlang_py.distribution.control import (
@@ -19,50 +20,72 @@ from mod_erlang_py.distribution.control import (
     UnlinkIdAck,
 )
 from mod_erlang_py.distribution.control import Link as LinkSignal
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import Atom, Pid, Reference
 
 from .link import Link
 
+log = logging.getLogger(__name__)
+
 NOPROC = Atom("noproc")
+SYSTEM_LIMIT = Atom("system_limit")
+MAX_LINKS = 100_000
+"""Processes of one peer that may be linked to our pid at once."""
 
 
 class Processes:
     """The links between our pid and the processes of other nodes."""
 
-    def __init__(self, local: Pid) -> None:
-        self.local = local
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._links: dict[Link, set[Pid]] = {}
 
     def link(self, link: Link, pid: Pid) -> None:
-        """Link our pid to a process of the peer, so that we hear of its end."""
+        """Link our pid to a process of the peer, so that we hear of its end. Raises Exhausted beyond MAX_LINKS."""
         with self._lock:
-            known = self._links.setdefault(link, set()) if not link.ended else {pid}
-            if pid in known:
+            if link.ended or pid in self._of(link):
                 return
-            known.add(pid)
-        link.signal(LinkSignal(self.local, pid))
+            if not self._add(link, pid):
+                raise Exhausted(f"{MAX_LINKS} processes of {link.name} are linked")
+        link.signal(LinkSignal(link.local, pid))
 
     def linked(self, link: Link, message: LinkSignal) -> None:
-        """LINK from a process of the peer."""
-        if message.to_pid != self.local:
+        """LINK from a process of the peer. One too many is told so, which costs that process and not the peer."""
+        if message.to_pid != link.local:
             link.signal(Exit(message.to_pid, message.from_pid, NOPROC))
             return
         with self._lock:
-            if not link.ended:  # else it is forgotten, or will be
-                self._links.setdefault(link, set()).add(message.from_pid)
+            if link.ended:
+                return  # it is forgotten, or will be
+            added = self._add(link, message.from_pid)
+        if not added:
+            link.signal(Exit(message.to_pid, message.from_pid, SYSTEM_LIMIT))
+
+    def _of(self, link: Link) -> set[Pid]:
+        return self._links.get(link, set())
+
+    def _add(self, link: Link, pid: Pid) -> bool:
+        known = self._links.setdefault(link, set())
+        if pid in known:
+            return True
+        if len(known) >= MAX_LINKS:
+            return False
+        known.add(pid)
+        if len(known) == MAX_LINKS:
+            log.warning("%d processes of %s are linked: further ones will not be", MAX_LINKS, link.name)
+        return True
 
     def unlinked(self, link: Link, message: Unlink | UnlinkId) -> None:
         """UNLINK or UNLINK_ID: the link is gone; UNLINK_ID is acknowledged in any case."""
         with self._lock:
-            self._links.get(link, set()).discard(message.from_pid)
+            self._of(link).discard(message.from_pid)
         if isinstance(message, UnlinkId):
             link.signal(UnlinkIdAck(message.id, message.to_pid, message.from_pid))
 
     def exited(self, link: Link, message: Exit) -> bool:
         """EXIT: a process that we are linked to has ended. False when we were not (any more)."""
         with self._lock:
-            known = self._links.get(link, set())
+            known = self._of(link)
             if message.from_pid not in known:
                 return False
             known.discard(message.from_pid)
@@ -71,16 +94,16 @@ class Processes:
     def monitored(self, link: Link, message: MonitorP) -> None:
         """MONITOR_P: nothing to do for a process that is there."""
         target = message.to
-        if isinstance(target, Pid) and target != self.local:
+        if isinstance(target, Pid) and target != link.local:
             link.signal(MonitorPExit(target, message.from_pid, message.ref, NOPROC))
 
     def monitor(self, link: Link, name: str, reference: Reference) -> None:
         """Have the peer tell us when the process registered under the name ends: at once when there is none."""
-        link.signal(MonitorP(self.local, name, reference))
+        link.signal(MonitorP(link.local, name, reference))
 
     def demonitor(self, link: Link, name: str, reference: Reference) -> None:
         """No longer; the peer may hear of that later."""
-        link.signal_later(DemonitorP(self.local, name, reference))
+        link.signal_later(DemonitorP(link.local, name, reference))
 
     def forget(self, link: Link) -> list[Pid]:
         """The connection ended. Returns the processes that were linked to us over it."""

@@ -1,7 +1,8 @@
 """Reads a link and has what arrives done, one reading thread at a time.
 
 The jobs of one sender run in the order they came. A job that runs long keeps its thread, and its sender's later jobs
-wait for it; another thread takes over the reading, so that nobody else does (see watch.py).
+wait for it; another thread takes over the reading, so that nobody else does (see watch.py). Where no thread is to be
+had the reading waits for the job's end.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mod_erlang_py.distribution.connection import FrameReader
-from mod_erlang_py.errors import ErlangNodeError, ProtocolViolation
+from mod_erlang_py.errors import ErlangNodeError, Exhausted, ProtocolViolation
 from mod_erlang_py.etf import Pid
 
 from .stream import Stream
@@ -23,10 +25,16 @@ from .watch import PATIENCE, Watch
 log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes in one frame of a peer; OTP has no limit, a switch needs one."""
 MAX_HELD = 256
 """Threads of one link that may be held up by a request at once; the requests of more senders wait for one of them."""
 MAX_BEHIND = 100_000
 """Jobs of one sender that may wait behind a running one."""
+MAX_BEHIND_BYTES = 128 * 1024 * 1024
+"""Bytes of the jobs of all senders of a link that may wait."""
+JOB_SIZE = 1024
+"""Bytes that a job counts for, besides those of its message: what it is made of takes about as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +47,36 @@ class Job:
 
 class Reader:
     """receive: what to do about a frame's body; may do it at once and return None, or return a Job.
-    ended: called by the reading thread, once, with the reason why there is nothing more to read.
+    ended: called once, by the last thread that reads, with why the stream was shut down; no other thread ends a link.
+    start: starts a thread, or raises Exhausted. trailing: bytes that came with the handshake; may raise
+    ProtocolViolation.
     """
 
     def __init__(
         self,
         stream: Stream,
-        frames: FrameReader,
         receive: Callable[[bytes], Job | None],
         ended: Callable[[str], None],
         watch: Watch,
         start: Callable[[str, Callable[[], None]], None],
+        trailing: bytes = b"",
     ) -> None:
         self._stream = stream
-        self._frames = frames
+        self._frames = FrameReader(MAX_FRAME)
         self._receive = receive
         self._ended = ended
         self._watch = watch
         self._start = start
-        self._inbox: deque[bytes] = deque()
+        self._inbox = deque(self._frames.receive_data(trailing))
         self._lock = threading.Lock()
         self._turn = 0
         self._since = 0.0
         self._running: Pid | None = None
-        self._behind: dict[Pid | None, deque[Job]] = {}
+        self._behind: dict[Pid | None, deque[tuple[Job, int]]] = {}
+        self._bytes_behind = 0
         self._held_up = 0
         self._unserved: deque[Pid | None] = deque()
+        self._told = False
         self.reads = 0
         """How many reads gave something; the ticker looks whether it moved."""
 
@@ -73,47 +85,49 @@ class Reader:
         """Whether nobody reads just now, because a request keeps the reading thread."""
         return self._since != 0.0
 
-    def feed(self, data: bytes) -> None:
-        """Bytes that came with the handshake; before read only."""
-        self._inbox.extend(self._frames.receive_data(data))
-
     def read(self) -> None:
-        """The reading thread."""
-        turn = self._turn
-        inbox, recv, feed = self._inbox, self._stream.recv, self._frames.receive_data
+        """Be the reading thread, to the end of the link or until another one takes over."""
+        self._watch.add(self)
+        self._read(turn=0)
+
+    def _read(self, turn: int) -> None:
+        inbox, stream, feed = self._inbox, self._stream, self._frames.receive_data
         try:
             while True:
                 while inbox:
-                    job = self._receive(inbox.popleft())
-                    if job is not None and not self._do(job, turn):
+                    body = inbox.popleft()
+                    job = self._receive(body)
+                    if job is not None and not self._do(job, len(body), turn):
                         return
-                data = recv(READ_SIZE)
+                if stream.why:
+                    break  # what came before is done, what may still wait in the socket is not
+                data = stream.recv(READ_SIZE)
                 if not data:
-                    reason = "closed by the peer"
+                    stream.shut_down("closed by the peer")
                     break
                 self.reads += 1
                 inbox.extend(feed(data))
         except ErlangNodeError as error:
-            reason = f"{error}"
+            stream.shut_down(f"{error}")
         except OSError as error:
-            reason = f"read: {error}"
+            stream.shut_down(f"read: {error}")
         except Exception as error:
             log.exception("reading failed")
-            reason = f"{type(error).__name__} in reading"
-        self._ended(reason)
+            stream.shut_down(f"{type(error).__name__} in reading")
+        self._watch.remove(self)
+        self._ended(stream.why)
 
-    def _do(self, job: Job, turn: int) -> bool:
+    def _do(self, job: Job, size: int, turn: int) -> bool:
         """Run the job, or let it wait behind its sender's earlier one. Whether this thread still reads."""
         with self._lock:
             behind = self._behind.get(job.sender)
             if behind is not None:
-                if len(behind) >= MAX_BEHIND:
-                    raise ProtocolViolation(f"{MAX_BEHIND} requests of {job.sender} wait for one that runs")
-                behind.append(job)
+                self._queue(behind, job, size)
                 return True
             if self._held_up >= MAX_HELD:
-                self._behind[job.sender] = deque((job,))
+                self._behind[job.sender] = behind = deque()
                 self._unserved.append(job.sender)
+                self._queue(behind, job, size)
                 return True
             self._running = job.sender
             self._since = time.perf_counter()
@@ -128,6 +142,16 @@ class Reader:
         self._finish(job.sender)
         return False
 
+    def _queue(self, behind: deque[tuple[Job, int]], job: Job, size: int) -> None:
+        """With the lock held. Raises ProtocolViolation when too much waits."""
+        if len(behind) >= MAX_BEHIND:
+            raise ProtocolViolation(f"{MAX_BEHIND} requests of {job.sender} wait for one that runs")
+        size += JOB_SIZE
+        if self._bytes_behind + size > MAX_BEHIND_BYTES:
+            raise ProtocolViolation(f"{self._bytes_behind} bytes of requests wait for others that run")
+        self._bytes_behind += size
+        behind.append((job, size))
+
     def _finish(self, sender: Pid | None) -> None:
         """What the sender asked meanwhile, and senders for whom no thread was left; by a thread that does not read."""
         while True:
@@ -140,7 +164,8 @@ class Reader:
                         return
                     sender = self._unserved.popleft()
                     continue
-                job = behind.popleft()
+                job, size = behind.popleft()
+                self._bytes_behind -= size
             _run(job)
 
     def overtake(self, now: float, patience: float = PATIENCE) -> bool:
@@ -149,14 +174,18 @@ class Reader:
                 return False
             if now - self._since < patience:
                 return True
+            try:
+                self._start("reader", partial(self._read, self._turn + 1))
+            except Exhausted as error:
+                if not self._told:
+                    log.warning("a request of %s holds up its link: %s", self._running, error)
+                self._told = True
+                return True
+            self._told = False
             self._behind[self._running] = deque()
             self._held_up += 1
             self._turn += 1
             self._since = 0.0
-        try:
-            self._start("reader", self.read)
-        except RuntimeError as error:  # no more threads to be had
-            self._ended(str(error))
         return True
 
 

@@ -7,6 +7,7 @@ Where none runs, the setting `epmd` says whether we start one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from enum import Enum
+from typing import TypeVar
 
 from mod_erlang_py.config.settings import EpmdMode
 from mod_erlang_py.distribution import epmd
@@ -36,6 +38,7 @@ RETRY = 1.0
 """Seconds between two tries to register."""
 START_TIME = 2.0
 """Seconds in which an epmd that we started has to answer."""
+START_RETRY = 0.02
 GRACE = 10.0
 """Seconds in which somebody may restart the epmd that was there, before we start one."""
 _LOCAL = "127.0.0.1"
@@ -62,16 +65,7 @@ def epmd_port() -> int:
 def look_up(name: str, host: str, port: int) -> EpmdEntry:
     """Ask the host's epmd for a node. Raises EpmdUnavailable, or EpmdError when it knows no such node."""
     with _connect(host, port) as sock:
-        data = b""
-        _send(sock, epmd.port_please2_request(name))
-        while True:
-            chunk = _receive(sock)
-            data += chunk
-            entry = epmd.decode_port2_response(data)
-            if entry is not None:
-                return entry
-            if not chunk:
-                raise EpmdError(f"epmd of {host} broke off its answer about {name}")
+        return _ask(sock, epmd.port_please2_request(name), epmd.decode_port2_response, host)
 
 
 def _connect(host: str, port: int) -> socket.socket:
@@ -81,18 +75,29 @@ def _connect(host: str, port: int) -> socket.socket:
         raise EpmdUnavailable(f"epmd of {host}, port {port}: {error}") from None
 
 
-def _send(sock: socket.socket, data: bytes) -> None:
-    try:
-        sock.sendall(data)
-    except OSError as error:
-        raise EpmdUnavailable(f"epmd: {error}") from None
+T = TypeVar("T")
 
 
-def _receive(sock: socket.socket) -> bytes:
+def _ask(sock: socket.socket, request: bytes, decode: Callable[[bytes], T | None], host: str) -> T:
+    """The answer to a request, whole within ANSWER_TIME. decode: None while it is incomplete; raises EpmdError."""
+    deadline = time.monotonic() + ANSWER_TIME
+    data = b""
     try:
-        return sock.recv(4096)
+        sock.sendall(request)
+        while (answer := decode(data)) is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no whole answer within {ANSWER_TIME:g} s")
+            sock.settimeout(left)
+            chunk = sock.recv(4096)
+            if not chunk:
+                raise EpmdUnavailable(f"epmd of {host} broke off its answer")
+            data += chunk
+    except EpmdError:
+        raise
     except OSError as error:
-        raise EpmdUnavailable(f"epmd: {error}") from None
+        raise EpmdUnavailable(f"epmd of {host}: {error}") from None
+    return answer
 
 
 class Registration:
@@ -113,6 +118,7 @@ class Registration:
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
         self._creation = 0
+        self._seen = float("-inf")  # when there was an epmd
         self.registered = threading.Event()
         """Set while epmd knows us."""
 
@@ -127,58 +133,50 @@ class Registration:
         with one of our own making, since links that we open ourselves, and nodes that need no epmd, work without.
         """
         if self._mode is EpmdMode.NONE:
-            self._name(_own_creation(), named)
+            self._name(own_creation(), named)
             return
         complaint = ""
-        seen = float("-inf")
         while not self._stopping.is_set():
             try:
-                sock, state, creation = self._register(start=time.monotonic() - seen > GRACE)
-            except EpmdError as error:
+                sock, state, creation = self._register()
+                complaint = ""
+                with sock:
+                    self._name(creation, named)
+                    self._hold(sock, state)
+            except Exception as error:
                 if self._stopping.is_set():
                     break
                 if str(error) != complaint:
                     complaint = str(error)
-                    log.error("cannot register %s: %s; trying again every %g s", self._entry.name, error, RETRY)
-                self._name(_own_creation(), named)
+                    told = "cannot register %s: %s; trying again every %g s"
+                    unexpected = not isinstance(error, EpmdError)
+                    log.error(told, self._entry.name, error, RETRY, exc_info=unexpected)
+                self._name(own_creation(), named)
                 self._stopping.wait(RETRY)
-                continue
-            complaint = ""
-            self._name(creation, named)
-            log.info("registered %s with epmd, port %d", self._entry.name, self._entry.port)
-            if self._mode is EpmdMode.BUILTIN and state is EpmdState.EXTERNAL:
-                log.log(NOTICE, "another epmd has port %d: ours takes over when that one goes away", self._port)
-            self._hold(sock, state)
-            seen = time.monotonic()
 
     def _name(self, creation: int, named: Callable[[int], None]) -> None:
         if not self._creation:
             self._creation = creation
             named(creation)
 
-    def _register(self, start: bool) -> tuple[socket.socket, EpmdState, int]:
-        """The connection that holds our entry, whose epmd it is, and our creation.
-
-        start: whether an epmd may be started when none answers.
-        """
-        sock, state = self._reach(start)
+    def _register(self) -> tuple[socket.socket, EpmdState, int]:
+        """The connection that holds our entry, whose epmd it is, and our creation."""
+        sock, state = self._reach(start=time.monotonic() - self._seen > GRACE)
         try:
-            _send(sock, epmd.alive2_request(self._entry))
-            data = b""
-            while True:
-                chunk = _receive(sock)
-                data += chunk
-                creation = epmd.decode_alive2_response(data)
-                if creation is not None:
-                    return sock, state, creation
-                if not chunk:
-                    raise EpmdUnavailable("epmd broke off")
-        except EpmdError:
+            creation = _ask(sock, epmd.alive2_request(self._entry), epmd.decode_alive2_response, _LOCAL)
+        except BaseException:
             sock.close()
             raise
+        log.info("registered %s with epmd, port %d", self._entry.name, self._entry.port)
+        if self._mode is EpmdMode.BUILTIN and state is EpmdState.EXTERNAL:
+            log.log(NOTICE, "another epmd has port %d: ours takes over when that one goes away", self._port)
+        return sock, state, creation
 
     def _reach(self, start: bool) -> tuple[socket.socket, EpmdState]:
-        """A connection to the epmd of this machine; to one that we start, as the mode has it."""
+        """A connection to the epmd of this machine; to one that we start, as the mode has it.
+
+        start: whether one may be started when none answers.
+        """
         refused = None
         if self._mode is EpmdMode.BUILTIN:
             try:
@@ -195,9 +193,19 @@ class Registration:
         else:
             return sock, EpmdState.BUILTIN if self._serving else EpmdState.EXTERNAL
         if start_epmd(self._port):
-            return _connect_started(self._port), EpmdState.STARTED
+            return self._connect_started(), EpmdState.STARTED
         self._serve()
         return _connect(_LOCAL, self._port), EpmdState.BUILTIN
+
+    def _connect_started(self) -> socket.socket:
+        """`epmd -daemon` has returned before its child listens, and nothing tells when it does: so it is tried."""
+        deadline = time.monotonic() + START_TIME
+        while True:
+            try:
+                return _connect(_LOCAL, self._port)
+            except EpmdUnavailable:
+                if time.monotonic() > deadline or self._stopping.wait(START_RETRY):
+                    raise
 
     @property
     def _serving(self) -> bool:
@@ -216,33 +224,31 @@ class Registration:
                 server.close()
                 raise EpmdUnavailable("the node stops")
             self._server = server
-        try:
-            self._threads.start("built-in epmd", server.run)
-        except RuntimeError as error:  # no more threads to be had
+        if not self._threads.serve("built-in epmd", server.run):
             server.close()
-            raise EpmdUnavailable(f"built-in epmd: {error}") from None
+            raise EpmdUnavailable("built-in epmd: no thread")
         log.log(NOTICE, "built-in epmd listens on port %d of %s", self._port, ", ".join(server.addresses))
 
     def _hold(self, sock: socket.socket, state: EpmdState) -> None:
         """Wait until epmd goes away or we stop."""
         with self._lock:
             if self._stopping.is_set():
-                sock.close()
                 return
             self._sock = sock
             self._state = state
         self.registered.set()
-        sock.settimeout(None)
         try:
+            sock.settimeout(None)
             while sock.recv(64):
                 pass  # it never says anything
         except OSError:
             pass  # gone, like an end of file
-        self.registered.clear()
-        with self._lock:
-            self._sock = None
-            self._state = EpmdState.NOT_REGISTERED
-            sock.close()
+        finally:
+            self._seen = time.monotonic()
+            self.registered.clear()
+            with self._lock:
+                self._sock = None
+                self._state = EpmdState.NOT_REGISTERED
         if not self._stopping.is_set():
             log.warning("epmd went away; registering again when it is back")
 
@@ -251,12 +257,13 @@ class Registration:
         with self._lock:
             self._stopping.set()
             if self._sock is not None:
-                self._sock.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # epmd was first
+                    self._sock.shutdown(socket.SHUT_RDWR)
             if self._server is not None:
                 self._server.stop()
 
 
-def _own_creation() -> int:
+def own_creation() -> int:
     """A random one; those below 4 are for old nodes."""
     return secrets.randbelow(2**32 - 4) + 4
 
@@ -280,14 +287,3 @@ def start_epmd(port: int) -> bool:
         return False
     log.log(NOTICE, "started %s -daemon on port %d", program, port)
     return True
-
-
-def _connect_started(port: int) -> socket.socket:
-    deadline = time.monotonic() + START_TIME
-    while True:
-        try:
-            return _connect(_LOCAL, port)
-        except EpmdUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)

@@ -6,10 +6,13 @@ a whole cycle (so after T to 1.25 T) is gone, and so is one whose peer takes not
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 
 from .link import Link
+
+log = logging.getLogger(__name__)
 
 INTENSITY = 4
 """Looks in a tick time (net_tickintensity)."""
@@ -43,7 +46,10 @@ class Ticker:
         links = list(self._links())
         self._seen = {link: self._seen.get(link) or _Seen() for link in links}
         for link, seen in self._seen.items():
-            self._look_at(link, seen)
+            try:
+                self._look_at(link, seen)
+            except Exception:
+                log.exception("the tick of %s failed", link.name)
 
     def _look_at(self, link: Link, seen: _Seen) -> None:
         reads, writes = link.reader.reads, link.outbox.writes

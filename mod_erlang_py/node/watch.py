@@ -7,10 +7,13 @@ processor whose thread stays in a system call. While nothing runs, this thread w
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
-from collections.abc import Iterable
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 0.001
 """Seconds that a request may hold up its link."""
@@ -53,18 +56,21 @@ class Watch:
             idle = 0
             while idle < IDLE_LOOKS and not self._stopping.is_set():
                 time.sleep(PATIENCE)  # half the cost of an Event's wait
-                idle = 0 if self._look() else idle + 1
+                idle = 0 if self._look(time.perf_counter()) else idle + 1
             self._looking = False
-            if self._look():  # one that began before it could see that nobody looks
+            if self._look(time.perf_counter()):  # one that began before it could see that nobody looks
                 self.started()
+        self._look(math.inf)  # nobody looks any more: those that run now must not keep their link from its end
 
-    def _look(self) -> bool:
+    def _look(self, now: float) -> bool:
         with self._lock:
-            watched: Iterable[Watched] = tuple(self._watched)
-        now = time.perf_counter()
+            watched = tuple(self._watched)
         running = False
         for one in watched:
-            running |= one.overtake(now)
+            try:
+                running |= one.overtake(now)
+            except Exception:
+                log.exception("a request cannot be overtaken")
         return running
 
     def stop(self) -> None:

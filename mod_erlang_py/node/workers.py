@@ -7,12 +7,15 @@ import queue
 import threading
 from collections.abc import Callable
 
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.node.threads import Threads
 
 log = logging.getLogger(__name__)
 
 MAX_WORKERS = 128
 """Jobs that run at once; further ones wait their turn."""
+MAX_WAITING = 10_000
+"""Jobs that may wait."""
 
 
 class Workers:
@@ -27,15 +30,30 @@ class Workers:
         self._stopping = False
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run the job soon. What it raises is logged. After stop: never."""
+        """Run the job soon. What it raises is logged. After stop: never.
+
+        Raises Exhausted, and then never runs it: too many wait, or there is no thread for it and none that it could
+        wait for.
+        """
         with self._lock:
             if self._stopping:
                 return
+            if self._jobs.qsize() >= MAX_WAITING:
+                raise Exhausted(f"{MAX_WAITING} jobs wait already")
+            if self._started < min(self._unfinished + 1, MAX_WORKERS):
+                self._add_worker()
             self._unfinished += 1
-            if self._started < min(self._unfinished, MAX_WORKERS):
-                self._started += 1
-                self._threads.start("worker", self._work)
             self._jobs.put(job)
+
+    def _add_worker(self) -> None:
+        try:
+            self._threads.start("worker", self._work)
+        except Exhausted as error:
+            if not self._started:
+                raise
+            log.warning("a background job waits for one of %d threads: %s", self._started, error)
+        else:
+            self._started += 1
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._stopping:

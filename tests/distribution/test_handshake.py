@@ -14,17 +14,19 @@ from mod_erlang_py.distribution.flags import MANDATORY_25, OURS, DistFlags
 from mod_erlang_py.distribution.handshake import (
     MAX_PACKET,
     AcceptorHandshake,
+    InitiatorHandshake,
+    State,
+    digest,
+    fresh_challenge,
+)
+from mod_erlang_py.distribution.handshake_events import (
     AliveAnswered,
     Established,
-    InitiatorHandshake,
     LocalNode,
     NameReceived,
     PeerNode,
-    State,
     Status,
     StatusReceived,
-    digest,
-    fresh_challenge,
 )
 from mod_erlang_py.errors import CookieMismatch, HandshakeError
 

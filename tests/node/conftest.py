@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import pytest
 
@@ -38,6 +38,21 @@ def threads() -> Iterator[Threads]:
     assert threads.join(10) == []
 
 
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of threads that are not to be had, as long as they are in it."""
+    missing: set[str] = set()
+    start = threading.Thread.start
+
+    def start_or_not(thread: threading.Thread) -> None:
+        if thread.name.removeprefix("erlang:") in missing:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_not)
+    return missing
+
+
 class Running(Protocol):
     """A function that runs in a thread."""
 
@@ -67,8 +82,11 @@ class _Running:
         return self._value
 
 
+InThread: TypeAlias = Callable[[Callable[[], object]], Running]
+
+
 @pytest.fixture
-def in_thread() -> Iterator[Callable[[Callable[[], object]], Running]]:
+def in_thread() -> Iterator[InThread]:
     """in_thread(function).result() is what it returned or raised; all have ended when the test has."""
     started: list[_Running] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 
 from mod_erlang_py import etf
 from mod_erlang_py.config.settings import Config, EpmdMode
@@ -16,9 +17,15 @@ from tests.waiting import DEADLINE, wait_until
 
 
 class Receiver:
-    """Keeps what it hears. Answers {echo, Term} with Term."""
+    """Keeps what it hears. Answers {echo, Term} with Term. {run, Name} runs one of the jobs, as its sender's request.
+
+    taking_down: called before a link's end is noted, in the thread that ends it.
+    """
 
     def __init__(self) -> None:
+        self.jobs: dict[str, Callable[[Link], None]] = {}
+        self.taking_down: Callable[[], None] = lambda: None
+        self.down_in: list[str] = []
         self.messages: queue.SimpleQueue[tuple[str, Term]] = queue.SimpleQueue()
         self.downs: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.exits: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
@@ -29,6 +36,8 @@ class Receiver:
         self.messages.put((link.name, term))
         if sender is not None and isinstance(term, tuple) and term[:1] == (etf.Atom("echo"),):
             return Job(sender, lambda: link.send(sender, term[1]))
+        if isinstance(term, tuple) and term[:1] == (etf.Atom("run"),):
+            return Job(sender, lambda: self.jobs[term[1].value](link))
         return None
 
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
@@ -38,21 +47,29 @@ class Receiver:
         self.monitors.put((reference, reason))
 
     def down(self, link: Link) -> None:
+        self.down_in.append(threading.current_thread().name)
+        self.taking_down()
         self.downs.put(link.name)
 
 
 class LocalNode:
     """A Node with a Receiver, listening on 127.0.0.1."""
 
-    def __init__(self, port: int, name: str = "freeswitch@localhost", epmd: EpmdMode = EpmdMode.AUTO) -> None:
+    def __init__(
+        self, port: int, name: str = "freeswitch@localhost", epmd: EpmdMode = EpmdMode.AUTO, outbox_bytes: int = 1 << 28
+    ) -> None:
         self.port = port
         self.receiver = Receiver()
         config = Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon", epmd=epmd)
-        self.node = Node(name, config, Room(config.outbox_bytes, config.outbox_messages))
-        self.node.receiver = self.receiver
+        self.node = Node(name, config, Room(outbox_bytes, config.outbox_messages), self.receiver)
         self.node.start()
         assert epmd is EpmdMode.NONE or self.node.registration.registered.wait(DEADLINE)
         wait_until(lambda: self.node._named.is_set())
+
+    @property
+    def pid(self) -> Pid:
+        """That the node sends as."""
+        return Pid(self.node.name, 1, 0, self.node._creation)
 
     def names(self) -> list[str]:
         return [link.name for link in self.node.links()]

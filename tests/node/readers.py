@@ -8,10 +8,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ProtocolViolation
 from mod_erlang_py.etf import Pid
 from mod_erlang_py.node.reader import Job, Reader
+from mod_erlang_py.node.stream import Stream
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.watch import Watch
 from tests.waiting import DEADLINE
@@ -24,10 +24,11 @@ def pid(number: int) -> Pid:
     return Pid("peer@localhost", number, 0, 7)
 
 
-class PipedStream:
+class PipedStream(Stream):
     """A Stream whose incoming side the test writes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.incoming: queue.SimpleQueue[bytes | OSError] = queue.SimpleQueue()
 
     def recv(self, size: int) -> bytes:
@@ -42,7 +43,7 @@ class PipedStream:
     def wait_writable(self) -> None:
         raise AssertionError("a reader does not write")
 
-    def shut_down(self) -> None:
+    def _shut_down(self) -> None:
         self.incoming.put(b"")
 
     def close(self) -> None:
@@ -54,9 +55,10 @@ class Bench:
 
     def __init__(self, threads: Threads) -> None:
         self.threads = threads
+        self.start = threads.start
         self.stream = PipedStream()
         self.watch = Watch()
-        self.reader = Reader(self.stream, FrameReader(1 << 20), self._receive, self._ended, self.watch, threads.start)
+        self.reader = self.make()
         self.ran: list[Step] = []
         self.failing: set[Step] = set()
         self.ran_in: dict[Step, int] = {}
@@ -66,8 +68,18 @@ class Bench:
         self._started: set[Step] = set()
         self._gates: dict[Step, threading.Event] = {}
         self._busy: dict[int, threading.Lock] = defaultdict(threading.Lock)
-        self.watch.add(self.reader)
         threads.start("watch", self.watch.run)
+
+    def make(self, trailing: bytes = b"") -> Reader:
+        """A reader of the stream. trailing: what came with the handshake."""
+        return Reader(
+            self.stream,
+            self._receive,
+            self._ended,
+            self.watch,
+            lambda name, target: self.start(name, target),
+            trailing,
+        )
 
     def read(self) -> None:
         self.threads.start("reader", self.reader.read)

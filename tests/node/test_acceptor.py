@@ -68,9 +68,9 @@ def test_with_too_many_in_their_handshake_the_oldest_is_closed(
 ) -> None:
     monkeypatch.setattr(module, "MAX_HALF_OPEN", 3)
     clients = [bench.connect() for _ in range(5)]
-    for client, address in clients[:2]:
-        assert client.recv(1) == b""
-        assert bench.ended.get(timeout=DEADLINE) == (address, b"")
+    assert [client.recv(1) for client, _ in clients[:2]] == [b"", b""]
+    closed = {bench.ended.get(timeout=DEADLINE) for _ in range(2)}  # each in its own thread
+    assert closed == {(address, b"") for _, address in clients[:2]}
     for client, address in clients[2:]:
         client.sendall(b"x")
         assert bench.ended.get(timeout=DEADLINE) == (address, b"x")
@@ -187,3 +187,31 @@ def test_listening_addresses(threads: Threads, free_port: Callable[[], int], ip:
 )
 def test_address_of(sockaddr: tuple[object, ...], expected: str) -> None:
     assert address_of(sockaddr) == expected
+
+
+def test_an_error_of_ours_costs_that_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    admit = bench.acceptor._admit
+
+    def fail(connection: socket.socket, address: str) -> None:
+        monkeypatch.setattr(bench.acceptor, "_admit", admit)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.acceptor, "_admit", fail)
+    with socket.create_connection(("127.0.0.1", bench.port), timeout=DEADLINE) as first:
+        assert first.recv(1) == b""
+    assert "ZeroDivisionError" in caplog.text
+    bench.connect()
+
+
+def test_without_a_thread_the_connection_is_closed(
+    bench: Bench, missing: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    missing.add("handshake")
+    with socket.create_connection(("127.0.0.1", bench.port), timeout=DEADLINE) as first:
+        assert first.recv(1) == b""
+    assert "can't start new thread" in caplog.text
+    assert not bench.acceptor._half_open
+    missing.clear()
+    bench.connect()

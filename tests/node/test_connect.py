@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,25 +12,18 @@ import pytest
 
 from mod_erlang_py.distribution.epmd import EpmdEntry
 from mod_erlang_py.distribution.flags import OURS
-from mod_erlang_py.distribution.handshake import (
-    AcceptorHandshake,
-    NameReceived,
-    Status,
-    fresh_challenge,
-)
-from mod_erlang_py.distribution.handshake import (
-    LocalNode as Us,
-)
+from mod_erlang_py.distribution.handshake import AcceptorHandshake, fresh_challenge
+from mod_erlang_py.distribution.handshake_events import LocalNode as Us
+from mod_erlang_py.distribution.handshake_events import NameReceived, Status
 from mod_erlang_py.errors import HandshakeError, NotConnected
 from mod_erlang_py.node import handshakes
+from mod_erlang_py.node import node as node_module
 from mod_erlang_py.node.link import Link
-from tests.node.conftest import Running
+from tests.node.conftest import InThread
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode
 from tests.peers.client import Client
 from tests.waiting import DEADLINE, wait_until
-
-InThread = Callable[[Callable[[], object]], Running]
 
 
 class Listener:
@@ -119,7 +113,7 @@ def test_those_who_connect_at_the_same_time_share_the_attempt(
     peer = listener("peer@localhost")
     connecting = [in_thread(lambda: local.node.connect("peer@localhost")) for _ in range(8)]
     sock, machine = peer.accept()
-    wait_until(lambda: local.node._attempts)
+    wait_until(lambda: local.node._links._attempts)
     peer.finish(sock, machine)
     links = {one.result() for one in connecting}
     assert len(links) == 1
@@ -159,7 +153,7 @@ def test_a_node_that_says_nothing(local: LocalNode, listener: MakeListener, monk
         local.node.connect("peer@localhost", timeout=0.1)
     with pytest.raises(NotConnected, match=r"within 0\.3 s"):
         local.node.connect("peer@localhost")
-    assert local.node._attempts == {}
+    assert local.node._links._attempts == {}
 
 
 def test_it_can_be_tried_again(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
@@ -190,7 +184,7 @@ def test_both_connect_and_the_peers_name_is_higher(
         peer.finish(sock, machine, Status.NOK)
         link = connecting.result()
         assert local.node.links() == [link]
-        wait_until(lambda: not local.node._attempts)
+        wait_until(lambda: not local.node._links._attempts)
         assert local.node.connect("zzz@localhost") is link
     assert local.receiver.downs.get(timeout=DEADLINE) == "zzz@localhost"
 
@@ -219,13 +213,96 @@ def test_nok_from_a_peer_that_does_not_come(
         connecting.result()
 
 
+def test_who_made_way_hears_at_once_when_the_peer_fails(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    """Its own attempt ends in the handshake, here for a wrong cookie."""
+    peer = listener("zzz@localhost")
+    connecting = in_thread(lambda: local.node.connect("zzz@localhost"))
+    sock, machine = peer.accept()
+    peer.finish(sock, machine, Status.NOK)
+    attempt = next(iter(local.node._links._attempts.values()))
+    wait_until(lambda: attempt.yields_to is not None)
+    with pytest.raises((HandshakeError, OSError)):
+        Client(local.port, name="zzz@localhost", cookie="guessed")
+    with pytest.raises(NotConnected, match="it was connecting to us, but failed"):
+        connecting.result(handshakes.SETUP_TIME / 2)
+
+
+def test_without_a_thread_everybody_hears_at_once(
+    local: LocalNode, listener: MakeListener, in_thread: InThread, missing: set[str]
+) -> None:
+    """And nothing is left behind: as soon as there are threads again there is a connection."""
+    peer = listener("peer@localhost")
+    missing.add("connect")
+    connecting = [in_thread(lambda: local.node.connect("peer@localhost", DEADLINE)) for _ in range(4)]
+    for one in connecting:
+        with pytest.raises(NotConnected, match="can't start new thread"):
+            one.result(DEADLINE / 2)
+    assert local.node._links._attempts == {}
+    missing.clear()
+    serving = in_thread(peer.serve)
+    assert local.node.connect("peer@localhost").name == "peer@localhost"
+    serving.result()
+
+
+def test_an_error_of_ours_ends_the_attempt(
+    local: LocalNode, listener: MakeListener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(node_module, "look_up", fail)
+    with pytest.raises(NotConnected, match="ZeroDivisionError"):
+        local.node.connect("peer@localhost", DEADLINE)
+    assert local.node._links._attempts == {}
+    wait_until(lambda: "ZeroDivisionError" in caplog.text)
+
+
+def test_a_link_that_is_about_to_be_taken_down_is_none(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    """Also when its reader cannot do so yet, since a request keeps it: here the very one that connects anew."""
+    peer = listener("peer@localhost")
+    serving = in_thread(peer.serve)
+    old = local.node.connect("peer@localhost")
+    serving.result()
+    made: queue.SimpleQueue[Link] = queue.SimpleQueue()
+
+    def take_down(reason: str) -> None:
+        made.put(local.node.connect("peer@localhost"))
+        take_down_later(reason)
+
+    take_down_later, old.reader._ended = old.reader._ended, take_down
+    serving = in_thread(peer.serve)
+    old.end("asked to")
+    new = made.get(timeout=DEADLINE)
+    assert new is not old
+    assert local.node.links() == [new]
+    serving.result()
+    assert local.receiver.downs.get(timeout=DEADLINE) == "peer@localhost"
+    assert local.node.links() == [new]
+
+
+def test_stop_ends_the_waiting_of_those_who_connect(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    peer = listener("peer@localhost")
+    connecting = in_thread(lambda: local.node.connect("peer@localhost", timeout=DEADLINE))
+    peer.accept()
+    local.node._links.close()
+    with pytest.raises(NotConnected, match="the node stops"):
+        connecting.result(DEADLINE / 2)
+    peer.close()
+
+
 def test_stop_while_connecting(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
     peer = listener("peer@localhost")
     connecting = in_thread(lambda: local.node.connect("peer@localhost", timeout=DEADLINE))
     sock, machine = peer.accept()
     stopping = threading.Thread(target=local.stop)
     stopping.start()
-    wait_until(lambda: local.node._stopping)
+    wait_until(lambda: local.node._links.closed)
     with contextlib.suppress(OSError):
         peer.finish(sock, machine)
     with pytest.raises(NotConnected):

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from mod_erlang_py.distribution.flags import OURS, DistFlags
-from mod_erlang_py.distribution.handshake import (
-    AcceptorHandshake,
-    InitiatorHandshake,
-    LocalNode,
-    PeerNode,
-    Status,
-    fresh_challenge,
-)
+from mod_erlang_py.distribution.handshake import AcceptorHandshake, InitiatorHandshake, fresh_challenge
+from mod_erlang_py.distribution.handshake_events import LocalNode, PeerNode, Status
 from mod_erlang_py.errors import CookieMismatch, HandshakeError
 from mod_erlang_py.node import handshakes
 from mod_erlang_py.node.handshakes import Simultaneous
-from tests.node.conftest import Running
+from tests.node.conftest import InThread
 
 Pair = tuple[socket.socket, socket.socket]
-InThread = Callable[[Callable[[], object]], Running]
 
 US = LocalNode("freeswitch@localhost", OURS, 42)
 THEM = LocalNode("peer@localhost", OURS, 7)

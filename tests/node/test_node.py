@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import TICK, encode_frame
 from mod_erlang_py.distribution.control import IN_PAYLOAD, Exit, Exit2, MonitorP, MonitorPExit
-from mod_erlang_py.distribution.handshake import Status
+from mod_erlang_py.distribution.handshake_events import Status
 from mod_erlang_py.errors import HandshakeError, NotConnected
 from mod_erlang_py.etf import Atom, Pid, Reference, encode
-from mod_erlang_py.node import node as module
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.node import Node
+from mod_erlang_py.node.outbox import Room
+from mod_erlang_py.node.reader import MAX_FRAME
+from mod_erlang_py.node.ticker import INTENSITY
 from tests.node.epmds import FakeEpmd
-from tests.node.nodes import LocalNode
+from tests.node.nodes import LocalNode, Receiver
 from tests.peers.client import Client
 from tests.waiting import DEADLINE, wait_until
 
@@ -52,7 +58,7 @@ def test_the_nodes_pid_and_any_name_lead_to_it(local: LocalNode) -> None:
     with Client(local.port) as client:
         client.send(1, to="foo")
         client.send(2, to="bar")
-        for message in (control.SendSender(client.pid, local.node.pid), control.Send(local.node.pid)):
+        for message in (control.SendSender(client.pid, local.pid), control.Send(local.pid)):
             client.send_frame(encode_frame(control.encode_control(message), encode(3)))
         earlier = Pid(local.node.name, 1, 0, 5)
         client.send_frame(encode_frame(control.encode_control(control.Send(earlier)), encode(4)))
@@ -123,7 +129,7 @@ def test_our_own_name_is_refused(local: LocalNode) -> None:
     "frame",
     [
         b"\xff\xff\xff\xff",
-        (module.MAX_FRAME + 1).to_bytes(4, "big"),
+        (MAX_FRAME + 1).to_bytes(4, "big"),
         b"\0\0\0\5hello",
         b"\0\0\0\2\x70\x83",
         b"\0\0\0\4\x70\x83\x6a\x6a",
@@ -168,13 +174,13 @@ def test_exits_are_told_with_their_reason(local: LocalNode) -> None:
         first, second, stranger = (Pid(client.name, number, 0, 7) for number in (2, 3, 4))
         for pid in (first, second):
             local.node.processes.link(local.node.links()[0], pid)
-            assert client.receive().control == control.Link(local.node.pid, pid)
-        client.signal(Exit(stranger, local.node.pid, normal))
-        client.signal(Exit(first, local.node.pid, normal))
-        client.signal(Exit(first, local.node.pid, normal))
-        in_payload = control.encode_control(Exit(second, local.node.pid, IN_PAYLOAD))
+            assert client.receive().control == control.Link(local.pid, pid)
+        client.signal(Exit(stranger, local.pid, normal))
+        client.signal(Exit(first, local.pid, normal))
+        client.signal(Exit(first, local.pid, normal))
+        in_payload = control.encode_control(Exit(second, local.pid, IN_PAYLOAD))
         client.send_frame(encode_frame(in_payload, encode((kill, b"why"))))
-        client.signal(Exit2(stranger, local.node.pid, kill))
+        client.signal(Exit2(stranger, local.pid, kill))
         got = [local.receiver.exits.get(timeout=DEADLINE) for _ in range(3)]
     assert got == [(first, normal), (second, (kill, b"why")), (stranger, kill)]
 
@@ -182,16 +188,16 @@ def test_exits_are_told_with_their_reason(local: LocalNode) -> None:
 def test_the_end_of_what_we_monitor_is_told(local: LocalNode) -> None:
     with Client(local.port) as client:
         wait_until(local.names)
-        reference = local.node.reference()
+        reference = local.node.links()[0].reference()
         local.node.processes.monitor(local.node.links()[0], "handler", reference)
-        assert client.receive().control == MonitorP(local.node.pid, "handler", reference)
-        client.signal(MonitorPExit("handler", local.node.pid, reference, Atom("noproc")))
+        assert client.receive().control == MonitorP(local.pid, "handler", reference)
+        client.signal(MonitorPExit("handler", local.pid, reference, Atom("noproc")))
         assert local.receiver.monitors.get(timeout=DEADLINE) == (reference, Atom("noproc"))
 
 
 def test_a_reason_that_is_no_term_ends_the_link(local: LocalNode) -> None:
     with Client(local.port) as client:
-        message = control.encode_control(Exit2(client.pid, local.node.pid, IN_PAYLOAD))
+        message = control.encode_control(Exit2(client.pid, local.pid, IN_PAYLOAD))
         client.send_frame(encode_frame(message, b"\x83\xff"))
         assert client.wait_closed() == b""
 
@@ -200,7 +206,7 @@ def test_a_monitor_of_an_earlier_life_is_answered(local: LocalNode) -> None:
     ref = Reference("client@localhost", 7, (1, 2, 3))
     earlier = Pid(local.node.name, 1, 0, 5)
     with Client(local.port) as client:
-        client.signal(MonitorP(client.pid, local.node.pid, ref))
+        client.signal(MonitorP(client.pid, local.pid, ref))
         client.signal(MonitorP(client.pid, "foo", ref))
         client.signal(control.DemonitorP(client.pid, "foo", ref))
         client.signal(MonitorP(client.pid, earlier, ref))
@@ -209,23 +215,190 @@ def test_a_monitor_of_an_earlier_life_is_answered(local: LocalNode) -> None:
 
 
 def test_references_are_never_the_same(local: LocalNode) -> None:
+    """Whichever link makes them."""
     made: list[Reference] = []
 
-    def make() -> None:
+    def make(link: Link) -> None:
         for _ in range(2000):
-            made.append(local.node.reference())
+            made.append(link.reference())
 
-    makers = [threading.Thread(target=make) for _ in range(4)]
-    for maker in makers:
-        maker.start()
-    for maker in makers:
-        maker.join(DEADLINE)
+    with Client(local.port), Client(local.port, name="other@localhost"):
+        wait_until(lambda: len(local.names()) == 2)
+        makers = [threading.Thread(target=make, args=(link,)) for link in local.node.links() * 2]
+        for maker in makers:
+            maker.start()
+        for maker in makers:
+            maker.join(DEADLINE)
     assert len(set(made)) == 8000
+    assert {reference.creation for reference in made} == {local.pid.creation}
 
 
 def test_a_message_to_a_node_without_a_link_is_lost(local: LocalNode) -> None:
     local.node.send(Pid("nowhere@localhost", 1, 0, 1), b"lost")
     assert local.names() == []
+
+
+def test_a_link_is_taken_down_once_and_by_its_reader(local: LocalNode, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever asks for its end goes on at once, and whatever the end has to wait for. The first reason counts."""
+    caplog.set_level(logging.INFO)
+    go = threading.Event()
+    local.receiver.taking_down = lambda: assert_set(go)
+    with Client(local.port) as client:
+        link = wait_until(local.node.links)[0]
+        link.end("first")
+        assert link.ended
+        enders = [threading.Thread(target=link.end, args=(f"late {number}",)) for number in range(4)]
+        for ender in enders:
+            ender.start()
+        for ender in enders:
+            ender.join(DEADLINE)
+        wait_until(lambda: local.receiver.down_in)
+        assert local.receiver.downs.empty()
+        assert (local.node.links(), local.node.link_to(client.name)) == ([], None)
+        go.set()
+        assert client.wait_closed() == b""
+    assert local.receiver.downs.get(timeout=DEADLINE) == client.name
+    assert local.receiver.down_in == ["erlang:handshake"]
+    assert "node down: client@localhost, first" in caplog.text
+    assert "late" not in caplog.text
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("way", ["a full outbox", "a failed write", "a tick that did not come"])
+def test_whoever_finds_that_a_link_must_end_does_not_end_it_himself(
+    fake_epmd: FakeEpmd, free_port: Callable[[], int], way: str
+) -> None:
+    """He may hold a lock that the end needs, or be a thread of the switch."""
+    local = LocalNode(free_port(), outbox_bytes=50_000)
+    lock = threading.Lock()
+
+    def take_down() -> None:
+        with lock:
+            pass
+
+    local.receiver.taking_down = take_down
+    try:
+        with Client(local.port) as client:
+            link = wait_until(local.node.links)[0]
+            with lock:
+                if way == "a full outbox":
+                    while not link.ended:
+                        link.send(client.pid, b"x" * 10_000)
+                elif way == "a failed write":
+                    link._stream._shut_down()  # as when the peer is gone
+                    link.send(client.pid, b"x")
+                else:
+                    for _ in range(INTENSITY + 1):
+                        local.node._ticker.look()
+                assert link.ended
+                link.send(client.pid, b"lost")
+                assert local.receiver.downs.empty()
+            assert local.receiver.downs.get(timeout=DEADLINE) == client.name
+            assert local.receiver.down_in == ["erlang:handshake"]
+    finally:
+        local.stop()
+
+
+def test_a_node_that_comes_back_waits_for_nobody(local: LocalNode) -> None:
+    """Its old link is taken down meanwhile, and the new one stands."""
+    go = threading.Event()
+    with Client(local.port) as old:
+        old.send((Atom("echo"), 1))
+        assert old.answer() == 1
+        local.receiver.taking_down = lambda: assert_set(go)
+        with Client(local.port) as new:
+            new.send((Atom("echo"), 2))
+            assert new.answer() == 2
+            wait_until(lambda: local.receiver.down_in)
+            assert local.receiver.downs.empty()
+            go.set()
+            assert local.receiver.downs.get(timeout=DEADLINE) == "client@localhost"
+            assert local.names() == ["client@localhost"]
+            new.send((Atom("echo"), 3))
+            assert new.answer() == 3
+
+
+def test_a_request_that_ends_its_link_is_answered_before(local: LocalNode) -> None:
+    with Client(local.port) as client:
+
+        def leave(link: Link) -> None:
+            link.send(client.pid, Atom("ok"))
+            link.end("asked to")
+
+        local.receiver.jobs["exit"] = leave
+        client.send((Atom("run"), Atom("exit")))
+        assert client.answer() == Atom("ok")
+        assert client.wait_closed() == b""
+    assert local.receiver.downs.get(timeout=DEADLINE) == client.name
+
+
+def test_a_request_that_keeps_its_thread_keeps_no_link_from_its_end(local: LocalNode) -> None:
+    go = threading.Event()
+    local.receiver.jobs["wait"] = lambda link: assert_set(go)
+    with Client(local.port) as client:
+        client.send((Atom("run"), Atom("wait")))
+        local.receiver.messages.get(timeout=DEADLINE)
+        local.node.links()[0].end("asked to")
+        assert client.wait_closed() == b""
+        assert local.receiver.downs.get(timeout=DEADLINE) == client.name
+        go.set()
+
+
+@pytest.mark.parametrize("broken", ["_acceptor", "registration", "_ticker", "_links"])
+def test_a_step_of_stop_that_fails_keeps_no_other_from_running(
+    local: LocalNode, broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = getattr(local.node, broken)
+    name = "end" if broken == "_links" else "stop"
+    step = getattr(part, name)
+
+    def fail() -> None:
+        step()
+        raise OSError(107, "not connected")
+
+    monkeypatch.setattr(part, name, fail)
+    with Client(local.port) as client:
+        wait_until(local.names)
+        local.stop()
+        assert client.wait_closed() == b""
+    assert local.threads() == []
+    assert "stopping, which goes on" in caplog.text
+
+
+def test_a_request_may_stop_the_node(local: LocalNode) -> None:
+    """Its own link is taken down all the same."""
+    local.receiver.jobs["stop"] = lambda link: local.stop()
+    with Client(local.port) as client:
+        client.send((Atom("run"), Atom("stop")))
+        assert client.wait_closed() == b""
+    assert local.receiver.downs.get(timeout=DEADLINE) == client.name
+    wait_until(lambda: local.threads() == [])
+
+
+@pytest.mark.parametrize("name", ["watch", "ticker", "acceptor", "epmd"])
+def test_a_thread_that_is_missing_is_known(
+    fake_epmd: FakeEpmd, free_port: Callable[[], int], missing: set[str], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """What does not need it works: without the one for epmd the node is not found there, but has a name."""
+    missing.add(name)
+    receiver = Receiver()
+    config = Config(listen_ip="127.0.0.1", listen_port=free_port(), cookie="ClueCon")
+    node = Node("freeswitch@localhost", config, Room(1000, 1000), receiver)
+    node.start()
+    try:
+        wait_until(lambda: node.threads.failed)
+        assert node.threads.failed == (name,)
+        assert f"thread erlang:{name} is missing: can't start new thread" in caplog.text
+        if name != "acceptor":
+            wait_until(node._named.is_set)
+            with Client(config.listen_port) as client:
+                client.send((Atom("echo"), 1))
+                assert client.answer() == 1
+    finally:
+        node.stop()
 
 
 def test_stop_ends_everything_within_its_time(local: LocalNode, fake_epmd: FakeEpmd) -> None:

@@ -20,25 +20,13 @@ Pair = tuple[socket.socket, socket.socket]
 BIG = Room(1 << 30, 1 << 20)
 
 
-class Ended:
-    """Takes what the outbox says at its end."""
-
-    def __init__(self) -> None:
-        self.reasons: list[str] = []
-        self.happened = threading.Event()
-        self.then: Callable[[], None] = lambda: None
-
-    def __call__(self, reason: str) -> None:
-        self.reasons.append(reason)
-        self.then()  # as Link.end does: it would hang here if a lock were held
-        self.happened.set()
-
-
 class Tap(TcpStream):
-    """A stream that takes nothing while it is shut, as if its socket were full."""
+    """A stream that takes nothing while it is shut, as if its socket were full. reasons: why it was shut down."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
+        self.reasons: list[str] = []
+        self.ended = threading.Event()
         self._open = threading.Event()
         self._open.set()
         self.shut = self._open.clear
@@ -46,6 +34,11 @@ class Tap(TcpStream):
 
     def send(self, buffers: Sequence[bytes | memoryview]) -> int:
         return super().send(buffers) if self._open.is_set() else 0
+
+    def _shut_down(self) -> None:
+        self.reasons.append(self.why)
+        super()._shut_down()
+        self.ended.set()
 
     def wait_writable(self) -> None:
         self._open.wait()
@@ -57,12 +50,10 @@ class Bench:
 
     def __init__(self, pair: Pair, threads: Threads, room: Room = BIG) -> None:
         self.sock, self.peer = pair
-        self.ended = Ended()
         self.started: list[str] = []
         self._threads = threads
         self.tap = Tap(self.sock)
-        self.outbox = Outbox(self.tap, room, self._start, self.ended)
-        self.ended.then = self.outbox.close
+        self.outbox = Outbox(self.tap, room, self._start)
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
         self.started.append(name)
@@ -161,7 +152,7 @@ def test_close_forgets_what_waits_and_ends_the_writer(pair: Pair, threads: Threa
     assert bench.outbox.backlog == 0
     assert threads.join(10) == []
     bench.outbox.put(b"too late")
-    assert (bench.outbox.backlog, bench.ended.reasons) == (0, [])
+    assert (bench.outbox.backlog, bench.tap.reasons) == (0, [])
 
 
 def test_close_ends_a_writer_that_has_nothing_to_do(pair: Pair, threads: Threads) -> None:
@@ -178,8 +169,8 @@ def test_what_outgrows_the_room_ends_the_link_once(pair: Pair, threads: Threads,
     bench = Bench(pair, threads, room)
     for number in range(10_000):
         bench.outbox.put(_frame(number, 1000))
-    assert len(bench.ended.reasons) == 1
-    assert "unread" in bench.ended.reasons[0]
+    assert len(bench.tap.reasons) == 1
+    assert "unread" in bench.tap.reasons[0]
     assert bench.outbox.backlog == 0
     bench.sock.shutdown(socket.SHUT_RDWR)
 
@@ -189,7 +180,7 @@ def test_what_stays_within_the_room_is_kept(pair: Pair, threads: Threads) -> Non
     bench.tap.shut()
     for _ in range(20):
         bench.outbox.put(b"x" * 1000)
-    assert bench.ended.reasons == []
+    assert bench.tap.reasons == []
     bench.tap.open()
     assert _read(bench.peer, 20_000) == b"x" * 20_000
     bench.outbox.close()
@@ -200,8 +191,8 @@ def test_a_broken_socket_ends_the_link_from_a_direct_write(pair: Pair, threads: 
     bench.sock.shutdown(socket.SHUT_WR)
     bench.outbox.put(b"one")
     bench.outbox.put(b"two")
-    assert len(bench.ended.reasons) == 1
-    assert bench.ended.reasons[0].startswith("write: ")
+    assert len(bench.tap.reasons) == 1
+    assert bench.tap.reasons[0].startswith("write: ")
 
 
 def test_a_broken_socket_ends_the_link_from_the_writer(pair: Pair, threads: Threads) -> None:
@@ -209,8 +200,8 @@ def test_a_broken_socket_ends_the_link_from_the_writer(pair: Pair, threads: Thre
     bench.fill()
     bench.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     bench.peer.close()  # a reset
-    assert bench.ended.happened.wait(10)
-    assert [reason.partition(":")[0] for reason in bench.ended.reasons] == ["write"]
+    assert bench.tap.ended.wait(10)
+    assert [reason.partition(":")[0] for reason in bench.tap.reasons] == ["write"]
     assert threads.join(10) == []
 
 
@@ -302,8 +293,65 @@ def test_offered_frames_are_dropped_beyond_the_room_but_replies_are_not(
     sent += [*offered[:taken], b"reply"]
     bench.tap.open()
     assert _read(bench.peer, len(b"".join(sent))) == b"".join(sent)
-    assert bench.ended.reasons == []
+    assert bench.tap.reasons == []
     wait_until(lambda: bench.outbox.backlog == 0)
     assert bench.outbox.offer([b"again"]) == 1
     assert _read(bench.peer, 5) == b"again"
     bench.outbox.close()
+
+
+@pytest.mark.parametrize("way", ["put", "offer", "gathering"])
+def test_an_error_of_ours_in_a_write_ends_the_link_too(
+    pair: Pair, threads: Threads, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    def fail(buffers: object) -> int:
+        raise ZeroDivisionError
+
+    bench = Bench(pair, threads)
+    monkeypatch.setattr(bench.tap, "send", fail)
+    if way == "put":
+        bench.outbox.put(b"lost")
+    elif way == "offer":
+        bench.outbox.offer([b"lost"])
+    else:
+        with bench.outbox.gathering():
+            bench.outbox.put(b"lost")
+    assert bench.tap.reasons == ["ZeroDivisionError in writing"]
+    assert "ZeroDivisionError" in caplog.text
+    assert bench.peer.recv(10) == b""
+    assert (bench.outbox.backlog, bench.outbox.offer([b"more"])) == (0, 0)
+
+
+def test_an_error_of_ours_in_the_writer_ends_the_link_too(
+    pair: Pair, threads: Threads, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    bench = Bench(pair, threads)
+    monkeypatch.setattr(bench.tap, "wait_writable", fail)
+    bench.tap.shut()
+    bench.outbox.put(b"waits")
+    assert bench.tap.ended.wait(10)
+    assert threads.join(10) == []
+    assert bench.tap.why == "ZeroDivisionError in writing"
+    assert "ZeroDivisionError" in caplog.text
+    assert bench.outbox.offer([b"more"]) == 0
+
+
+@pytest.mark.parametrize("way", ["put", "offer"])
+def test_without_a_thread_to_write_the_link_ends(
+    pair: Pair, threads: Threads, missing: set[str], caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    """Nobody might come to send what waits. Whoever had something for the peer is not told."""
+    missing.add("writer")
+    bench = Bench(pair, threads)
+    bench.tap.shut()
+    if way == "put":
+        bench.outbox.put(b"waits")
+    else:
+        bench.outbox.offer([b"waits"])
+    assert bench.tap.why == "write: can't start new thread"
+    assert bench.peer.recv(10) == b""
+    assert (bench.outbox.backlog, bench.outbox.offer([b"more"])) == (0, 0)
+    assert not caplog.records  # the link's end is told, with the reason

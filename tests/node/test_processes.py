@@ -16,7 +16,9 @@ from mod_erlang_py.distribution.control import (
     UnlinkIdAck,
 )
 from mod_erlang_py.distribution.control import Link as LinkSignal
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import Atom, Pid, Reference
+from mod_erlang_py.node import processes as module
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import Processes
 
@@ -30,6 +32,8 @@ NOPROC = Atom("noproc")
 
 
 class FakeLink:
+    name = "peer@localhost"
+    local = OURS
     ended = False
 
     def __init__(self) -> None:
@@ -51,7 +55,7 @@ def link(fake: FakeLink) -> Link:
 
 @pytest.fixture
 def processes() -> Processes:
-    return Processes(OURS)
+    return Processes()
 
 
 def test_a_link_to_our_pid_stands_silently(processes: Processes, link: Link, fake: FakeLink) -> None:
@@ -132,3 +136,33 @@ def test_a_connection_that_ends_takes_its_own_links_along(processes: Processes, 
     assert set(processes.forget(link)) == {THEIRS, OTHER}
     assert processes.forget(link) == []
     assert processes.exited(other, Exit(elsewhere, OURS, Atom("normal")))
+
+
+def test_one_link_too_many_costs_that_process(
+    processes: Processes, link: Link, fake: FakeLink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "MAX_LINKS", 2)
+    third = Pid("peer@localhost", 92, 0, 7)
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    processes.linked(link, LinkSignal(OTHER, OURS))
+    processes.linked(link, LinkSignal(OTHER, OURS))
+    processes.link(link, OTHER)
+    assert fake.signals == []
+    processes.linked(link, LinkSignal(third, OURS))
+    assert fake.signals == [Exit(OURS, third, Atom("system_limit"))]
+    with pytest.raises(Exhausted, match="2 processes of peer@localhost are linked"):
+        processes.link(link, third)
+    assert not processes.exited(link, Exit(third, OURS, Atom("normal")))
+    assert caplog.text.count("2 processes of peer@localhost are linked") == 1
+    other = cast(Link, FakeLink())
+    processes.linked(other, LinkSignal(third, OURS))
+    assert processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+    processes.link(link, third)
+    assert fake.signals[1:] == [LinkSignal(OURS, third)]
+
+
+def test_nothing_is_kept_for_a_link_that_has_ended(processes: Processes, link: Link, fake: FakeLink) -> None:
+    fake.ended = True
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    processes.link(link, OTHER)
+    assert processes.forget(link) == []

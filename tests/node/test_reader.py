@@ -186,13 +186,69 @@ def test_an_error_of_ours_ends_the_link(bench: Bench, caplog: pytest.LogCaptureF
     assert "reading failed" in caplog.text
 
 
-def test_without_a_thread_to_read_on_the_link_ends(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_thread(name: str, target: object) -> None:
-        raise RuntimeError("can't start new thread")
+def test_without_a_thread_to_read_on_the_job_is_waited_for(
+    bench: Bench, missing: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The link is read on by the thread that ran it, and by another one as soon as there are threads again."""
+    missing.add("reader")
+    for number in (1, 3):
+        bench.ask(1, number, slow=True)
+        bench.ask(2, number)
+        bench.wait_started((1, number))
+        wait_until(lambda: "can't start new thread" in caplog.text)
+        assert bench.reader.held
+        assert not bench.started((2, number))
+        bench.release((1, number))
+        bench.wait_ran((2, number))
+        assert bench.ran_in[1, number] == bench.ran_in[2, number]
+    assert bench.ended.empty()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    bench.ask(1, 4, slow=True)
+    bench.wait_started((1, 4))
+    missing.clear()
+    bench.ask(2, 4)
+    bench.wait_ran((2, 4))
+    assert not bench.ran.count((1, 4))
 
-    monkeypatch.setattr(bench.reader, "_start", no_thread)
-    bench.ask(1, 1, slow=True)
-    assert bench.ended.get(timeout=DEADLINE) == "can't start new thread"
+
+def test_a_sender_whose_waiting_jobs_are_too_big_ends_the_link(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All senders of a link count together."""
+    monkeypatch.setattr(reader, "MAX_BEHIND_BYTES", 3 * (reader.JOB_SIZE + 8))
+    bench.ask(1, 0, slow=True)
+    bench.wait_started((1, 0))
+    wait_until(lambda: not bench.reader.held)
+    bench.ask(2, 0, slow=True)
+    bench.wait_started((2, 0))
+    wait_until(lambda: not bench.reader.held)
+    for sender, number in ((1, 1), (2, 1), (1, 2)):
+        bench.ask(sender, number)
+    wait_until(lambda: bench.reader.reads == 5)
+    bench.release((1, 0))
+    bench.wait_ran((1, 1), (1, 2))  # which makes room for as many
+    bench.ask(1, 3, slow=True)
+    bench.wait_started((1, 3))
+    for number in (4, 5):
+        bench.ask(1, number)
+    bench.ask(3, 0)
+    bench.wait_ran((3, 0))
+    assert bench.ended.empty()
+    bench.ask(2, 2)
+    size = 3 * (reader.JOB_SIZE + 8)
+    assert bench.ended.get(timeout=DEADLINE) == f"{size} bytes of requests wait for others that run"
+
+
+def test_what_was_received_before_the_end_is_done_and_no_more_is_read(bench: Bench, missing: set[str]) -> None:
+    missing.add("reader")
+    bench.stream.incoming.put(bench.frame(1, 1, slow=True) + bench.frame(2, 1) + bench.frame(1, 2))
+    bench.wait_started((1, 1))
+    bench.ask(3, 1)
+    bench.stream.shut_down("first")
+    bench.stream.shut_down("second")
+    assert bench.ended.empty()
+    bench.release((1, 1))
+    assert bench.ended.get(timeout=DEADLINE) == "first"
+    assert bench.ended.empty()
+    assert bench.ran == [(1, 1), (2, 1), (1, 2)]
 
 
 def test_ticks_are_reads_and_nothing_else(bench: Bench) -> None:
@@ -205,7 +261,7 @@ def test_ticks_are_reads_and_nothing_else(bench: Bench) -> None:
 def test_what_came_with_the_handshake_is_first(threads: Threads) -> None:
     bench = Bench(threads)
     whole = bench.frame(1, 1) + bench.frame(1, 2)
-    bench.reader.feed(whole[:-5])
+    bench.reader = bench.make(whole[:-5])
     bench.read()
     bench.stream.incoming.put(whole[-5:])
     bench.ask(1, 3)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mod_erlang_py.config.settings import EpmdMode
-from mod_erlang_py.distribution.epmd import EpmdEntry, alive2_response
+from mod_erlang_py.distribution import epmd as epmd_protocol
+from mod_erlang_py.distribution.epmd import EpmdEntry, alive2_response, decode_alive2_response, port2_response
 from mod_erlang_py.errors import EpmdError, EpmdUnavailable
 from mod_erlang_py.node import registration as module
+from mod_erlang_py.node.epmd_server import EpmdServer
 from mod_erlang_py.node.registration import EpmdState, Registration, epmd_port, look_up
 from mod_erlang_py.node.threads import Threads
 from scripts.epmd import Epmd, epmd_names
@@ -329,16 +333,16 @@ def test_a_port_that_is_not_to_be_had(
 def test_no_thread_for_the_built_in_one(
     run: list[Running], threads: Threads, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_thread = threads.start
+    start_thread = threading.Thread.start
     failed = threading.Event()
 
-    def fail(name: str, target: Callable[[], None]) -> None:
-        if name == "built-in epmd" and not failed.is_set():
+    def fail(thread: threading.Thread) -> None:
+        if thread.name == "erlang:built-in epmd" and not failed.is_set():
             failed.set()
             raise RuntimeError("can't start new thread")
-        start_thread(name, target)
+        start_thread(thread)
 
-    monkeypatch.setattr(threads, "start", fail)
+    monkeypatch.setattr(threading.Thread, "start", fail)
     running = start(run, threads, free_port(), EpmdMode.BUILTIN)
     assert running.registration.registered.wait(DEADLINE)
     assert failed.is_set()
@@ -375,3 +379,100 @@ def test_an_epmd_program_that_fails(
     (tmp_path / "epmd").chmod(0o755)
     assert not module.start_epmd(1)
     assert "exit status 3" in caplog.text
+
+
+def trickle(fake: FakeEpmd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an epmd send a byte of its answer every 20 ms, and never the last one."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(0.02)
+            for byte in port2_response(EpmdEntry("peer", 4711, extra=b"x" * 60000)):
+                connection.sendall(bytes([byte]))
+                with contextlib.suppress(TimeoutError):
+                    while connection.recv(4096):
+                        pass
+                    return
+
+    monkeypatch.setattr(fake, "_serve", serve)
+
+
+def test_an_answer_that_trickles_in_has_a_deadline(fake: FakeEpmd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_TIME", 0.3)
+    trickle(fake, monkeypatch)
+    began = time.monotonic()
+    with pytest.raises(EpmdUnavailable, match=r"epmd of 127\.0\.0\.1"):
+        look_up("peer", "127.0.0.1", fake.port)
+    assert time.monotonic() - began < 3
+
+
+def test_a_registration_whose_answer_trickles_in_has_one_too(
+    run: list[Running], threads: Threads, fake: FakeEpmd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_TIME", 0.3)
+    monkeypatch.setattr(epmd_protocol, "decode_alive2_response", lambda data: None)
+    usual = fake._serve
+    trickle(fake, monkeypatch)
+    running = start(run, threads, fake.port)
+    assert running.named.wait(DEADLINE)  # by a creation of our own
+    assert not running.registered
+    monkeypatch.setattr(epmd_protocol, "decode_alive2_response", decode_alive2_response)
+    monkeypatch.setattr(fake, "_serve", usual)
+    assert running.registration.registered.wait(DEADLINE)
+
+
+def test_an_error_of_ours_costs_that_try(
+    run: list[Running],
+    threads: Threads,
+    fake: FakeEpmd,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(data: bytes) -> int | None:
+        monkeypatch.setattr(epmd_protocol, "decode_alive2_response", decode_alive2_response)
+        raise ZeroDivisionError("once")
+
+    monkeypatch.setattr(epmd_protocol, "decode_alive2_response", fail)
+    running = start(run, threads, fake.port)
+    assert running.registration.registered.wait(DEADLINE)
+    assert "cannot register freeswitch: once" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_stop_when_epmd_was_first(run: list[Running], threads: Threads, fake: FakeEpmd) -> None:
+    """A socket that is not connected any more cannot be shut down."""
+    running = start(run, threads, fake.port)
+    assert running.registration.registered.wait(DEADLINE)
+    gone = socket.socket()
+    held, running.registration._sock = running.registration._sock, gone
+    assert held is not None
+    with gone:
+        running.registration.stop()
+    held.shutdown(socket.SHUT_RDWR)
+    assert threads.join(DEADLINE) == []
+
+
+def test_an_epmd_thread_that_fails_is_known_until_it_is_replaced(
+    run: list[Running],
+    threads: Threads,
+    free_port: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    running = start(run, threads, free_port(), EpmdMode.BUILTIN)
+    assert running.registration.registered.wait(DEADLINE)
+    broken = threading.Event()
+    close_late = EpmdServer._close_late
+
+    def fail_once(self: EpmdServer) -> None:
+        if not broken.is_set():
+            broken.set()
+            raise ZeroDivisionError
+        close_late(self)
+
+    monkeypatch.setattr(EpmdServer, "_close_late", fail_once)
+    with contextlib.suppress(OSError):  # it may have failed before
+        socket.create_connection(("127.0.0.1", running.registration._port), timeout=DEADLINE).close()
+    assert broken.wait(DEADLINE)
+    wait_until(lambda: "built-in epmd failed, which served everybody" in caplog.text)
+    wait_until(lambda: running.state() is EpmdState.BUILTIN and threads.failed == () and running.registered)

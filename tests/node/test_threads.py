@@ -76,3 +76,64 @@ def test_one_that_cannot_be_started_is_not_waited_for(monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError):
         threads.start("work", lambda: None)
     assert threads.join(1) == []
+
+
+def test_those_that_are_started_meanwhile_are_waited_for(missing: set[str]) -> None:
+    threads = Threads()
+    go, ended = threading.Event(), threading.Event()
+
+    def second() -> None:
+        assert go.wait(10)
+        ended.set()
+
+    def first() -> None:
+        threads.start("second", second)
+        threading.Timer(0.05, go.set).start()
+
+    threads.start("first", first)
+    assert threads.join(10) == []
+    assert ended.is_set()
+
+
+def test_a_serving_thread_that_cannot_be_started_is_told_once(
+    missing: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    threads = Threads()
+    served = threading.Event()
+    missing.add("pump")
+    assert [threads.serve("pump", served.set), threads.serve("pump", served.set)] == [False, False]
+    assert list(threads.failed) == ["pump"]
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("ERROR", "thread erlang:pump is missing: can't start new thread")
+    missing.clear()
+    assert threads.serve("pump", served.set)
+    assert threads.join(10) == []
+    assert served.is_set()
+    assert list(threads.failed) == []
+
+
+def test_a_serving_thread_that_ends_by_an_error_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    threads = Threads()
+    assert threads.serve("pump", fail)
+    threads.start("faulty", fail)
+    threads.serve("done", lambda: None)
+    assert threads.join(10) == []
+    assert threads.failed == ("pump",)
+    assert sorted(record.levelname for record in caplog.records) == ["ERROR", "ERROR"]
+    assert "thread erlang:pump failed, which served everybody" in caplog.text
+
+
+def test_one_that_fails_late_does_not_count_for_the_next_of_its_name() -> None:
+    """It may have been replaced before its last error is told."""
+    threads = Threads()
+    replaced = threading.Event()
+
+    def fail_late() -> None:
+        assert replaced.wait(10)
+        fail()
+
+    threads.serve("pump", fail_late)
+    threads.serve("pump", lambda: None)
+    replaced.set()
+    assert threads.join(10) == []
+    assert threads.failed == ()

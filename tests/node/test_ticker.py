@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
+import pytest
+
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.ticker import INTENSITY, Ticker
 
@@ -136,3 +138,20 @@ def test_a_link_that_is_gone_is_forgotten() -> None:
     looking.look()
     looking.look()
     assert link.ended == []
+
+
+def test_a_link_that_fails_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FakeLink):
+        name = "broken@localhost"
+
+        def tick(self) -> None:
+            raise ZeroDivisionError
+
+    broken, link = Broken(), FakeLink()
+    looking = ticker(broken, link)
+    for _ in range(3):
+        broken.reader.reads += 1
+        link.reader.reads += 1
+        looking.look()
+    assert link.ticks == 2
+    assert "the tick of broken@localhost failed" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 
@@ -79,3 +80,38 @@ def test_it_stops_while_it_looks(threads: Threads) -> None:
     wait_until(lambda: link.looks)
     watch.stop()
     assert threads.join(DEADLINE) == []
+
+
+def test_one_that_fails_costs_the_others_nothing(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Running):
+        def overtake(self, now: float) -> bool:
+            super().overtake(now)
+            raise ZeroDivisionError
+
+    broken, link = Broken(), Running()
+    watch.add(broken)
+    watch.add(link)
+    for _ in range(2):
+        link.left = 2 * IDLE_LOOKS
+        link.done.clear()
+        watch.started()
+        assert link.done.wait(DEADLINE)
+        wait_until(lambda: not watch._looking)
+    assert broken.looks
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_its_last_look_overtakes_whatever_runs(threads: Threads) -> None:
+    """So that no request keeps its link from being read to its end, when nobody looks any more."""
+
+    class Seen(Running):
+        def overtake(self, now: float) -> bool:
+            self.last = now
+            return super().overtake(now)
+
+    watch, link = Watch(), Seen()
+    watch.add(link)
+    threads.start("watch", watch.run)
+    watch.stop()
+    assert threads.join(DEADLINE) == []
+    assert link.last == math.inf

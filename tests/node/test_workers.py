@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.node import workers as module
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.workers import Workers
@@ -100,3 +101,47 @@ def test_stop_lets_running_jobs_end_and_starts_no_more(threads: Threads, monkeyp
     jobs.go.set()
     assert threads.join(DEADLINE) == []
     assert sorted(jobs.done) == [1, 2]
+
+
+def test_without_a_thread_the_job_is_refused(workers: Workers, missing: set[str]) -> None:
+    done = threading.Event()
+    missing.add("worker")
+    for _ in range(3):
+        with pytest.raises(Exhausted, match="can't start new thread"):
+            workers.submit(done.set)
+    assert (workers._unfinished, workers._started) == (0, 0)
+    missing.clear()
+    workers.submit(done.set)
+    assert done.wait(DEADLINE)
+    wait_until(lambda: workers._unfinished == 0)
+    assert workers._started == 1
+
+
+def test_without_another_thread_the_job_waits_for_one(workers: Workers, missing: set[str]) -> None:
+    jobs = Jobs()
+    submit(workers, jobs, 1)
+    wait_until(lambda: jobs.started == [1])
+    missing.add("worker")
+    submit(workers, jobs, 2, 3)
+    assert workers._started == 1
+    missing.clear()
+    submit(workers, jobs, 4)
+    wait_until(lambda: len(jobs.started) == 2)
+    jobs.go.set()
+    wait_until(lambda: sorted(jobs.done) == [1, 2, 3, 4])
+    assert workers._started == 2
+
+
+def test_more_than_may_wait_are_refused(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WORKERS", 2)
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    jobs = Jobs()
+    submit(workers, jobs, 1, 2)
+    wait_until(lambda: len(jobs.started) == 2)
+    submit(workers, jobs, 3, 4, 5)
+    with pytest.raises(Exhausted, match="3 jobs wait already"):
+        submit(workers, jobs, 6)
+    jobs.go.set()
+    wait_until(lambda: len(jobs.done) == 5)
+    submit(workers, jobs, 7)
+    wait_until(lambda: sorted(jobs.done) == [1, 2, 3, 4, 5, 7])

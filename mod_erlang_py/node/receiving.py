@@ -1,0 +1,74 @@
+"""From a frame to whom it is for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mod_erlang_py.distribution import control
+from mod_erlang_py.distribution.connection import Received, decode_body
+from mod_erlang_py.errors import DecodeError, ProtocolViolation
+from mod_erlang_py.etf import Pid, Reference, Term
+
+from . import net_kernel
+from .link import Link
+from .processes import Processes
+from .reader import Job
+
+
+class Receiver(Protocol):
+    """Who serves the messages. Called from the threads of the node, with none of its locks held."""
+
+    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
+        """A message to a process of ours. payload: the term's bytes, its 131 first; raises ProtocolViolation."""
+
+    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
+        """A process that we were linked to has ended, or tells us to."""
+
+    def monitor_down(self, reference: Reference, reason: Term) -> None:
+        """What we monitor has ended, or never was."""
+
+    def down(self, link: Link) -> None:
+        """The link has ended; called once, by its reader, after the last `received` of that link began."""
+
+
+def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -> Job | None:
+    """What a frame's body asks for: done at once, or the job that does it. Raises ProtocolViolation."""
+    if not body:
+        return None  # a tick
+    received = decode_body(body)
+    message, payload = received.control, received.payload or b""
+    match message:
+        case control.RegSend(from_pid, name):
+            if name == "net_kernel":
+                net_kernel.answer(link, payload)
+                return None
+            return receiver.received(link, from_pid, payload)
+        case control.SendSender(from_pid, to):
+            if to == link.local:
+                return receiver.received(link, from_pid, payload)
+        case control.Send(to):
+            if to == link.local:
+                return receiver.received(link, None, payload)
+        case control.Link():
+            processes.linked(link, message)
+        case control.Unlink() | control.UnlinkId():
+            processes.unlinked(link, message)
+        case control.Exit():
+            if processes.exited(link, message):
+                receiver.exited(link, message.from_pid, _reason(received))
+        case control.Exit2():
+            receiver.exited(link, message.from_pid, _reason(received))
+        case control.MonitorPExit():
+            receiver.monitor_down(message.ref, _reason(received))
+        case control.MonitorP():
+            processes.monitored(link, message)
+        case _:
+            pass  # a demonitor, a late acknowledgement, a group leader: nothing hangs on them
+    return None
+
+
+def _reason(received: Received) -> Term:
+    try:
+        return received.reason()
+    except DecodeError as error:
+        raise ProtocolViolation(f"exit reason: {error}") from None

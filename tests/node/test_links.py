@@ -1,0 +1,132 @@
+"""Links: who is known by a name, and who hears of an attempt."""
+
+from __future__ import annotations
+
+import threading
+from typing import cast
+
+import pytest
+
+from mod_erlang_py.errors import HandshakeError, NotConnected
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.links import Attempt, Links
+from tests.node.conftest import InThread
+from tests.waiting import DEADLINE, wait_until
+
+NAME = "peer@localhost"
+
+
+class FakeLink:
+    def __init__(self, name: str = NAME) -> None:
+        self.name = name
+        self.ended = False
+        self.requests = 0
+
+    def end(self, reason: str) -> None:
+        self.ended = True
+        self.reason = reason
+
+
+def link(name: str = NAME) -> Link:
+    return cast(Link, FakeLink(name))
+
+
+def test_a_new_connection_takes_the_place_of_the_old_one_at_once() -> None:
+    """Whose reader has not taken it down yet, and does so later without harm to the new one."""
+    links, old, new = Links(), link(), link()
+    links.add(old)
+    links.add(link("other@localhost"))
+    old.requests = 3
+    links.add(new)
+    assert old.ended
+    assert (links.get(NAME), links.known(NAME), links.up()[1:]) == (new, new, [new])
+    new.requests = 4
+    assert links.requests() == 7
+    links.remove(old)
+    assert links.get(NAME) is new
+    assert links.requests() == 7
+    links.remove(new)
+    assert links.get(NAME) is None
+    assert links.requests() == 7
+
+
+def test_a_link_that_has_ended_is_no_link() -> None:
+    links, ended = Links(), link()
+    links.add(ended)
+    assert links.reach(Attempt(NAME)) is ended
+    ended.end("")
+    assert (links.get(NAME), links.known(NAME), links.up()) == (None, None, [])
+    attempt = Attempt(NAME)
+    assert links.reach(attempt) is attempt
+    new = link()
+    links.add(new)
+    assert attempt.result(0) is new
+    links.remove(ended)
+    assert links.get(NAME) is new
+
+
+def test_an_attempt_is_shared_until_it_is_settled() -> None:
+    links = Links()
+    first, second, third = Attempt(NAME), Attempt(NAME), Attempt(NAME)
+    assert links.reach(first) is first
+    assert links.reach(second) is first
+    assert links.known(NAME) is first
+    links.fail(first, "refused")
+    links.fail(first, "again")
+    with pytest.raises(NotConnected, match="refused"):
+        first.result(0)
+    assert links.known(NAME) is None
+    assert links.reach(third) is third
+    links.fail(first, "late")
+    assert links.known(NAME) is third
+
+
+def test_an_attempt_that_takes_too_long_goes_on() -> None:
+    links, attempt, up = Links(), Attempt(NAME), link()
+    links.reach(attempt)
+    with pytest.raises(NotConnected, match="no answer within 0 s"):
+        attempt.result(0)
+    links.add(up)
+    assert attempt.result(0) is up
+
+
+def test_who_made_way_hears_when_the_peers_own_attempt_fails(in_thread: InThread) -> None:
+    """From where it was dialled: a stranger from elsewhere who says the name counts for nothing."""
+    links, attempt = Links(), Attempt(NAME)
+    links.reach(attempt)
+    links.came_to_nothing(NAME, "192.0.2.7", "before we made way")
+    assert links.known(NAME) is attempt
+    waiting = in_thread(lambda: links.make_way(attempt, "192.0.2.7", DEADLINE))
+    wait_until(lambda: attempt.yields_to is not None)
+    links.came_to_nothing("other@localhost", "192.0.2.7", "another node")
+    links.came_to_nothing(NAME, "192.0.2.8", "from elsewhere")
+    assert links.known(NAME) is attempt
+    links.came_to_nothing(NAME, "192.0.2.7", "cookie")
+    waiting.result(DEADLINE / 2)
+    with pytest.raises(NotConnected, match="cookie"):
+        attempt.result(0)
+
+
+def test_close_ends_every_attempt_and_end_every_link(in_thread: InThread) -> None:
+    links, up, replaced, attempt = Links(), link("other@localhost"), link("other@localhost"), Attempt(NAME)
+    links.add(replaced)
+    links.add(up)
+    links.reach(attempt)
+    began = threading.Event()
+
+    def connect() -> Link:
+        began.set()
+        return attempt.result(DEADLINE)
+
+    waiting = in_thread(connect)
+    assert began.wait(DEADLINE)
+    links.close()
+    with pytest.raises(NotConnected, match="the node stops"):
+        waiting.result(DEADLINE / 2)
+    with pytest.raises(HandshakeError, match="the node stops"):
+        links.add(link())
+    with pytest.raises(NotConnected, match="not running"):
+        links.reach(Attempt(NAME))
+    assert not up.ended
+    links.end()
+    assert up.ended
