@@ -1,6 +1,6 @@
 # Everything a developer or an operator types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench install uninstall doctor clean
+.PHONY: help run test coverage lint bench install uninstall doctor clean
 .DELETE_ON_ERROR:
 
 VENV   := .venv
@@ -22,8 +22,16 @@ help: ## list the targets
 run: $(READY) erlang ## try it: a scratch FreeSWITCH where one is installed, else the simulated switch
 	@$(PY) -m scripts.run
 
+# What runs the tests: pytest, or coverage with it.
+PYTEST := pytest
 test: $(READY) erlang elixir ## run the tests; ARGS="tests/etf -k atom" for some of them
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m $(PYTEST) $(ARGS)
+
+# The nodes in processes of their own are measured too, which makes them slower.
+coverage: ## run the tests, and show which lines no test ran; ARGS as for test
+	@rm -f .coverage .coverage.*
+	@MEASURE_NODES=1 $(MAKE) --no-print-directory test PYTEST='coverage run -m pytest'; tests=$$?; \
+	$(PY) -m coverage combine --quiet && $(PY) -m coverage report && exit $$tests
 
 lint: $(READY) ## ruff and mypy
 	$(VENV)/bin/ruff check .
@@ -43,7 +51,7 @@ doctor: ## check a running installation; ARGS="-H 127.0.0.1 -P 8021 -p ClueCon" 
 	@scripts/erlang_py_doctor $(ARGS)
 
 clean: ## remove .venv and everything that was made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .coverage* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # One recipe line prints what a missing Python or venv needs; as root on Debian and Ubuntu it is installed.

@@ -21,7 +21,8 @@ _running: Service | None = None
 
 
 def start() -> None:
-    """Start the node in this switch, unless it runs already. Raises SwitchError."""
+    """Start the node in this switch, unless it runs already. What this raises leaves nothing of it behind: it can be
+    tried again."""
     global _running
     with _lock:
         if _running is not None and not _running.stopped:
@@ -33,10 +34,28 @@ def start() -> None:
             log.addHandler(switch.log_handler())
             log.setLevel(logging.DEBUG)
             log.propagate = False
+        service = Service(switch)
+        try:
+            service.start()
+        except BaseException:
+            _undo(switch, service)
+            raise
         if _running is None:
             atexit.register(_stop)
-        _running = Service(switch)
-        _running.start()
+        _running = service
+
+
+def _undo(switch: FreeSwitch, service: Service) -> None:
+    """End what was started, however far that came."""
+    try:
+        service.stop()
+    except Exception:
+        log.exception("what was started could not be stopped")
+    try:
+        if switch.has_module():
+            switch.unload()
+    except Exception:
+        log.exception("`unload mod_erlang_py` before the next start")
 
 
 def _stop() -> None:

@@ -28,11 +28,12 @@ def runtime(args: str) -> None:
 
 def fire(count: int, rate: int, headers: int, library: str | None = None) -> None:
     from mod_erlang_py.switch.freeswitch.events import event_id
-    from mod_erlang_py.switch.freeswitch.ffi import STACK_BOTTOM, lib, quick
+    from mod_erlang_py.switch.freeswitch.ffi import keeping_gil, without_gil
+    from mod_erlang_py.switch.freeswitch.structs import STACK_BOTTOM
 
-    call, free = quick(), lib()
+    call, free = keeping_gil(), without_gil()
     template = c_void_p()
-    call.switch_event_create_subclass_detailed(b"bench", b"fire", 0, byref(template), event_id("CUSTOM"), SUBCLASS)
+    free.switch_event_create_subclass_detailed(b"bench", b"fire", 0, byref(template), event_id("CUSTOM"), SUBCLASS)
     # 14 are the switch's own, and Number and Sent
     for number in range(headers - 16):
         value = b"sip:%d@127.0.0.1:5060;transport=udp" % number if number % 3 else b"a value, number %d" % number
@@ -51,4 +52,4 @@ def fire(count: int, rate: int, headers: int, library: str | None = None) -> Non
         call.switch_event_add_header_string(event, STACK_BOTTOM, b"Number", b"%d" % number)
         call.switch_event_add_header_string(event, STACK_BOTTOM, b"Sent", b"%d" % time.time_ns())
         free.switch_event_fire_detailed(b"bench", b"fire", 0, byref(event), None)
-    call.switch_event_destroy(byref(template))
+    free.switch_event_destroy(byref(template))

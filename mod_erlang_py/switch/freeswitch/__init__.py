@@ -2,12 +2,13 @@
 
 libfreeswitch is called by ctypes, which lets other Python threads run meanwhile; the SWIG bindings do not.
 
-    ffi.py      the C functions and structures that are used, checked when they are looked up
+    ffi.py      its functions, called without the GIL or keeping it, checked when they are looked up
+    prototypes.py, structs.py   their prototypes, and the structures and callbacks they take
     switch.py   class FreeSwitch, the Switch of port.py
     module.py   the module `mod_erlang_py`, registered from Python
     completion.py  what TAB offers in fs_cli
-    events.py   firing events
-    event_source.py, event_json.py   receiving them
+    events.py   events: fired, and read where they lie; event_json.py   what they are read from
+    source/     where events come from
     log.py      the switch's log, written to by Python's logging, and read
     session.py  calls
     xml.py      answering the switch's XML look-ups

@@ -5,29 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from ctypes import byref, c_void_p
+from functools import cache
 from typing import Any
 
 from mod_erlang_py.switch.port import Completion
 
-from .ffi import COMPLETE_FUNCTION, FALSE, SUCCESS, lib, quick
+from .ffi import without_gil
+from .structs import COMPLETE_FUNCTION, FALSE, SUCCESS
 
 log = logging.getLogger(__name__)
 
 SCF_SHUTTING_DOWN = 1 << 3
 """switch_core_flag_enum_t; the same since 2011."""
 
-_given_to_c: list[Any] = []
-"""Never let go of: the switch may be on its way into a function that was just taken back."""
+_words: dict[str, Callable[[], Iterable[str]]] = {}
+"""By the name of a list, what makes its words now."""
 
 
 def add(command: bytes, completion: Completion) -> None:
     """command: the API command that the lines follow."""
-    for name, words in completion.lists.items():
-        function = COMPLETE_FUNCTION(_matcher(words))
-        _given_to_c.append(function)
-        lib().switch_console_add_complete_func(name.encode(), function)
+    _words.update(completion.lists)
+    for name in completion.lists:
+        without_gil().switch_console_add_complete_func(name.encode(), _function(name))
     for line in completion.lines:
-        lib().switch_console_set_complete(b"add %s %s" % (command, line.encode()))
+        without_gil().switch_console_set_complete(b"add %s %s" % (command, line.encode()))
 
 
 def remove(command: bytes, completion: Completion) -> None:
@@ -35,21 +36,25 @@ def remove(command: bytes, completion: Completion) -> None:
 
     Not while the switch shuts down: a module made from Python goes last, after the database that keeps the lines.
     """
-    if lib().switch_core_flags() & SCF_SHUTTING_DOWN:
+    if without_gil().switch_core_flags() & SCF_SHUTTING_DOWN:
         return
-    lib().switch_console_set_complete(b"del %s" % command)
+    without_gil().switch_console_set_complete(b"del %s" % command)
     for name in completion.lists:
-        lib().switch_console_del_complete_func(name.encode())
+        without_gil().switch_console_del_complete_func(name.encode())
+        del _words[name]
 
 
-def _matcher(words: Callable[[], Iterable[str]]) -> Callable[[bytes | None, bytes | None, Any], int]:
+@cache
+def _function(name: str) -> Any:
+    """What the switch calls for the list of that name. Made once: it may be on its way into one that was taken back."""
+
     def match(_line: bytes | None, _word: bytes | None, matches: Any) -> int:
         """All words; the switch takes those that begin as the last one typed. Without any, `matches` is not ours to
         touch: the switch did not initialize it."""
         try:
             found = c_void_p()
-            for word in words():
-                quick().switch_console_push_match(byref(found), word.encode(errors="replace"))
+            for word in _words.get(name, tuple)():
+                without_gil().switch_console_push_match(byref(found), word.encode(errors="replace"))
             if not found.value:
                 return FALSE
             matches[0] = found.value
@@ -58,4 +63,4 @@ def _matcher(words: Callable[[], Iterable[str]]) -> Callable[[bytes | None, byte
             log.exception("completion failed")
             return FALSE
 
-    return match
+    return COMPLETE_FUNCTION(match)

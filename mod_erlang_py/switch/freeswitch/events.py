@@ -1,18 +1,19 @@
-"""Firing events."""
+"""The switch's events: their types, firing them, and reading them where they lie (switch_event_t *)."""
 
 from __future__ import annotations
 
+import ctypes
 from ctypes import byref, c_int, c_void_p
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event
+from mod_erlang_py.switch.port import ALL, Event, Headers, sequence_number
 
-from .ffi import STACK_BOTTOM, SUCCESS, lib, quick
+from .event_json import parse
+from .ffi import keeping_gil, take_string, without_gil
+from .structs import STACK_BOTTOM, SUCCESS, EventStruct
 
 FILE = b"mod_erlang_py"
-ALL = "ALL"
-CUSTOM = "CUSTOM"
 SUBCLASS = b"Event-Subclass"
 
 
@@ -20,17 +21,23 @@ SUBCLASS = b"Event-Subclass"
 def event_id(name: str) -> int | None:
     """switch_event_types_t of a name in any case."""
     found = c_int()
-    if quick().switch_name_event(name.encode(), byref(found)) != SUCCESS:
+    if without_gil().switch_name_event(name.encode(), byref(found)) != SUCCESS:
         return None
     return found.value
 
 
+@cache
+def event_names() -> tuple[str, ...]:
+    """The names of all event types, by switch_event_types_t, without ALL, which is the last."""
+    last = event_id(ALL)
+    assert last is not None
+    names: list[bytes] = [keeping_gil().switch_event_name(number) for number in range(last)]
+    return tuple(name.decode() for name in names)
+
+
 def event_type(name: str) -> str | None:
     number = event_id(name)
-    if number is None:
-        return None
-    known: bytes = quick().switch_event_name(number)
-    return known.decode()
+    return None if number is None else (*event_names(), ALL)[number]
 
 
 def create(name: str, subclass: bytes | None = None) -> c_void_p:
@@ -39,10 +46,14 @@ def create(name: str, subclass: bytes | None = None) -> c_void_p:
     if number is None:
         raise SwitchError("switch_name_event", f"{name} is no event")
     made = c_void_p()
-    status = quick().switch_event_create_subclass_detailed(FILE, b"create", 0, byref(made), number, subclass)
-    if status != SUCCESS:
+    make = without_gil().switch_event_create_subclass_detailed
+    if make(FILE, b"create", 0, byref(made), number, subclass) != SUCCESS:
         raise SwitchError("switch_event_create_subclass", f"{name} {subclass!r} refused")
     return made
+
+
+def destroy(event: c_void_p) -> None:
+    without_gil().switch_event_destroy(byref(event))
 
 
 def fire(event: Event) -> None:
@@ -52,11 +63,46 @@ def fire(event: Event) -> None:
     if subclass is not None:  # which the switch adds itself
         headers.pop([name.lower() for name, _ in headers].index(SUBCLASS.lower()))
     made = create(event.name, subclass)
-    call = quick()
+    add = keeping_gil().switch_event_add_header_string
     for name, value in headers:
-        call.switch_event_add_header_string(made, STACK_BOTTOM, name, value)
+        add(made, STACK_BOTTOM, name, value)
     if event.body is not None:
-        call.switch_event_set_body(made, event.body)
-    if lib().switch_event_fire_detailed(FILE, b"fire", 0, byref(made), None) != SUCCESS:
-        call.switch_event_destroy(byref(made))
+        without_gil().switch_event_set_body(made, event.body)
+    if without_gil().switch_event_fire_detailed(FILE, b"fire", 0, byref(made), None) != SUCCESS:
+        destroy(made)
         raise SwitchError("switch_event_fire", "the switch takes no events")
+
+
+def sequence() -> int:
+    """The switch counts the events that are made."""
+    made = create("CHANNEL_DATA")
+    try:
+        assert made.value is not None
+        return sequence_number(header(made.value, b"Event-Sequence"))
+    finally:
+        destroy(made)
+
+
+def header(event: int, name: bytes) -> bytes | None:
+    """The value of the first header of that name in any case, and of `_body` the body."""
+    value: bytes | None = keeping_gil().switch_event_get_header_idx(event, name, -1)
+    return value
+
+
+def contents(event: int) -> tuple[list[bytes], list[bytes], bytes | None]:
+    """The names of its headers, their values, its body. The GIL is let go of for the switch's half of the work."""
+    text = c_void_p()
+    without_gil().switch_event_serialize_json(event, byref(text))
+    names, values = parse(take_string(text.value))
+    body = EventStruct.from_address(event).body
+    if not body:
+        return names, values, None
+    # The serializer shows a body as two headers more, Content-Length and _body.
+    return names[:-2], values[:-2], ctypes.string_at(body)
+
+
+def read(event: int) -> Event:
+    """A copy of it."""
+    names, values, body = contents(event)
+    name = event_names()[EventStruct.from_address(event).event_id]
+    return Event(name, Headers(names, values, header(event, b"Unique-ID")), body)

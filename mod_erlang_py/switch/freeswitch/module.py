@@ -1,17 +1,25 @@
-"""The module `mod_erlang_py`: registered with the switch from Python, as a compiled one is from its .so file."""
+"""The module `mod_erlang_py`: registered with the switch from Python, as a compiled one is from its .so file.
+
+What the switch is given is made once and stays: a thread of it may be on its way into a callback of a module that was
+just unloaded. So the callbacks look up what is loaded when they are called.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import logging
-from collections.abc import Callable
+import threading
+from functools import cache
 from typing import Any
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Application, Module
 
 from . import completion
-from .ffi import (
+from . import log as switch_log
+from .ffi import without_gil
+from .session import FreeSwitchSession
+from .structs import (
     API_FUNCTION,
     API_INTERFACE,
     APPLICATION_FUNCTION,
@@ -24,99 +32,131 @@ from .ffi import (
     SUCCESS,
     ApiInterface,
     ApplicationInterface,
-    lib,
 )
-from .session import FreeSwitchSession
 
 log = logging.getLogger(__name__)
 
 NAME = b"mod_erlang_py"
 API = b"erlang"
 
-_given_to_c: list[Any] = []
-"""What the switch holds pointers to. Never let go of: a thread of the switch may be on its way into a callback of a
-module that was just unloaded."""
+_loading = threading.Lock()
+_loaded: Module | None = None
 
 
 def load(module: Module) -> None:
     """Register the module and its API command. Raises SwitchError when the switch will not have it."""
-
-    def api(command: bytes | None, _session: int | None, stream: Any) -> int:
-        try:
-            answer = module.api((command or b"").decode(errors="replace")).encode(errors="replace")
-        except Exception:
-            log.exception("erlang %r failed", command)
-            answer = b"-ERR internal error, see the log\n"
-        write = RAW_WRITE_FUNCTION(stream.contents.raw_write_function)
-        write(stream, answer, len(answer))
-        return SUCCESS
-
-    def shutdown() -> int:
-        try:
-            try:
-                completion.remove(API, module.completion)
-            finally:
-                module.shutdown()
-        except Exception:
-            log.exception("shutdown failed")
-        return SUCCESS
-
-    def load_module(interface: Any, pool: int) -> int:
-        try:
-            made = lib().switch_loadable_module_create_module_interface(pool, NAME)
-            interface[0] = made
-            command = ApiInterface.from_address(lib().switch_loadable_module_create_interface(made, API_INTERFACE))
-            command.interface_name = API
-            command.desc = b"erlang information"
-            command.syntax = b"<command> [<args>]"
-            command.function = _address(api_function)
-            for application, function in zip(module.applications, application_functions, strict=True):
-                _add(made, application, function)
-            completion.add(API, module.completion)
-            return SUCCESS
-        except Exception:
-            log.exception("registering failed")
-            return FALSE
-
-    api_function = API_FUNCTION(api)
-    application_functions = [APPLICATION_FUNCTION(_runner(application)) for application in module.applications]
-    load_function, shutdown_function = LOAD_FUNCTION(load_module), SHUTDOWN_FUNCTION(shutdown)
-    _given_to_c.append((module, api_function, application_functions, load_function, shutdown_function))
-    if lib().switch_loadable_module_build_dynamic(NAME, load_function, None, shutdown_function, 0) != SUCCESS:
-        raise SwitchError("switch_loadable_module_build_dynamic", "refused")
-
-
-def _runner(application: Application) -> Callable[[int, bytes | None], None]:
-    """The application as the switch calls it. What goes wrong in it costs its call, not the switch."""
-
-    def run(session: int, data: bytes | None) -> None:
-        try:
-            application.run(FreeSwitchSession(session), data or b"")
-        except Exception:
-            log.exception("application %s failed", application.name)
-
-    return run
-
-
-def _add(interface: int, application: Application, function: Any) -> None:
-    """Register an application. The switch keeps pointers to the texts, which _given_to_c keeps alive."""
-    made = ApplicationInterface.from_address(
-        lib().switch_loadable_module_create_interface(interface, APPLICATION_INTERFACE)
-    )
-    texts = [text.encode() for text in (application.name, application.description, application.syntax)]
-    _given_to_c.append(texts)
-    made.interface_name, made.long_desc, made.syntax = texts
-    made.short_desc = texts[1]
-    made.application_function = _address(function)
-    made.flags = SAF_SUPPORT_NOMEDIA
-
-
-def _address(function: Any) -> int | None:
-    return ctypes.cast(function, ctypes.c_void_p).value
+    global _loaded
+    with _loading:
+        if _loaded is not None:
+            raise SwitchError("switch_loadable_module_build_dynamic", "the module is loaded already")
+        _loaded = module
+        if (
+            without_gil().switch_loadable_module_build_dynamic(NAME, _load_function, None, _shutdown_function, 0)
+            != SUCCESS
+        ):
+            _loaded = None
+            raise SwitchError("switch_loadable_module_build_dynamic", "refused")
 
 
 def unload() -> None:
     """Raises SwitchError, for instance while one of the module's functions runs."""
     reason = ctypes.c_char_p()
-    if lib().switch_loadable_module_unload_module(b"", NAME, 0, ctypes.byref(reason)) != SUCCESS:
+    if without_gil().switch_loadable_module_unload_module(b"", NAME, 0, ctypes.byref(reason)) != SUCCESS:
         raise SwitchError("switch_loadable_module_unload_module", (reason.value or b"refused").decode())
+
+
+def is_loaded() -> bool:
+    return _loaded is not None
+
+
+def _load(interface: Any, pool: int) -> int:
+    try:
+        assert _loaded is not None
+        made = without_gil().switch_loadable_module_create_module_interface(pool, NAME)
+        interface[0] = made
+        api = ApiInterface.from_address(_interface(made, API_INTERFACE))
+        api.interface_name, api.desc, api.syntax = API, b"erlang information", b"<command> [<args>]"
+        api.function = _address(_api_function)
+        for application in _loaded.applications:
+            one = ApplicationInterface.from_address(_interface(made, APPLICATION_INTERFACE))
+            one.interface_name, one.syntax = _text(application.name), _text(application.syntax)
+            one.long_desc = one.short_desc = _text(application.description)
+            one.application_function = _address(_application(application.name))
+            one.flags = SAF_SUPPORT_NOMEDIA
+        completion.add(API, _loaded.completion)
+        return SUCCESS
+    except Exception:
+        log.exception("registering failed")
+        return FALSE
+
+
+def _shutdown() -> int:
+    global _loaded
+    module, _loaded = _loaded, None
+    try:
+        assert module is not None
+        try:
+            completion.remove(API, module.completion)
+        finally:
+            module.shutdown()
+    except Exception:
+        log.exception("shutdown failed")
+    finally:
+        switch_log.unbind()
+    return SUCCESS
+
+
+def _api(command: bytes | None, _session: int | None, stream: Any) -> int:
+    try:
+        if _loaded is None:
+            answer = b"-ERR the module is being unloaded\n"
+        else:
+            answer = _loaded.api((command or b"").decode(errors="replace")).encode(errors="replace")
+    except Exception:
+        log.exception("erlang %r failed", command)
+        answer = b"-ERR internal error, see the log\n"
+    write = RAW_WRITE_FUNCTION(stream.contents.raw_write_function)
+    write(stream, answer, len(answer))
+    return SUCCESS
+
+
+_load_function, _shutdown_function, _api_function = (
+    LOAD_FUNCTION(_load),
+    SHUTDOWN_FUNCTION(_shutdown),
+    API_FUNCTION(_api),
+)
+
+
+@cache
+def _application(name: str) -> Any:
+    """The application of that name, as the switch calls it. What goes wrong in it costs its call, not the switch."""
+
+    def run(session: int, data: bytes | None) -> None:
+        try:
+            application = _find(name)
+            if application is not None:
+                application.run(FreeSwitchSession(session), data or b"")
+        except Exception:
+            log.exception("application %s failed", name)
+
+    return APPLICATION_FUNCTION(run)
+
+
+def _find(name: str) -> Application | None:
+    applications = _loaded.applications if _loaded else ()
+    return next((application for application in applications if application.name == name), None)
+
+
+@cache
+def _text(text: str) -> bytes:
+    """For a structure of the switch's, which keeps a pointer to it."""
+    return text.encode()
+
+
+def _interface(module: int, kind: int) -> int:
+    made: int = without_gil().switch_loadable_module_create_interface(module, kind)
+    return made
+
+
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value

@@ -8,9 +8,9 @@ from ctypes import byref
 
 from mod_erlang_py.switch.port import Event, Header
 
-from .event_source import StructPeek, read
-from .events import FILE, create
-from .ffi import STACK_BOTTOM, SUCCESS, lib, quick
+from .events import FILE, create, destroy, read
+from .ffi import keeping_gil, without_gil
+from .structs import STACK_BOTTOM, SUCCESS
 
 CF_CONTROLLED = 16
 """switch_channel_flag_t; the same since FreeSWITCH 1.6 at least."""
@@ -23,71 +23,72 @@ class FreeSwitchSession:
 
     def __init__(self, pointer: int) -> None:
         self._session = pointer
-        self._channel: int = quick().switch_core_session_get_channel(pointer)
-        uuid: bytes = quick().switch_core_session_get_uuid(pointer)
+        self._channel: int = keeping_gil().switch_core_session_get_channel(pointer)
+        uuid: bytes = keeping_gil().switch_core_session_get_uuid(pointer)
         self.uuid = uuid.decode(errors="replace")
 
     def variable(self, name: str) -> bytes | None:
-        value: bytes | None = quick().switch_channel_get_variable_dup(self._channel, name.encode(), 1, -1)
+        value: bytes | None = without_gil().switch_channel_get_variable_dup(self._channel, name.encode(), 1, -1)
         return value
 
     def is_controlled(self) -> bool:
-        return bool(quick().switch_channel_test_flag(self._channel, CF_CONTROLLED))
+        return bool(without_gil().switch_channel_test_flag(self._channel, CF_CONTROLLED))
 
     def has_hung_up(self) -> bool:
-        return bool(quick().switch_channel_get_state(self._channel) >= CS_HANGUP)
+        return bool(keeping_gil().switch_channel_get_state(self._channel) >= CS_HANGUP)
 
     def state(self) -> str:
-        name: bytes = quick().switch_channel_state_name(quick().switch_channel_get_state(self._channel))
+        name: bytes = keeping_gil().switch_channel_state_name(keeping_gil().switch_channel_get_state(self._channel))
         return name.decode()
 
     def data(self) -> Event:
         event = create("CHANNEL_DATA")
         try:
-            profile = quick().switch_channel_get_caller_profile(self._channel)
-            quick().switch_caller_profile_event_set_data(profile, b"Channel", event)
-            lib().switch_channel_event_set_data(self._channel, event)
+            profile = without_gil().switch_channel_get_caller_profile(self._channel)
+            without_gil().switch_caller_profile_event_set_data(profile, b"Channel", event)
+            without_gil().switch_channel_event_set_data(self._channel, event)
             assert event.value is not None
-            return read(StructPeek(event.value))
+            return read(event.value)
         finally:
-            lib().switch_event_destroy(byref(event))
+            destroy(event)
 
     def send_message(self, headers: Sequence[Header]) -> bool:
         event = create("SEND_MESSAGE")
         for name, value in headers:
-            quick().switch_event_add_header_string(event, STACK_BOTTOM, name, value)
-        if lib().switch_core_session_queue_private_event(self._session, byref(event), 0) == SUCCESS:
+            keeping_gil().switch_event_add_header_string(event, STACK_BOTTOM, name, value)
+        if without_gil().switch_core_session_queue_private_event(self._session, byref(event), 0) == SUCCESS:
             return True
-        quick().switch_event_destroy(byref(event))
+        destroy(event)
         return False
 
     def park(self) -> None:
-        lib().switch_ivr_park(self._session, None)
+        without_gil().switch_ivr_park(self._session, None)
 
     def let_go(self) -> bool:
         if not self.is_controlled():
             return False
-        quick().switch_channel_clear_flag(self._channel, CF_CONTROLLED)
+        without_gil().switch_channel_clear_flag(self._channel, CF_CONTROLLED)
         return True
 
     def hangup(self, cause: str) -> None:
-        number = quick().switch_channel_str2cause(cause.encode())
-        lib().switch_channel_perform_hangup(self._channel, FILE, b"hangup", 0, number)
+        number = without_gil().switch_channel_str2cause(cause.encode())
+        without_gil().switch_channel_perform_hangup(self._channel, FILE, b"hangup", 0, number)
 
     def transfer(self, extension: str, dialplan: str | None, context: str | None) -> None:
-        lib().switch_ivr_session_transfer(self._session, extension.encode(), _c(dialplan), _c(context))
+        without_gil().switch_ivr_session_transfer(self._session, extension.encode(), _c(dialplan), _c(context))
 
     def soft_lock(self, seconds: int) -> None:
-        quick().switch_core_session_soft_lock(self._session, seconds)
+        keeping_gil().switch_core_session_soft_lock(self._session, seconds)
 
     def soft_unlock(self) -> None:
-        quick().switch_core_session_soft_unlock(self._session)
+        keeping_gil().switch_core_session_soft_unlock(self._session)
 
 
 @contextmanager
 def locate(uuid: str, ended: bool = False) -> Iterator[FreeSwitchSession | None]:
     """The session, which cannot be destroyed within the `with` block."""
-    find = lib().switch_core_session_perform_force_locate if ended else quick().switch_core_session_perform_locate
+    call = without_gil()
+    find = call.switch_core_session_perform_force_locate if ended else call.switch_core_session_perform_locate
     pointer = find(uuid.encode(), FILE, b"locate", 0)
     if not pointer:
         yield None
@@ -95,7 +96,7 @@ def locate(uuid: str, ended: bool = False) -> Iterator[FreeSwitchSession | None]
     try:
         yield FreeSwitchSession(pointer)
     finally:
-        quick().switch_core_session_rwunlock(pointer)
+        keeping_gil().switch_core_session_rwunlock(pointer)
 
 
 def _c(text: str | None) -> bytes | None:

@@ -5,51 +5,63 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from ctypes import byref, c_void_p
+from itertools import count
 from typing import Any
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Fetch, Section
 
-from .event_source import StructPeek, read
-from .ffi import SEARCH_FUNCTION, SUCCESS, lib
+from .events import read
+from .ffi import without_gil
+from .structs import SEARCH_FUNCTION, SUCCESS
 
 log = logging.getLogger(__name__)
 
 NO_SECTION = 1 << 30
 """A bit that no section has: to the switch, no bit at all means all sections."""
 
-_given_to_c: list[Any] = []
-"""Never let go of: a thread of the switch may be on its way into a function that was just unbound."""
+_numbers = count(1)
+_answers: dict[int, Callable[[Fetch], bytes | None]] = {}
+"""By the number that the switch gives back as user_data."""
 
 
-class SearchFunction:
+def _search(
+    section: bytes, tag: bytes | None, key: bytes | None, value: bytes | None, params: int | None, number: int
+) -> int | None:
+    try:
+        answer = _answers.get(number)
+        if answer is None:
+            return None
+        event = read(params) if params else None
+        xml = answer(Fetch(section.decode(errors="replace"), tag, key, value, event))
+        if xml is None:
+            return None
+        parsed: int | None = without_gil().switch_xml_parse_str_dynamic(xml, 1)
+        return parsed
+    except Exception:
+        log.exception("look-up of %r failed", section)
+        return None
+
+
+_search_function = SEARCH_FUNCTION(_search)
+"""One for all bindings, for ever: a thread of the switch may be on its way into it when a binding has been closed."""
+
+
+class Binding:
     """The XmlBinding of port.py. Bound once, as binding waits for every look-up that is under way; choosing the
     sections does not."""
 
     def __init__(self, answer: Callable[[Fetch], bytes | None]) -> None:
-        def search(
-            section: bytes, tag: bytes | None, key: bytes | None, value: bytes | None, params: int | None, _data: Any
-        ) -> int | None:
-            try:
-                event = read(StructPeek(params)) if params else None
-                xml = answer(Fetch(section.decode(errors="replace"), tag, key, value, event))
-                if xml is None:
-                    return None
-                parsed: int | None = lib().switch_xml_parse_str_dynamic(xml, 1)
-                return parsed
-            except Exception:
-                log.exception("look-up of %r failed", section)
-                return None
-
-        self._function = SEARCH_FUNCTION(search)
-        _given_to_c.append(self._function)
-        self._binding = c_void_p()
-        status = lib().switch_xml_bind_search_function_ret(self._function, NO_SECTION, None, byref(self._binding))
-        if status != SUCCESS:
+        self._number = next(_numbers)
+        self._binding: Any = c_void_p()
+        _answers[self._number] = answer
+        bind = without_gil().switch_xml_bind_search_function_ret
+        if bind(_search_function, NO_SECTION, self._number, byref(self._binding)) != SUCCESS:
             raise SwitchError("switch_xml_bind_search_function_ret", "refused")
 
     def want(self, sections: Section) -> None:
-        lib().switch_xml_set_binding_sections(self._binding, int(sections) or NO_SECTION)
+        without_gil().switch_xml_set_binding_sections(self._binding, int(sections) or NO_SECTION)
 
     def close(self) -> None:
-        lib().switch_xml_unbind_search_function(byref(self._binding))
+        without_gil().switch_xml_unbind_search_function(byref(self._binding))
+        _answers.pop(self._number, None)

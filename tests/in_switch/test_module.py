@@ -1,0 +1,212 @@
+"""The life of the module `mod_erlang_py`: loaded, called, unloaded, and loaded again."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.switch.freeswitch import FreeSwitch
+from mod_erlang_py.switch.port import Application, Completion, Module, Session
+from tests.in_switch.conftest import originate
+from tests.waiting import wait_until
+
+
+class Calls:
+    """What the switch called."""
+
+    def __init__(self) -> None:
+        self.shutdowns = 0
+        self.applied: list[tuple[str, bytes]] = []
+        self.go_on = threading.Event()
+
+    def api(self, line: str) -> str:
+        if line == "fail":
+            raise RuntimeError("as it was told to")
+        return f"you said {line!r}\n"
+
+    def shutdown(self) -> None:
+        self.shutdowns += 1
+
+    def note(self, session: Session, data: bytes) -> None:
+        self.applied.append((session.uuid, data))
+
+    def fail(self, session: Session, data: bytes) -> None:
+        raise RuntimeError("as it was told to")
+
+    def wait(self, session: Session, data: bytes) -> None:
+        self.note(session, data)
+        self.go_on.wait(10)
+
+    def park(self, session: Session, data: bytes) -> None:
+        session.park()
+        self.note(session, b"parked")
+
+    def module(self) -> Module:
+        runs = {"note": self.note, "fail": self.fail, "wait": self.wait, "park": self.park}
+        applications = [Application(f"test_{name}", "a test", "<data>", run) for name, run in runs.items()]
+        lists = {"::test::words": lambda: ["one", "two", "three"]}
+        completion = Completion(("status", "status json", "say ::test::words"), lists)
+        return Module(self.api, self.shutdown, tuple(applications), completion)
+
+
+@pytest.fixture
+def calls(switch: FreeSwitch) -> Iterator[Calls]:
+    calls = Calls()
+    switch.load(calls.module())
+    yield calls
+    calls.go_on.set()
+    unload(switch)
+    assert calls.shutdowns == 1
+
+
+def unload(switch: FreeSwitch) -> None:
+    """Once the calls of the test have left it."""
+
+    def unloaded() -> bool:
+        try:
+            switch.unload()
+        except SwitchError as error:
+            if error.reason != "Module in use.":
+                raise
+            return False
+        return True
+
+    wait_until(unloaded)
+
+
+def test_the_api(switch: FreeSwitch, calls: Calls) -> None:
+    result = switch.execute("erlang", b"some \xffthing")
+    assert (result.found, result.success) == (True, True)
+    assert result.output == "you said 'some �thing'\n".encode()
+    assert switch.execute("erlang", b"").output == b"you said ''\n"
+    assert switch.execute("module_exists", b"mod_erlang_py").output == b"true"
+
+
+def test_an_api_that_fails(switch: FreeSwitch, calls: Calls) -> None:
+    assert switch.execute("erlang", b"fail").output == b"-ERR internal error, see the log\n"
+    assert switch.execute("erlang", b"x").output == b"you said 'x'\n"
+
+
+def test_an_application(switch: FreeSwitch, calls: Calls) -> None:
+    for data in (b"", b"some data", b"\xff"):
+        call = originate(switch, b"'&test_note(%s)'" % data)
+        wait_until(lambda call=call: call in dict(calls.applied))  # type: ignore[misc]
+        assert dict(calls.applied)[call] == data
+
+
+def test_an_application_that_fails_costs_its_call(switch: FreeSwitch, calls: Calls) -> None:
+    call = originate(switch, "&test_fail(x)")
+    wait_until(lambda: not is_up(switch, call))
+    test_an_application(switch, calls)
+
+
+def test_an_application_that_parks(switch: FreeSwitch, calls: Calls) -> None:
+    call = originate(switch, "&test_park(x)")
+
+    def let_go() -> bool:
+        with switch.locate(call) as session:
+            return session is not None and session.let_go()
+
+    wait_until(let_go)
+    wait_until(lambda: calls.applied == [(call, b"parked")])
+
+
+def is_up(switch: FreeSwitch, call: str) -> bool:
+    return switch.execute("uuid_exists", call.encode()).output == b"true"
+
+
+def test_not_unloaded_while_it_runs(switch: FreeSwitch, calls: Calls) -> None:
+    originate(switch, "&test_wait(x)")
+    wait_until(lambda: calls.applied)
+    with pytest.raises(SwitchError, match="Module in use"):
+        switch.unload()
+    assert calls.shutdowns == 0
+    assert switch.execute("erlang", b"x").output == b"you said 'x'\n"
+
+
+def test_not_loaded_twice(switch: FreeSwitch, calls: Calls) -> None:
+    with pytest.raises(SwitchError, match="loaded already"):
+        switch.load(Calls().module())
+    assert switch.execute("erlang", b"x").output == b"you said 'x'\n"
+
+
+def test_unloaded(switch: FreeSwitch) -> None:
+    calls = Calls()
+    switch.load(calls.module())
+    assert switch.execute("unload", b"mod_erlang_py").output == b"+OK\n"
+    assert calls.shutdowns == 1
+    assert not switch.execute("erlang", b"x").found
+    with pytest.raises(SwitchError, match="No such module"):
+        switch.unload()
+
+
+def test_a_shutdown_that_fails(switch: FreeSwitch) -> None:
+    calls = Calls()
+
+    def fail() -> None:
+        raise RuntimeError("as it was told to")
+
+    switch.load(replace(calls.module(), shutdown=fail))
+    switch.unload()
+    switch.load(calls.module())
+    assert switch.execute("erlang", b"x").output == b"you said 'x'\n"
+    switch.unload()
+
+
+def test_loaded_again_and_again(switch: FreeSwitch) -> None:
+    """The one that was loaded last is called; and no callbacks stay behind."""
+    made: list[int] = []
+    for _ in range(20):
+        calls = Calls()
+        switch.load(calls.module())
+        assert switch.execute("erlang", b"x").output == b"you said 'x'\n"
+        call = originate(switch, "&test_note(x)")
+        wait_until(lambda call=call, calls=calls: calls.applied == [(call, b"x")])  # type: ignore[misc]
+        unload(switch)
+        made.append(callbacks())
+    assert made[-1] == made[0]
+
+
+def callbacks() -> int:
+    """The functions that C could call."""
+    gc.collect()
+    return sum(type(one).__name__ == "CFunctionType" for one in gc.get_objects())
+
+
+def test_completion(switch: FreeSwitch, calls: Calls) -> None:
+    wait_until(lambda: complete(switch, "erlang sta") == ["status"])
+    wait_until(lambda: complete(switch, "erlang say ") == ["one", "three", "two"])
+    assert complete(switch, "erlang say t") == ["three", "two"]
+
+
+def complete(switch: FreeSwitch, line: str) -> list[str]:
+    printed = switch.execute("console_complete", f"c={len(line)};{line}".encode()).output.decode()
+    return sorted(re.findall(r"\[ *(\S+)\]\t", printed))
+
+
+def test_completion_ends_with_the_module(switch: FreeSwitch) -> None:
+    switch.load(Calls().module())
+    wait_until(lambda: complete(switch, "erlang say t") == ["three", "two"])
+    switch.unload()
+    wait_until(lambda: complete(switch, "erlang say t") == [])
+
+
+def test_one_that_cannot_be_registered(switch: FreeSwitch) -> None:
+    """Is refused, and the next one is taken."""
+
+    class Broken(dict[str, Callable[[], list[str]]]):
+        def __iter__(self) -> Iterator[str]:
+            raise RuntimeError("as it was told to")
+
+    with pytest.raises(SwitchError, match="refused"):
+        switch.load(replace(Calls().module(), completion=Completion((), Broken(a=list))))
+    calls = Calls()
+    switch.load(calls.module())
+    assert switch.execute("erlang", b"x").output == b"you said 'x'\n"
+    switch.unload()
