@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mod_erlang_py import etf
-from mod_erlang_py.distribution.connection import encode_frame
 from mod_erlang_py.etf import Atom, Pid
-from mod_erlang_py.events.delivery import Delivery, Tally
+from mod_erlang_py.events.counts import Counts, Tally
 from mod_erlang_py.log_levels import LogLevel
-from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import LogLine, Switch
 
 log = logging.getLogger(__name__)
@@ -27,16 +27,15 @@ QUEUE_LENGTH = 10_000
 
 @dataclass(eq=False)
 class LogHandler:
-    """A node's log handler. pid: None until register_log_handler, after nolog, and when the process has ended."""
+    """A node's log handler. target: None until register_log_handler, after nolog, and when the process has ended."""
 
-    delivery: Delivery
-    pid: Pid | None = None
+    counts: Counts = field(default_factory=lambda: Counts("log lines"))
+    target: Target | None = None
     level: LogLevel = LogLevel.DEBUG
-    control: bytes = field(default=b"", repr=False)
 
 
 class Logs:
-    """bulk: the most messages gathered in one write."""
+    """bulk: the most messages gathered in one write. failures: rounds that failed."""
 
     def __init__(self, switch: Switch, bulk: int) -> None:
         self._switch = switch
@@ -49,14 +48,14 @@ class Logs:
         self._refused = 0
         self._unbind: Callable[[], None] | None = None
         self._stopping = False
+        self.failures = 0
 
     def register(self, link: Link, pid: Pid) -> None:
         """The process becomes the log handler of its node, at level DEBUG."""
 
         def change(handler: LogHandler) -> None:
-            handler.pid = pid
+            handler.target = Target(link, pid)
             handler.level = LogLevel.DEBUG
-            handler.control = send_control(link.local, pid)
 
         self._change(link, change)
 
@@ -68,14 +67,14 @@ class Logs:
 
     def nolog(self, link: Link) -> None:
         def change(handler: LogHandler) -> None:
-            handler.pid = None
+            handler.target = None
 
         self._change(link, change)
 
     def exited(self, link: Link, pid: Pid) -> None:
         def change(handler: LogHandler) -> None:
-            if handler.pid == pid:
-                handler.pid = None
+            if handler.target is not None and handler.target.to == pid:
+                handler.target = None
 
         if self.handler(link) is not None:
             self._change(link, change)
@@ -84,7 +83,7 @@ class Logs:
         with self._lock:
             known = self._handlers.pop(link, None)
             if known is not None:
-                self._past = self._past.plus([known.delivery])
+                self._past = self._past.plus([known.counts])
         self._bind()
 
     def handler(self, link: Link) -> LogHandler | None:
@@ -94,7 +93,7 @@ class Logs:
     def tally(self) -> Tally:
         """Of all links, those that are down included."""
         with self._lock:
-            return self._past.plus(handler.delivery for handler in self._handlers.values())
+            return self._past.plus(handler.counts for handler in self._handlers.values())
 
     def configure(self, bulk: int) -> None:
         self._bulk = bulk
@@ -105,7 +104,7 @@ class Logs:
                 return  # `down` has been, or will be, here
             handler = self._handlers.get(link)
             if handler is None:
-                handler = self._handlers[link] = LogHandler(Delivery(link, "log lines"))
+                handler = self._handlers[link] = LogHandler()
             change(handler)
         self._bind()
 
@@ -113,7 +112,7 @@ class Logs:
         """Listen to the switch's log while somebody wants it."""
         with self._binding:
             with self._lock:
-                wanted = not self._stopping and any(handler.pid for handler in self._handlers.values())
+                wanted = not self._stopping and any(handler.target for handler in self._handlers.values())
             if wanted and self._unbind is None:
                 self._unbind = self._switch.bind_log(self._listen)
             elif not wanted and self._unbind is not None:
@@ -128,39 +127,47 @@ class Logs:
             self._refused += 1
 
     def run(self) -> None:
-        """The pump's thread."""
+        """The pump's thread. A round that fails costs its lines."""
         while not self._stopping:
-            line = self._lines.get()
-            frames: dict[LogHandler, list[bytes]] = {}
-            for _ in range(self._bulk - 1):
-                if line is not None:
-                    self._hand_out(line, frames)
-                try:
-                    line = self._lines.get_nowait()
-                except queue.Empty:
-                    line = None
-                    break
+            try:
+                self._round()
+            except Exception:
+                self.failures += 1
+                log.exception("a round of log lines failed")
+
+    def _round(self) -> None:
+        line = self._lines.get()
+        frames: dict[LogHandler, list[bytes]] = {}
+        for _ in range(self._bulk - 1):
             if line is not None:
                 self._hand_out(line, frames)
-            self._send(frames)
+            try:
+                line = self._lines.get_nowait()
+            except queue.Empty:
+                line = None
+                break
+        if line is not None:
+            self._hand_out(line, frames)
+        self._send(frames)
 
     def _hand_out(self, line: LogLine, frames: dict[LogHandler, list[bytes]]) -> None:
         payload = b""
         with self._lock:
-            handlers = [one for one in self._handlers.values() if one.pid is not None and one.level >= line.level]
-        for handler in handlers:
-            payload = payload or etf.encode(term(line))
-            frames.setdefault(handler, []).append(encode_frame(handler.control, payload))
+            targets = [(one, one.target) for one in self._handlers.values() if one.level >= line.level]
+        for handler, target in targets:
+            if target is not None:
+                payload = payload or etf.encode(term(line))
+                frames.setdefault(handler, []).append(target.frame(payload))
 
     def _send(self, frames: dict[LogHandler, list[bytes]]) -> None:
         refused, self._refused = self._refused, 0
         with self._lock:
             for handler, some in frames.items():
-                if handler.pid is not None:
-                    handler.delivery.send(some)
-                    handler.delivery.missed(refused)
+                if handler.target is not None:
+                    handler.counts.took(handler.target.link.outbox.offer(some), len(some))
+                    handler.counts.missed(refused)
         for handler in frames:
-            handler.delivery.report(self._switch)
+            handler.counts.report(self._switch.fire)
 
     def stop(self) -> None:
         self._stopping = True

@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mod_erlang_py import console
-from mod_erlang_py.calls.asking import Handlers
+from mod_erlang_py.calls.applications import Applications
+from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.reload import Reloaded, compare
-from mod_erlang_py.config.settings import Config, Encoding
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
-from mod_erlang_py.events.pump import Events
+from mod_erlang_py.events.event_handlers import EventHandlers
+from mod_erlang_py.events.pump import Pump
+from mod_erlang_py.events.subscriptions import Subscriptions
 from mod_erlang_py.figures import figures
 from mod_erlang_py.log_levels import NOTICE
 from mod_erlang_py.logs import Logs
@@ -30,7 +34,7 @@ from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
 from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher, as_text
-from mod_erlang_py.switch.port import Application, Module, Switch
+from mod_erlang_py.switch.port import Encoder, Form, Module, Switch
 from mod_erlang_py.xml.fetches import Fetches
 
 if TYPE_CHECKING:
@@ -53,25 +57,41 @@ class Service:
         if settings.compat_rel:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
         name = node_name(settings, switch.hostname())
-        self.node = Node(name, settings, _room(settings), self._refuses)
-        self.node.receiver = self
+        self.node = Node(name, settings, _room(settings), self, self._refuses)
         self._workers = Workers(self.node.threads)
-        encoder = EventEncoder(settings.encoding is Encoding.BINARY)
-        self._events = Events(switch, encoder, settings.max_event_bulk)
-        self._logs = Logs(switch, settings.max_log_bulk)
+        form = Form(settings.encoding.value)
+        encoders: dict[Form, Encoder] = {one: EventEncoder(one is Form.BINARY).headers for one in Form}
         text = partial(as_text, settings.encoding)
-        self._handlers = Handlers(self.node, text, settings.handler_timeout)
-        self._calls = Calls(self.node, switch, self._events, encoder, text, settings.on_handler_exit, self._handlers)
-        self._events.attach_calls(self._calls)
-        self._fetches = Fetches(switch, encoder, text, settings.fetch_timeout, settings.max_xml_bytes)
+        source = switch.events(encoders)
+        self._subscriptions = Subscriptions(source, switch.fire)
+        self._event_handlers = EventHandlers(self._subscriptions, form)
+        self._logs = Logs(switch, settings.max_log_bulk)
+        self._asking = Asking(self.node, text, settings.handler_timeout)
+        parking = Parking(switch, self._subscriptions, form)
+        self._calls = Calls(
+            switch,
+            self.node.processes,
+            self._subscriptions,
+            self._asking,
+            parking,
+            encoders[form],
+            form,
+            text,
+            settings.on_handler_exit,
+        )
+        self._applications = Applications(self.node, self._calls, self._asking, parking, text)
+        self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._calls.look_after)
+        self._fetches = Fetches(switch, encoders[form], text, settings.fetch_timeout, settings.max_xml_bytes)
         self._context = Context(
             self.node,
             switch,
             self._workers,
-            self._events,
+            self._subscriptions,
+            self._event_handlers,
+            self._pump,
             self._logs,
             self._calls,
-            self._handlers,
+            self._asking,
             self._fetches,
             text,
             self.reload,
@@ -82,29 +102,21 @@ class Service:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Serve, and be the switch's module `mod_erlang_py`. Raises SwitchError."""
-        applications = (
-            Application(
-                "erlang",
-                "Yield call control to an Erlang process",
-                "<process> <node@host>[|<node@host>…]",
-                self._calls.application,
-            ),
-            Application(
-                "erlang_sendmsg",
-                "Send a message to an Erlang process",
-                "<name> <node@host> <message>",
-                self._calls.sendmsg_application,
-            ),
-        )
-        completion = console.completion(self._context)
-        self._switch.load(Module(lambda line: console.run(self._context, line), self.stop, applications, completion))
-        self._fetches.start()
-        self.node.threads.start("events", self._events.run)
-        self.node.threads.start("logs", self._logs.run)
-        self.node.start()
-        if self.node.config.prometheus_listen_port is not None:
-            self.node.threads.start("metrics", partial(self._serve_metrics, self.node.config.prometheus_listen_port))
+        """Serve, and be the switch's module `mod_erlang_py`. Raises SwitchError: then nothing of it is left
+        running."""
+        try:
+            self._fetches.start()
+            self.node.threads.serve("events", self._pump.run)
+            self.node.threads.serve("logs", self._logs.run)
+            self.node.start()
+            port = self.node.config.prometheus_listen_port
+            if port is not None:
+                self.node.threads.serve("metrics", partial(self._serve_metrics, port))
+            run, completion = partial(console.run, self._context), console.completion(self._context)
+            self._switch.load(Module(run, self.stop, self._applications.all(), completion))
+        except BaseException:
+            self.stop()
+            raise
 
     def _serve_metrics(self, port: int) -> None:
         """The metrics' thread."""
@@ -125,16 +137,12 @@ class Service:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Stop serving; once."""
+        """Stop serving; once. Also after a start that failed half-way."""
         if not self._stopped.is_set():
             self._stopped.set()
-            if self._metrics is not None:
-                self._metrics.stop()
-            self._workers.stop()
-            self._fetches.stop()
-            self._events.stop()
-            self._logs.stop()
-            self.node.stop()
+            for part in (self._metrics, self._workers, self._fetches, self._pump, self._logs, self.node):
+                if part is not None:
+                    _tell(part.stop)
 
     # settings
 
@@ -160,10 +168,10 @@ class Service:
 
     def _configure(self, settings: Config) -> None:
         self.node.configure(settings, _room(settings))
-        self._events.configure(settings.max_event_bulk)
+        self._pump.configure(settings.max_event_bulk)
         self._logs.configure(settings.max_log_bulk)
         self._calls.configure(settings.on_handler_exit)
-        self._handlers.configure(settings.handler_timeout)
+        self._asking.configure(settings.handler_timeout)
         self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes)
 
     def _refuses(self, ip: str) -> str | None:
@@ -175,16 +183,16 @@ class Service:
         return self._dispatcher.received(link, sender, payload)
 
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
-        _tell(partial(self._events.exited, link, pid))
+        _tell(partial(self._subscriptions.exited, link, pid, reason))
         _tell(partial(self._logs.exited, link, pid))
-        _tell(partial(self._calls.exited, pid, reason))
         _tell(partial(self._fetches.exited, pid))
 
     def monitor_down(self, reference: Reference, reason: Term) -> None:
-        _tell(partial(self._handlers.monitor_down, reference, reason))
+        _tell(partial(self._asking.monitor_down, reference, reason))
 
     def down(self, link: Link) -> None:
-        for part in (self._calls, self._fetches, self._events, self._logs):
+        """Whoever waits for the node first."""
+        for part in (self._asking, self._fetches, self._subscriptions, self._event_handlers, self._logs):
             _tell(partial(part.down, link))
 
 
@@ -196,7 +204,7 @@ def _read(given: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
 def _complain(settings: Config, wrong: Iterable[ConfigError]) -> None:
     for error in wrong:
         log.error("%s: %s", config.FILE, error)
-    for warning in figures.warnings(settings):
+    for warning in figures.advice(settings):
         log.warning("%s", warning)
 
 

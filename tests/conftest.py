@@ -34,12 +34,14 @@ from tests.peers.erl import Erl, missing
 from tests.waiting import wait_until
 
 # folders of tests/; "" is any other
-_ORDER = ["etf", "distribution", "node", "events", "requests", "", "switch", "peers"]
+_ORDER = ["etf", "distribution", "node", "events", "requests", "", "switch", "in_switch", "peers"]
 _KINDS = ["simulated", "freeswitch"]
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _unique = count(1)
+# make coverage
+_MEASURED = ["-m", "coverage", "run"] if os.environ.get("MEASURE_NODES") else []
 
 
 # --- our node -----------------------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ class SimulatedHost:
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mod_erlang_py", "--conf", str(folder / "conf")],
+                [sys.executable, *_MEASURED, "-m", "mod_erlang_py", "--conf", str(folder / "conf")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

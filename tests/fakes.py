@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from mod_erlang_py import etf
@@ -28,9 +29,15 @@ class FakeOutbox:
             self.batches.append(list(frames[:taken]))
         return taken
 
+    def put(self, frame: bytes) -> None:
+        self.batches.append([frame])
+
+    def gathering(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
 
 class FakeLink:
-    """What Events and Logs use of a Link."""
+    """What those who deliver use of a Link."""
 
     def __init__(self, name: str = "peer@localhost") -> None:
         self.name = name

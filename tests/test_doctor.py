@@ -12,7 +12,8 @@ import pytest
 
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.distribution.flags import MANDATORY_26, OURS
-from mod_erlang_py.distribution.handshake import AcceptorHandshake, Established, LocalNode, NameReceived, Status
+from mod_erlang_py.distribution.handshake import AcceptorHandshake
+from mod_erlang_py.distribution.handshake_events import Established, LocalNode, NameReceived, Status
 from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.node import names
 from scripts import erlang_py_doctor as doctor

@@ -15,7 +15,7 @@ from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.logs import QUEUE_LENGTH, Logs, term
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import Threads
-from mod_erlang_py.switch.port import LogLine
+from mod_erlang_py.switch.port import LogLine, Wanted
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from tests.fakes import FakeLink
 from tests.waiting import wait_until
@@ -214,23 +214,22 @@ def test_another_process_takes_over(bench: Bench) -> None:
 
 
 def test_what_is_lost_is_counted_and_reported_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    source = bench.switch.events()
-    source.want(frozenset({"TRAP"}))
+    source = bench.switch.events({})
+    source.want(Wanted(frozenset({"TRAP"})))
     link = bench.link()
     link.outbox.room = 2
     for _ in range(6):
         bench.log.info("line")
     handler = bench.logs.handler(link.link)
     assert handler is not None
-    wait_until(lambda: handler.delivery.lost == 4)
+    wait_until(lambda: handler.counts.lost == 4)
     link.outbox.room = None
     bench.log.info("after")
-    trap = source.pop(10)
-    assert trap is not None
+    (trap,) = source.take(10, 1)
     assert trap.header(b"info") == b"lost 4 log lines"
     link.wait_for(3)
     assert texts(link) == [b"line", b"line", b"after"]
-    assert (handler.delivery.sent, handler.delivery.lost) == (3, 4)
+    assert (handler.counts.sent, handler.counts.lost) == (3, 4)
     assert [record.message for record in caplog.records if "Lost" in record.message] == ["Lost 4 log lines!"]
 
 
@@ -244,7 +243,7 @@ def test_a_burst_that_the_pump_cannot_follow_costs_bounded_memory() -> None:
     link.wait_for(QUEUE_LENGTH)
     handler = bench.logs.handler(link.link)
     assert handler is not None
-    wait_until(lambda: handler.delivery.lost == 50)
+    wait_until(lambda: handler.counts.lost == 50)
     bench.stop()
 
 

@@ -1,7 +1,7 @@
-"""The Erlang processes that take calls: finding the one for a call, and noticing that it is gone.
+"""Finding the process that takes a call, and noticing that it is gone.
 
-The dialplan names a process in one of three ways (see targets.py), `handlecall` by its pid or its registered name. All
-but the pid ask a node and wait for its answer, which the call's end ends early.
+The dialplan names it in one of three ways (see dialplan.py), `handlecall` by its pid or its registered name. All but
+the pid ask a node and wait for its answer, which the call's end, and the node's, end early.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mod_erlang_py.calls.dialplan import AskPid, Named, Rpc, Target
-from mod_erlang_py.distribution import control
-from mod_erlang_py.errors import ErlangNodeError
+from mod_erlang_py.errors import ErlangNodeError, NotConnected
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.etf.show import show
-from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.reader import step_aside
+from mod_erlang_py.node.target import Target
+
+from .dialplan import AskPid, Named, Rpc, Wish
 
 
 class NoAnswer(ErlangNodeError):
@@ -30,144 +31,148 @@ class HungUp(ErlangNodeError):
     """The call ended before a process had it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """The process that has a call. to: its pid, or its registered name, which `monitor` watches."""
+class Taken(ErlangNodeError):
+    """Another process took the call meanwhile."""
 
-    link: Link
-    to: Pid | str
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A process that takes a call. monitor: what watches it, where it goes by its name; a pid is linked."""
+
+    target: Target
     monitor: Reference | None = None
 
-    def control(self) -> bytes:
-        if isinstance(self.to, Pid):
-            return send_control(self.link.local, self.to)
-        return control.encode_control(control.RegSend(self.link.local, self.to))
 
-
-class Outcome:
-    """What a node answers, or why it does not; whoever is first settles it."""
+class Question:
+    """What a node is asked; the answer, or why there is none. Whoever is first settles it."""
 
     def __init__(self) -> None:
         self._settled = threading.Lock()
         self._queue: queue.SimpleQueue[Term | ErlangNodeError] = queue.SimpleQueue()
 
-    def settle(self, outcome: Term | ErlangNodeError) -> bool:
+    def settle(self, answer: Term | ErlangNodeError) -> bool:
         """False when it is settled already: nobody will see this one."""
         first = self._settled.acquire(blocking=False)
         if first:
-            self._queue.put(outcome)
+            self._queue.put(answer)
         return first
 
     def wait(self, timeout: float) -> Term:
         """Raises NoAnswer after `timeout` seconds, or the error that it was settled with."""
         try:
-            outcome = self._queue.get(timeout=timeout)
+            answer = self._queue.get(timeout=timeout)
         except queue.Empty:
             self.settle(NoAnswer(f"no answer within {timeout:g} s"))
-            outcome = self._queue.get()
-        if isinstance(outcome, ErlangNodeError):
-            raise outcome
-        return outcome
+            answer = self._queue.get()
+        if isinstance(answer, ErlangNodeError):
+            raise answer
+        return answer
 
 
 class Waiting:
-    """The waiting of one call for its handler."""
+    """The waiting of one call for its process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._hung_up = False
-        self._outcome: Outcome | None = None
+        self._over: ErlangNodeError | None = None
+        self._question: Question | None = None
 
-    def begin(self) -> Outcome:
-        """What is waited for from now on. Raises HungUp."""
+    def begin(self) -> Question:
+        """What is waited for from now on. Raises HungUp, Taken."""
         with self._lock:
-            if self._hung_up:
-                raise HungUp
-            self._outcome = Outcome()
-            return self._outcome
+            if self._over is not None:
+                raise self._over
+            self._question = Question()
+            return self._question
 
-    def hang_up(self) -> None:
-        """The call has ended: whoever waits, or will wait, gets HungUp."""
+    def end(self, why: HungUp | Taken) -> None:
+        """Whoever waits, or will wait, gets this; unless it was over before."""
         with self._lock:
-            self._hung_up = True
-            outcome = self._outcome
-        if outcome is not None:
-            outcome.settle(HungUp())
+            if self._over is not None:
+                return
+            self._over = why
+            question = self._question
+        if question is not None:
+            question.settle(why)
 
 
 Lost: TypeAlias = Callable[[Term], None]
 """What is done once a process is gone, with the reason."""
 
 
-class Handlers:
+class Asking:
     """text: a text of the switch as a term. timeout: seconds that a node has to be reached, and to answer."""
 
     def __init__(self, node: Node, text: Callable[[bytes], Term], timeout: float) -> None:
         self._node = node
         self._text = text
         self._lock = threading.Lock()
-        self._answers: dict[Reference, Outcome] = {}
-        self._monitors: dict[Reference, Lost] = {}
+        self._questions: dict[Reference, tuple[Link, Question]] = {}
+        self._monitors: dict[Reference, tuple[Link, Lost]] = {}
         self.timeout = timeout
 
     def configure(self, timeout: float) -> None:
         self.timeout = timeout
 
-    def find(self, uuid: str, waiting: Waiting, target: Target, node: str) -> Handler:
+    def find(self, uuid: str, waiting: Waiting, wish: Wish, node: str) -> Found:
         """The process that takes a call at a node, or at another one that this one names. Raises NotConnected,
-        NoAnswer, HungUp."""
+        NoAnswer, HungUp, Taken."""
         link = self._node.connect(node, self.timeout)
-        match target:
+        match wish:
             case Named(name):
-                return self.named(waiting, link, name)
+                return self.named(waiting, Target(link, name))
             case AskPid(name):
-                pid = self._asked(uuid, waiting, link, name)
+                pid = self._asked(uuid, waiting, Target(link, name))
             case Rpc(module, function):
                 pid = self._from_rpc(waiting, link, module, function)
-        return Handler(link if pid.node == link.name else self._node.connect(pid.node, self.timeout), pid)
+        there = link if pid.node == link.name else self._node.connect(pid.node, self.timeout)
+        return Found(Target(there, pid))
 
-    def named(self, waiting: Waiting, link: Link, name: str) -> Handler:
-        """A registered process, once it is known to be there. Raises NoAnswer, HungUp.
+    def named(self, waiting: Waiting, target: Target) -> Found:
+        """A registered process, once it is known to be there. Raises NotConnected, NoAnswer, HungUp, Taken.
 
         A monitor of a name that is not registered is answered at once, one of a process that is there not at all: so
         a ping goes after it, whose answer comes later than the monitor's would have.
         """
-        reference, monitor = self._node.reference(), self._node.reference()
-        ping = (Atom("$gen_call"), (self._node.pid, reference), (Atom("is_auth"), Atom(self._node.name)))
+        link = target.link
+        reference, monitor = link.reference(), link.reference()
+        ping = (Atom("$gen_call"), (link.local, reference), (Atom("is_auth"), Atom(self._node.name)))
 
-        def ask(outcome: Outcome) -> None:
-            self._monitor(link, name, monitor, outcome)
-            link.send_name("net_kernel", ping)
+        def ask(question: Question) -> None:
+            self._monitor(target, monitor, question)
+            Target(link, "net_kernel").send(ping)
 
+        found = Found(target, monitor)
         try:
             self._wait(waiting, link, reference, ask)
-        except (NoAnswer, HungUp):
-            self.leave(Handler(link, name, monitor))
+        except ErlangNodeError:
+            self.leave(found)
             raise
-        return Handler(link, name, monitor)
+        return found
 
-    def _asked(self, uuid: str, waiting: Waiting, link: Link, name: str) -> Pid:
+    def _asked(self, uuid: str, waiting: Waiting, target: Target) -> Pid:
         """`{get_pid, UUID, Ref, Pid}` to a registered process, which answers `{Ref, NewPid}` to Pid."""
-        reference, monitor = self._node.reference(), self._node.reference()
+        link = target.link
+        reference, monitor = link.reference(), link.reference()
 
-        def ask(outcome: Outcome) -> None:
-            self._monitor(link, name, monitor, outcome)
-            link.send_name(name, (Atom("get_pid"), self._text(uuid.encode()), reference, self._node.pid))
+        def ask(question: Question) -> None:
+            self._monitor(target, monitor, question)
+            target.send((Atom("get_pid"), self._text(uuid.encode()), reference, link.local))
 
         try:
             return _pid(self._wait(waiting, link, reference, ask))
         finally:
-            self.leave(Handler(link, name, monitor))
+            self.leave(Found(target, monitor))
 
     def _from_rpc(self, waiting: Waiting, link: Link, module: str, function: str) -> Pid:
         """`module:function(Ref)`, run by the node's rpc server, which returns `{Ref, NewPid}`."""
-        reference, tag = self._node.reference(), self._node.reference()
+        reference, tag = link.reference(), link.reference()
         request = (Atom("call"), Atom(module), Atom(function), [reference], Atom("user"))
 
-        def ask(outcome: Outcome) -> None:
+        def ask(question: Question) -> None:
             with self._lock:
-                self._answers[reference] = outcome  # the function may also send it by itself
-            link.send_name("rex", (Atom("$gen_call"), (self._node.pid, tag), request))
+                self._questions[reference] = link, question  # the function may also send it by itself
+            Target(link, "rex").send((Atom("$gen_call"), (link.local, tag), request))
 
         try:
             match self._wait(waiting, link, tag, ask):
@@ -179,63 +184,79 @@ class Handlers:
                     raise NoAnswer(show(other, 200))
         finally:
             with self._lock:
-                self._answers.pop(reference, None)
+                self._questions.pop(reference, None)
 
-    def _wait(self, waiting: Waiting, link: Link, reference: Reference, ask: Callable[[Outcome], None]) -> Term:
-        """Ask a node, and wait for `{Reference, Term}`. Raises NoAnswer, HungUp."""
-        outcome = waiting.begin()
+    def _wait(self, waiting: Waiting, link: Link, reference: Reference, ask: Callable[[Question], None]) -> Term:
+        """Ask a node, and wait for `{Reference, Term}`. Raises NotConnected, NoAnswer, HungUp, Taken."""
+        question = waiting.begin()
         with self._lock:
-            self._answers[reference] = outcome
+            self._questions[reference] = link, question
         try:
             with link.outbox.gathering():
-                ask(outcome)
+                ask(question)
+            if link.ended:  # `down` may have been here already
+                question.settle(_went_down(link))
             step_aside()
-            return outcome.wait(self.timeout)
+            return question.wait(self.timeout)
         finally:
             with self._lock:
-                self._answers.pop(reference, None)
+                self._questions.pop(reference, None)
 
-    def _monitor(self, link: Link, name: str, monitor: Reference, outcome: Outcome) -> None:
+    def _monitor(self, target: Target, monitor: Reference, question: Question) -> None:
         """Watch a registered process while it is asked."""
 
         def lost(reason: Term) -> None:
-            outcome.settle(NoAnswer(f"no such process ({show(reason, 100)})"))
+            question.settle(NoAnswer(f"no such process ({show(reason, 100)})"))
 
+        assert isinstance(target.to, str)
         with self._lock:
-            self._monitors[monitor] = lost
-        self._node.processes.monitor(link, name, monitor)
+            self._monitors[monitor] = target.link, lost
+        self._node.processes.monitor(target.link, target.to, monitor)
 
     def answered(self, reference: Reference, answer: Term) -> bool:
         """`{Ref, Answer}` came. False when nobody waits for it."""
         with self._lock:
-            outcome = self._answers.get(reference)
-        return outcome is not None and outcome.settle(answer)
+            _, question = self._questions.get(reference, (None, None))
+        return question is not None and question.settle(answer)
 
-    def watch(self, handler: Handler, lost: Lost) -> bool:
-        """From now on a handler that was asked is watched for its call. False when it is gone already."""
-        if handler.monitor is None:
+    def watch(self, found: Found, lost: Lost) -> bool:
+        """From now on a process that was asked is watched for its call. False when it is gone already."""
+        if found.monitor is None:
             return True  # a pid, which is linked
         with self._lock:
-            if handler.monitor not in self._monitors:
+            if found.monitor not in self._monitors:
                 return False
-            self._monitors[handler.monitor] = lost
+            self._monitors[found.monitor] = found.target.link, lost
             return True
 
-    def leave(self, handler: Handler) -> None:
+    def leave(self, found: Found) -> None:
         """Watch it no more."""
-        if handler.monitor is None or isinstance(handler.to, Pid):
+        if found.monitor is None or isinstance(found.target.to, Pid):
             return
         with self._lock:
-            if self._monitors.pop(handler.monitor, None) is None:
+            if self._monitors.pop(found.monitor, None) is None:
                 return
-        self._node.processes.demonitor(handler.link, handler.to, handler.monitor)
+        self._node.processes.demonitor(found.target.link, found.target.to, found.monitor)
 
     def monitor_down(self, reference: Reference, reason: Term) -> None:
         """A process that we monitor is gone, or was never there."""
         with self._lock:
-            lost = self._monitors.pop(reference, None)
+            _, lost = self._monitors.pop(reference, (None, None))
         if lost is not None:
             lost(reason)
+
+    def down(self, link: Link) -> None:
+        """A node is gone: whoever waits for it hears of that now."""
+        with self._lock:
+            questions = [question for over, question in self._questions.values() if over is link]
+            for reference in [reference for reference, (over, _) in self._monitors.items() if over is link]:
+                del self._monitors[reference]
+        for question in questions:
+            question.settle(_went_down(link))
+
+
+def _went_down(link: Link) -> NotConnected:
+    return NotConnected(link.name, "it went down when it was asked")
 
 
 def _pid(term: Term) -> Pid:

@@ -39,11 +39,11 @@ class Rpc:
         return f"{self.module}:{self.function}"
 
 
-Target: TypeAlias = Named | AskPid | Rpc
+Wish: TypeAlias = Named | AskPid | Rpc
 
 
-def parse(data: bytes) -> tuple[Target, list[str]]:
-    """The target, and the nodes to try, in order. Raises ValueError."""
+def destination(data: bytes) -> tuple[Wish, list[str]]:
+    """The process that is wished for, and the nodes to try, in order. Raises ValueError."""
     try:
         words = data.decode().split()
     except UnicodeDecodeError:

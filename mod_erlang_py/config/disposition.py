@@ -1,6 +1,6 @@
-"""What becomes of a call whose handler is lost: the setting on-handler-exit, the variable erlang_on_handler_exit.
+"""What becomes of a call whose process is lost: the setting on-handler-exit, the variable erlang_on_handler_exit.
 
-str() of one is what `parse` reads.
+str() of one is what `disposition` reads.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mod_erlang_py.switch.port import Session
-
 EXPECTED = "continue, hangup [CAUSE], transfer EXTENSION [DIALPLAN [CONTEXT]] or park"
 
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Its application returns, and the dialplan goes on: see Calls."""
+    """Its application returns, and the dialplan goes on."""
 
     def __str__(self) -> str:
         return "continue"
@@ -24,9 +22,6 @@ class Continue:
 @dataclass(frozen=True, slots=True)
 class Hangup:
     cause: str = "NORMAL_TEMPORARY_FAILURE"
-
-    def apply(self, session: Session) -> None:
-        session.hangup(self.cause)
 
     def __str__(self) -> str:
         return f"hangup {self.cause}"
@@ -38,9 +33,6 @@ class Transfer:
     dialplan: str | None = None
     context: str | None = None
 
-    def apply(self, session: Session) -> None:
-        session.transfer(self.extension, self.dialplan, self.context)
-
     def __str__(self) -> str:
         return " ".join(filter(None, ("transfer", self.extension, self.dialplan, self.context)))
 
@@ -49,9 +41,6 @@ class Transfer:
 class Park:
     """It stays as it is, for another process to take it by handlecall."""
 
-    def apply(self, session: Session) -> None:
-        """Nothing."""
-
     def __str__(self) -> str:
         return "park"
 
@@ -59,7 +48,7 @@ class Park:
 Disposition: TypeAlias = Continue | Hangup | Transfer | Park
 
 
-def parse(text: str) -> Disposition:
+def disposition(text: str) -> Disposition:
     """Raises ValueError."""
     match text.split():
         case ["continue"]:

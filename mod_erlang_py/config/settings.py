@@ -12,8 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from mod_erlang_py.config import disposition
-from mod_erlang_py.config.disposition import Continue, Disposition
+from mod_erlang_py.config.disposition import Continue, Disposition, disposition
 from mod_erlang_py.errors import ConfigError
 
 FILE = "erlang_event.conf"
@@ -228,7 +227,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max-log-bulk": _whole(1, 1000),
     "outbox-bytes": _whole(65536, 2**40),
     "outbox-messages": _whole(1, 10_000_000),
-    "on-handler-exit": disposition.parse,
+    "on-handler-exit": disposition,
     "handler-timeout": _whole(1, 3600),
     "fetch-timeout": _whole(1, 3600),
     "max-xml-bytes": _whole(1, 2**31),

@@ -1,6 +1,6 @@
 """The API command `erlang`: what an operator asks in fs_cli, each also as JSON.
 
-answer.py    what a command answers; the usage
+printout.py  what a command answers; the usage
 status.py    the node at a glance
 listing.py   listeners, sessions, handlers, bindings: in mod_erlang_event's formats
 links.py     connect, disconnect
@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from mod_erlang_py.requests.context import Context
 from mod_erlang_py.switch.port import Completion
 
-from .answer import USAGE, Answer, usage
 from .control import debug, reload
 from .links import connect, disconnect
 from .listing import bindings, handlers, listeners, sessions
+from .printout import USAGE, Printout, usage
 from .status import status
 
 __all__ = ["USAGE", "completion", "run"]
@@ -38,7 +38,7 @@ def completion(context: Context) -> Completion:
     return Completion(_LINES, {_NODES: lambda: [link.name for link in context.node.links()]})
 
 
-_COMMANDS: dict[str, Callable[[Context, Sequence[str]], Answer]] = {
+_COMMANDS: dict[str, Callable[[Context, Sequence[str]], Printout]] = {
     "status": status,
     "listeners": listeners,
     "sessions": sessions,

@@ -10,19 +10,19 @@ from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.node import traffic
 from mod_erlang_py.requests.context import Context
 
-from .answer import Answer, failed
+from .printout import Printout, failed
 
 RESTART = "unload mod_erlang_py, then pyrun erlang_py"
 
 
-def debug(_: Context, arguments: Sequence[str]) -> Answer:
+def debug(_: Context, arguments: Sequence[str]) -> Printout:
     """Whether every term that passes is logged."""
     if arguments:
         traffic.turn(arguments[0].lower() == "on")
-    return Answer(f"+OK debug {'on' if traffic.is_shown() else 'off'}\n", {"debug": traffic.is_shown()})
+    return Printout(f"+OK debug {'on' if traffic.is_shown() else 'off'}\n", {"debug": traffic.is_shown()})
 
 
-def reload(context: Context, _: Sequence[str]) -> Answer:
+def reload(context: Context, _: Sequence[str]) -> Printout:
     """Read the settings again, and put into force what can change while nodes are connected."""
     try:
         found = context.reload()
@@ -37,7 +37,7 @@ def reload(context: Context, _: Sequence[str]) -> Answer:
         "needs_restart": _changes(found.pending),
         "wrong": [{"name": error.param, "value": error.value, "expected": error.expected} for error in found.wrong],
     }
-    return Answer("".join(f"{line}\n" for line in lines), data)
+    return Printout("".join(f"{line}\n" for line in lines), data)
 
 
 def _changes(changes: Iterable[Change]) -> list[dict[str, str]]:

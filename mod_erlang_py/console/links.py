@@ -8,10 +8,10 @@ from mod_erlang_py.errors import NotConnected
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.requests.context import Context
 
-from .answer import Answer, failed, usage
+from .printout import Printout, failed, usage
 
 
-def connect(context: Context, arguments: Sequence[str]) -> Answer:
+def connect(context: Context, arguments: Sequence[str]) -> Printout:
     """A link to a node, made if there is none."""
     if len(arguments) != 1:
         return usage()
@@ -22,10 +22,10 @@ def connect(context: Context, arguments: Sequence[str]) -> Answer:
         link = context.node.connect(name)
     except NotConnected as error:
         return failed(f"-ERR {error}\n")
-    return Answer(f"+OK connected to {link.name}\n", {"node": link.name, "connected": True})
+    return Printout(f"+OK connected to {link.name}\n", {"node": link.name, "connected": True})
 
 
-def disconnect(context: Context, arguments: Sequence[str]) -> Answer:
+def disconnect(context: Context, arguments: Sequence[str]) -> Printout:
     """End the link to a node; nothing keeps either side from making another."""
     if len(arguments) != 1:
         return usage()
@@ -33,7 +33,7 @@ def disconnect(context: Context, arguments: Sequence[str]) -> Answer:
     if link is None:
         return failed(f"-ERR no connection to {arguments[0]}\n")
     link.end("disconnected by an operator")
-    return Answer(f"+OK disconnected from {link.name}\n", {"node": link.name, "connected": False})
+    return Printout(f"+OK disconnected from {link.name}\n", {"node": link.name, "connected": False})
 
 
 def find(context: Context, name: str) -> Link | None:

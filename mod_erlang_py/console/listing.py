@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mod_erlang_py.events.interest import CUSTOM
 from mod_erlang_py.figures import figures
 from mod_erlang_py.figures.figures import Listener
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.requests.context import Context
-from mod_erlang_py.switch.port import Section
+from mod_erlang_py.switch.port import CUSTOM, Section
 
-from .answer import Answer, failed, usage
 from .links import find
+from .printout import Printout, failed, usage
 
 
-def listeners(context: Context, _: Sequence[str]) -> Answer:
+def listeners(context: Context, _: Sequence[str]) -> Printout:
     """A line for each link."""
     found = figures.listeners(context)
     text = "".join(map(_listener, found)) or "No active listeners\n"
-    return Answer(text, {"listeners": [asdict(one) for one in found]})
+    return Printout(text, {"listeners": [asdict(one) for one in found]})
 
 
 def _listener(one: Listener) -> str:
@@ -32,7 +31,7 @@ def _listener(one: Listener) -> str:
     )
 
 
-def sessions(context: Context, arguments: Sequence[str]) -> Answer:
+def sessions(context: Context, arguments: Sequence[str]) -> Printout:
     """A line for each call that processes of a node have."""
     if len(arguments) != 1:
         return usage()
@@ -42,7 +41,7 @@ def sessions(context: Context, arguments: Sequence[str]) -> Answer:
     found = [{"uuid": uuid, "state": _state(context, uuid)} for uuid in context.calls.of(link)]
     lines = [f"Outbound session for {one['uuid']} in state {one['state']}\n" for one in found]
     text = "".join(lines) or f"No active sessions for {arguments[0]}\n"
-    return Answer(text, {"node": link.name, "sessions": found})
+    return Printout(text, {"node": link.name, "sessions": found})
 
 
 def _state(context: Context, uuid: str) -> str:
@@ -50,7 +49,7 @@ def _state(context: Context, uuid: str) -> str:
         return session.state() if session is not None else "CS_DESTROY"
 
 
-def bindings(context: Context, _: Sequence[str]) -> Answer:
+def bindings(context: Context, _: Sequence[str]) -> Printout:
     """A line for each section that a process is bound to."""
     found = [
         {"node": pid.node, "pid": str(pid), "section": SECTIONS[section]}
@@ -59,26 +58,26 @@ def bindings(context: Context, _: Sequence[str]) -> Answer:
         if section in sections
     ]
     text = "".join(f"{one['node']} {one['section']}\n" for one in found) or "No bindings\n"
-    return Answer(text, {"bindings": found})
+    return Printout(text, {"bindings": found})
 
 
 SECTIONS = {section: (section.name or "").lower() for section in Section} | {Section.LANGUAGES: "phrases"}
 
 
-def handlers(context: Context, _: Sequence[str]) -> Answer:
+def handlers(context: Context, _: Sequence[str]) -> Printout:
     """For each link its event names, and the subclasses of CUSTOM."""
     found = [_handler(context, link) for link in context.node.links()]
-    return Answer("".join(map(_handler_text, found)) or "No active handlers\n", {"handlers": found})
+    return Printout("".join(map(_handler_text, found)) or "No active handlers\n", {"handlers": found})
 
 
 def _handler(context: Context, link: Link) -> dict[str, Any]:
-    handler = context.events.handler(link)
+    handler = context.event_handlers.of(link)
     if handler is None:
         return {"node": link.name, "pid": None, "events": [], "subclasses": []}
-    wanted = handler.subscription
+    wanted = handler.interest
     return {
         "node": link.name,
-        "pid": None if handler.pid is None else str(handler.pid),
+        "pid": None if handler.target is None else str(handler.target.to),
         "events": [name for name in context.switch.event_types() if name != CUSTOM and wanted.wants(name, None)],
         "subclasses": sorted(subclass.decode(errors="replace") for subclass in wanted.subclasses),
     }

@@ -9,13 +9,13 @@ from datetime import timedelta
 from mod_erlang_py.figures.figures import Figures, gather
 from mod_erlang_py.requests.context import Context
 
-from .answer import Answer
+from .printout import Printout
 
 
-def status(context: Context, _: Sequence[str]) -> Answer:
+def status(context: Context, _: Sequence[str]) -> Printout:
     """The node at a glance: a line for each matter. As JSON, all figures."""
     figures = gather(context)
-    return Answer("".join(f"{name:<11}{value}\n" for name, value in _lines(figures)), asdict(figures))
+    return Printout("".join(f"{name:<11}{value}\n" for name, value in _lines(figures)), asdict(figures))
 
 
 def _lines(of: Figures) -> list[tuple[str, str]]:

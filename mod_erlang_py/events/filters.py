@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import Event
+from mod_erlang_py.switch.port import Received
 
 Matcher: TypeAlias = Callable[[bytes], bool]
 """Whether a header's value matches."""
@@ -25,8 +25,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    header: bytes
-    value: bytes
+    filter: Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +36,43 @@ class Deleted:
     value: bytes
 
 
+@dataclass(frozen=True, slots=True)
 class Invalid:
     """A command that is none; nothing was changed."""
 
 
 Filters: TypeAlias = tuple[Filter, ...]
-Outcome: TypeAlias = "Added | Deleted | Invalid"
+Command: TypeAlias = "Added | Deleted | Invalid"
 
 
-def command(filters: Filters, text: bytes, matcher: Callable[[bytes], Matcher]) -> tuple[Filters, Outcome]:
-    """`Header value`, `add Header value`, `delete Header [value]` or `delete all`, applied to the filters.
+def command(text: bytes, matcher: Callable[[bytes], Matcher]) -> Command:
+    """`Header value`, `add Header value`, `delete Header [value]` or `delete all`.
 
-    matcher: the switch's, for regular expressions.
+    matcher: the switch's, for regular expressions; may take its time.
     """
     word, _, rest = text.lstrip(b" ").partition(b" ")
     if word.lower() == b"delete" and rest:
         header, _, value = rest.partition(b" ")
-        return _without(filters, header, value), Deleted(header, value)
+        return Deleted(header, value)
     if word.lower() == b"add":
         word, _, rest = rest.partition(b" ")
     if not word or not rest:
-        return filters, Invalid()
+        return Invalid()
     try:
-        return (*filters, _filter(word, rest, matcher)), Added(word, rest)
+        return Added(_filter(word, rest, matcher))
     except SwitchError:
-        return filters, Invalid()
+        return Invalid()
+
+
+def after(filters: Filters, commands: Iterable[Command]) -> Filters:
+    """The filters, once the commands have been carried out."""
+    for one in commands:
+        match one:
+            case Added(added):
+                filters = (*filters, added)
+            case Deleted(header, value):
+                filters = _without(filters, header, value)
+    return filters
 
 
 def _without(filters: Filters, header: bytes, value: bytes) -> Filters:
@@ -86,10 +97,10 @@ def _filter(header: bytes, value: bytes, matcher: Callable[[bytes], Matcher]) ->
     return Filter(header, value, keep, lambda found: found.lower() == wanted)
 
 
-def passes(filters: Filters, event: Event) -> bool:
+def passes(filters: Filters, received: Received) -> bool:
     """Whether the event is to be sent: read in order, a failed keep or a matched drop ends with no."""
     for one in filters:
-        found = event.header(one.header)
+        found = received.header(one.header)
         if found is not None and one.matches(found) is not one.keep:
             return False
     return True

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-ALL = "ALL"
-CUSTOM = "CUSTOM"
+from mod_erlang_py.switch.port import ALL, CUSTOM, Form, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class Interest:
     """everything: all events, but those of the types in `without`."""
 
     types: frozenset[str] = frozenset()
@@ -26,17 +25,17 @@ class Subscription:
     everything: bool = False
     without: frozenset[str] = frozenset()
 
-    def add(self, names: Names) -> Subscription:
+    def add(self, names: Names) -> Interest:
         subclasses = self.subclasses | names.subclasses
         if ALL in names.types:
-            return Subscription(self.types, subclasses, everything=True)
+            return Interest(self.types, subclasses, everything=True)
         return replace(self, types=self.types | names.types, subclasses=subclasses, without=self.without - names.types)
 
-    def nix(self, names: Names) -> Subscription:
+    def nix(self, names: Names) -> Interest:
         """After CUSTOM only its subclasses are nixed, not CUSTOM itself, as in the C module."""
         subclasses = self.subclasses - names.subclasses
         if ALL in names.types:
-            return Subscription(subclasses=subclasses)
+            return Interest(subclasses=subclasses)
         types = names.types - {CUSTOM}
         if self.everything:
             return replace(self, types=self.types - types, subclasses=subclasses, without=self.without | types)
@@ -49,15 +48,17 @@ class Subscription:
             return False
         return event_type != CUSTOM or not subclass or subclass in self.subclasses
 
-    @property
-    def bindings(self) -> frozenset[str]:
-        """The event types that the switch has to deliver for this."""
-        return frozenset({ALL}) if self.everything else self.types
+
+NOTHING = Interest()
+EVERYTHING = Interest(everything=True)
 
 
-NOTHING = Subscription()
-
-
-def union(subscriptions: Iterable[Subscription]) -> frozenset[str]:
-    """The event types that at least one of them needs."""
-    return frozenset().union(*(subscription.bindings for subscription in subscriptions))
+def wanted(interests: Iterable[Interest], forms: frozenset[Form]) -> Wanted:
+    """What a source has to deliver for them, in these forms."""
+    types: frozenset[str] = frozenset()
+    subclasses: frozenset[bytes] = frozenset()
+    for interest in interests:
+        types |= frozenset({ALL}) if interest.everything else interest.types
+        if CUSTOM in interest.types:
+            subclasses |= interest.subclasses
+    return Wanted(types, subclasses, forms)

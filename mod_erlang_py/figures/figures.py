@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mod_erlang_py import __version__
 from mod_erlang_py.config.settings import DEFAULT_COOKIE, Config
-from mod_erlang_py.events.delivery import Tally
+from mod_erlang_py.events.counts import Tally
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.names import is_loopback
 from mod_erlang_py.node.registration import Registration, epmd_port
@@ -23,7 +23,7 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
-class Epmd:
+class EpmdFigures:
     """state: an EpmdState, in words."""
 
     port: int
@@ -48,13 +48,13 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class CallFigures:
     attached: int
     ever: int
 
 
 @dataclass(frozen=True, slots=True)
-class Fetches:
+class FetchFigures:
     asked: int
     answered: int
     timed_out: int
@@ -66,16 +66,16 @@ class Figures:
 
     node: str
     addresses: tuple[str, ...]
-    epmd: Epmd
+    epmd: EpmdFigures
     up_seconds: float
     versions: Versions
     encoding: str
     listeners: tuple[Listener, ...]
-    calls: Calls
+    calls: CallFigures
     events: Tally
     log_lines: Tally
     requests: int
-    fetches: Fetches
+    fetches: FetchFigures
     warnings: tuple[str, ...]
 
 
@@ -89,17 +89,17 @@ def gather(context: Context) -> Figures:
         versions=Versions(__version__, context.switch.description, platform.python_version()),
         encoding=node.config.encoding.value,
         listeners=listeners(context),
-        calls=Calls(len(calls), calls.ever),
-        events=context.events.tally(),
+        calls=CallFigures(len(calls), calls.ever),
+        events=context.subscriptions.tally(),
         log_lines=context.logs.tally(),
         requests=node.requests(),
-        fetches=Fetches(fetches.asked, fetches.answered, fetches.timed_out),
-        warnings=warnings(node.config),
+        fetches=FetchFigures(fetches.asked, fetches.answered, fetches.timed_out),
+        warnings=(*advice(node.config), *_faults(context)),
     )
 
 
-def _epmd(registration: Registration) -> Epmd:
-    return Epmd(epmd_port(), registration.registered.is_set(), registration.state.value)
+def _epmd(registration: Registration) -> EpmdFigures:
+    return EpmdFigures(epmd_port(), registration.registered.is_set(), registration.state.value)
 
 
 def listeners(context: Context) -> tuple[Listener, ...]:
@@ -107,22 +107,34 @@ def listeners(context: Context) -> tuple[Listener, ...]:
 
 
 def _listener(context: Context, link: Link) -> Listener:
-    events, logs = context.events.handler(link), context.logs.handler(link)
+    events, logs = context.subscriptions.counts(link), context.logs.handler(link)
     return Listener(
         node=link.name,
         address=link.address,
         up_seconds=time.monotonic() - link.up_since,
         calls=len(context.calls.of(link)),
-        events=Tally().plus([events.delivery] if events else []),
-        log_lines=Tally().plus([logs.delivery] if logs else []),
-        creates=events.creates if events else 0,
-        hangups=events.hangups if events else 0,
+        events=Tally().plus([events]),
+        log_lines=Tally().plus([logs.counts] if logs else []),
+        creates=events.creates,
+        hangups=events.hangups,
         requests=link.requests,
         outbox_bytes=link.outbox.backlog,
     )
 
 
-def warnings(config: Config) -> tuple[str, ...]:
+def _faults(context: Context) -> tuple[str, ...]:
+    """What went wrong inside the node, and does not mend itself."""
+    found = [
+        f"the thread {name}, which serves everybody, is missing: see the log, and restart the module"
+        for name in context.node.threads.failed
+    ]
+    for what, failures in (("events", context.pump.failures), ("log lines", context.logs.failures)):
+        if failures:
+            found.append(f"{failures} rounds of {what} failed: see the log")
+    return tuple(found)
+
+
+def advice(config: Config) -> tuple[str, ...]:
     """What an operator should not leave as it is."""
     if config.cookie == DEFAULT_COOKIE and not is_loopback(config.listen_ip):
         return (f"the cookie is {DEFAULT_COOKIE}, which everybody knows: choose another",)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from mod_erlang_py.errors import BadArg, SwitchError
 from mod_erlang_py.etf import Atom, Term, text
 from mod_erlang_py.switch.port import ApiResult, Event
 
-from .context import ERROR, OK, Answer, Request
+from .context import ERROR, OK, ReplyThen, Request
 from .registry import request
 
 log = logging.getLogger(__name__)
@@ -29,14 +30,16 @@ def api(ask: Request) -> Term:
 
 
 @request("bgapi", 2, 3, or_more=True)
-def bgapi(ask: Request) -> Answer:
+def bgapi(ask: Request) -> ReplyThen:
     """As `api`, but `{ok, JobUUID}` at once; when it is done the event BACKGROUND_JOB is fired, and `{bgok, JobUUID,
-    S}` or `{bgerror, JobUUID, S}` sent."""
+    S}` or `{bgerror, JobUUID, S}` sent. `{error, system_limit}` when there is no thread for it."""
     command, arguments = _command(ask)
     context = ask.context
     job = context.switch.create_uuid().encode()
+    answered = threading.Event()
 
     def run() -> None:
+        answered.wait()
         succeeded, output = _outcome(command, context.switch.execute(command, arguments))
         done = Event(
             "BACKGROUND_JOB",
@@ -54,7 +57,8 @@ def bgapi(ask: Request) -> Answer:
             log.warning("BACKGROUND_JOB: %s", refused)
         ask.reply((BGOK if succeeded else BGERROR, context.text(job), context.text(output)))
 
-    return Answer((OK, context.text(job)), lambda: context.workers.submit(run))
+    context.workers.submit(run)
+    return ReplyThen((OK, context.text(job)), answered.set)
 
 
 def _command(ask: Request) -> tuple[str, bytes]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text, text
+from mod_erlang_py.node.target import Target
 
-from .context import OK, Answer, Request, error
+from .context import OK, ReplyThen, Request, error
 from .events import pairs
 from .registry import request
 
@@ -14,7 +15,7 @@ UUID_LENGTH = 36
 
 
 @request("handlecall", 2, 3)
-def handlecall(ask: Request) -> Term | Answer:
+def handlecall(ask: Request) -> Term | ReplyThen:
     """`{handlecall, UUID}`: the call is attached to the sender. `{handlecall, Name, UUID}`, in either order: to the
     process registered under the atom Name."""
     _, *arguments = ask.term
@@ -30,8 +31,8 @@ def handlecall(ask: Request) -> Term | Answer:
     uuid = _uuid(arguments[0])
     if not uuid:
         return error("baduuid")
-    outcome = ask.context.calls.handlecall(uuid, ask.link, to)
-    return error(outcome) if isinstance(outcome, str) else Answer(OK, outcome)
+    attach = ask.context.calls.handlecall(uuid, Target(ask.link, to))
+    return error(attach) if isinstance(attach, str) else ReplyThen(OK, attach)
 
 
 @request("nohandle", 2, 3)
@@ -41,7 +42,8 @@ def nohandle(ask: Request) -> Term:
     then = atom_text(rest[0]) if rest else "park"
     if then not in ("park", "continue"):
         raise BadArg("park or continue")
-    return OK if ask.context.calls.nohandle(_uuid(uuid), parked=then == "park") else error("badsession")
+    let_go = ask.context.calls.nohandle(_uuid(uuid), then == "park", ask.sender)
+    return OK if let_go else error("badsession")
 
 
 @request("sendmsg", 3, or_more=True)

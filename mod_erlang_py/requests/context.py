@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mod_erlang_py.calls.asking import Handlers
+from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
 from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
-from mod_erlang_py.events.pump import Events
+from mod_erlang_py.events.event_handlers import EventHandlers
+from mod_erlang_py.events.pump import Pump
+from mod_erlang_py.events.subscriptions import Subscriptions
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
@@ -29,10 +31,12 @@ class Context:
     node: Node
     switch: Switch
     workers: Workers
-    events: Events
+    subscriptions: Subscriptions
+    event_handlers: EventHandlers
+    pump: Pump
     logs: Logs
     calls: Calls
-    handlers: Handlers
+    asking: Asking
     fetches: Fetches
     text: Callable[[bytes], Term]
     """A text of the switch, as the `encoding` setting has it."""
@@ -57,7 +61,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReplyThen:
     """A reply, and what is to be done once it is on its way."""
 
     reply: Term

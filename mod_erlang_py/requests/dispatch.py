@@ -6,20 +6,21 @@ import logging
 from functools import partial
 
 from mod_erlang_py import etf
-from mod_erlang_py.errors import BadArg, DecodeError, LimitExceeded, NotText, ProtocolViolation, TermError
-from mod_erlang_py.etf import Pid, Reference, Term
+from mod_erlang_py.errors import BadArg, DecodeError, Exhausted, LimitExceeded, NotText, ProtocolViolation, TermError
+from mod_erlang_py.etf import Pid, Reference, Term, atom_text
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
 
 from . import registry
-from .context import Answer, Context, NoReply, Request, error
+from .context import ERROR, Context, NoReply, ReplyThen, Request, error
 from .node import spawn_reply
 
 log = logging.getLogger(__name__)
 
 UNDEF = error("undef")
 BADARG = error("badarg")
+SYSTEM_LIMIT = error("system_limit")
 
 
 class Dispatcher:
@@ -50,6 +51,9 @@ class Dispatcher:
         except BadArg:
             return Job(sender, partial(reply, BADARG))
         if entry is None:
+            if _is_error(term):  # answered, it would come back, and so on for ever
+                log.debug("%s: %s sent an error, which nobody waits for", link.name, sender)
+                return None
             return Job(sender, partial(reply, UNDEF))
         if entry.urgent:
             self._answer(request, entry)
@@ -66,17 +70,22 @@ class Dispatcher:
         then = None
         try:
             answer = entry.run(request)
-            if isinstance(answer, Answer):
+            if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
         except (BadArg, NotText):
             answer = BADARG
+        except Exhausted as no_more:
+            log.error("%s: request of %s refused: %s", request.link.name, request.sender, no_more)
+            answer = SYSTEM_LIMIT
         except Exception as failed:
             log.exception("%s: request of %s failed", request.link.name, request.sender)
             answer = error(type(failed).__name__)
-        if not isinstance(answer, NoReply):
-            request.reply(answer)
-        if then is not None:
-            then()
+        try:
+            if not isinstance(answer, NoReply):
+                request.reply(answer)
+        finally:
+            if then is not None:
+                then()
 
     def _reply(self, link: Link, sender: Pid | None, term: Term) -> None:
         if sender is None:
@@ -86,3 +95,8 @@ class Dispatcher:
             link.send(sender, term)
         except TermError as wrong:
             log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong)
+
+
+def _is_error(term: Term) -> bool:
+    """`{error, …}`: what another node of ours, or the C module, answers."""
+    return isinstance(term, tuple) and bool(term) and atom_text(term[0]) == ERROR.value

@@ -9,8 +9,8 @@ from mod_erlang_py.errors import BadArg, SwitchError
 from mod_erlang_py.etf import Atom, Term, atom_text, text
 from mod_erlang_py.etf.event import url_escape
 from mod_erlang_py.events import filters
-from mod_erlang_py.events.interest import ALL, CUSTOM, NOTHING, Names, Subscription
-from mod_erlang_py.switch.port import Event
+from mod_erlang_py.events.interest import NOTHING, Interest, Names
+from mod_erlang_py.switch.port import ALL, CUSTOM, Event
 
 from .context import OK, Context, Request, error
 from .registry import request
@@ -26,7 +26,7 @@ def register_event_handler(ask: Request) -> Term:
     if ask.sender is None:
         raise BadArg("a handler is a process")
     ask.context.node.processes.link(ask.link, ask.sender)
-    ask.context.events.register(ask.link, ask.sender)
+    ask.context.event_handlers.register(ask.link, ask.sender)
     return OK
 
 
@@ -34,7 +34,7 @@ def register_event_handler(ask: Request) -> Term:
 def event(ask: Request) -> Term:
     """`{event, Name, …}`: these too."""
     wanted = names(ask)
-    ask.context.events.subscribe(ask.link, lambda now: now.add(wanted))
+    ask.context.event_handlers.change(ask.link, lambda now: now.add(wanted))
     return OK
 
 
@@ -42,7 +42,7 @@ def event(ask: Request) -> Term:
 def nixevent(ask: Request) -> Term:
     """`{nixevent, Name, …}`: these no more."""
     unwanted = names(ask)
-    ask.context.events.nix(ask.link, lambda now: now.nix(unwanted))
+    ask.context.event_handlers.nix(ask.link, lambda now: now.nix(unwanted))
     return OK
 
 
@@ -50,35 +50,28 @@ def nixevent(ask: Request) -> Term:
 def setevent(ask: Request) -> Term:
     """`{setevent, Name, …}`: exactly these. Not 'ALL'."""
     wanted = exactly(ask)
-    ask.context.events.subscribe(ask.link, lambda _: wanted)
+    ask.context.event_handlers.change(ask.link, lambda _: wanted)
     return OK
 
 
 @request("noevents", 0)
 def noevents(ask: Request) -> Term:
-    return OK if ask.context.events.noevents(ask.link) else error("notlistening")
+    return OK if ask.context.event_handlers.noevents(ask.link) else error("notlistening")
 
 
 @request("filter", 1, or_more=True)
 def filter_(ask: Request) -> Term:
-    """`{filter, Command, …}`: `{filter_command_processing_log, [Outcome]}`."""
-    commands = [text(one) for one in _arguments(ask)]
-    outcomes: list[filters.Outcome] = []
-
-    def change(now: filters.Filters) -> filters.Filters:
-        for one in commands:
-            now, outcome = filters.command(now, one, ask.context.switch.matcher)
-            outcomes.append(outcome)
-        return now
-
-    ask.context.events.filters(ask.link, change)
-    return (Atom("filter_command_processing_log"), [_outcome(ask.context, one) for one in outcomes])
+    """`{filter, Command, …}`: `{filter_command_processing_log, [{"added" | "deleted", Header, Value}]}`."""
+    texts = [text(one) for one in _arguments(ask)]
+    commands = [filters.command(one, ask.context.switch.matcher) for one in texts]
+    ask.context.event_handlers.filter(ask.link, lambda now: filters.after(now, commands))
+    return (Atom("filter_command_processing_log"), [_processed(ask.context, one) for one in commands])
 
 
-def _outcome(context: Context, outcome: filters.Outcome) -> Term:
-    match outcome:
-        case filters.Added(header, value):
-            return tuple(map(context.text, (b"added", header, value)))
+def _processed(context: Context, command: filters.Command) -> Term:
+    match command:
+        case filters.Added(added):
+            return tuple(map(context.text, (b"added", added.header, added.value)))
         case filters.Deleted(header, value):
             return tuple(map(context.text, (b"deleted", header, value)))
     return INVALID_SYNTAX
@@ -151,8 +144,8 @@ def names(ask: Request) -> Names:
     return Names(frozenset(types), frozenset(subclasses))
 
 
-def exactly(ask: Request) -> Subscription:
-    """The subscription that a setevent or session_setevent names. Raises BadArg."""
+def exactly(ask: Request) -> Interest:
+    """What a setevent or session_setevent names. Raises BadArg."""
     wanted = names(ask)
     if ALL in wanted.types:
         raise BadArg("setevent takes no ALL")

@@ -6,7 +6,7 @@ import logging
 
 from mod_erlang_py.etf import Pid, Reference, Term
 
-from .context import NO_REPLY, OK, Answer, NoReply, Request, error
+from .context import NO_REPLY, OK, NoReply, ReplyThen, Request, error
 from .registry import Entry, request
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 @request("getpid", 0)
 def getpid(ask: Request) -> Term:
     """`{ok, Pid}`: the node's own pid."""
-    return (OK, ask.context.node.pid)
+    return (OK, ask.link.local)
 
 
 @request("link", 0)
@@ -27,16 +27,16 @@ def link(ask: Request) -> NoReply:
 
 
 @request("exit", 0)
-def exit_(ask: Request) -> Answer:
+def exit_(ask: Request) -> ReplyThen:
     """`ok`, and the connection is closed."""
-    return Answer(OK, lambda: ask.link.end("asked to exit"))
+    return ReplyThen(OK, lambda: ask.link.end("asked to exit"))
 
 
 def _spawn_reply(ask: Request) -> Term | NoReply:
     """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple); or another answer that is waited for."""
     reference = Reference.of(ask.term[0])
     answer = ask.term[1] if len(ask.term) > 1 else None
-    if reference is not None and ask.context.handlers.answered(reference, answer):
+    if reference is not None and ask.context.asking.answered(reference, answer):
         return NO_REPLY
     if Pid.of(answer) is not None:
         return error("notfound")

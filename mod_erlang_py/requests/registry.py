@@ -12,9 +12,9 @@ from typing import TypeAlias
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term, atom_text
 
-from .context import Answer, NoReply, Request
+from .context import NoReply, ReplyThen, Request
 
-Function: TypeAlias = Callable[[Request], "Term | Answer | NoReply"]
+Function: TypeAlias = Callable[[Request], "Term | ReplyThen | NoReply"]
 
 
 @dataclass(frozen=True, slots=True)

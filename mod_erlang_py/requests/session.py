@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mod_erlang_py.etf import Term
-from mod_erlang_py.events.interest import NOTHING, Subscription
+from mod_erlang_py.events.interest import NOTHING, Interest
+from mod_erlang_py.node.target import Target
 
 from .context import OK, Request, error
 from .events import exactly, names
@@ -35,8 +36,11 @@ def session_setevent(ask: Request) -> Term:
 
 @request("session_noevents", 0)
 def session_noevents(ask: Request) -> Term:
-    return _change(ask, lambda _: NOTHING)
+    return _change(ask, lambda _: NOTHING, cut=True)
 
 
-def _change(ask: Request, change: Callable[[Subscription], Subscription]) -> Term:
-    return OK if ask.context.calls.subscribe(ask.sender, change) else error("notlistening")
+def _change(ask: Request, change: Callable[[Interest], Interest], cut: bool = False) -> Term:
+    """cut: not even what is about to be sent."""
+    if ask.sender is None:
+        return error("notlistening")
+    return OK if ask.context.calls.change(Target(ask.link, ask.sender), change, cut) else error("notlistening")

@@ -8,7 +8,7 @@ from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Term, atom_text, chardata, text
 from mod_erlang_py.switch.port import Section
 from mod_erlang_py.xml.documents import BadXml
-from mod_erlang_py.xml.fetches import Outcome
+from mod_erlang_py.xml.fetches import Verdict
 
 from .context import ERROR, OK, Request, error
 from .registry import request
@@ -49,13 +49,13 @@ def fetch_reply(ask: Request) -> Term:
     identifier = text(fetch_id)
     shown = ask.context.text(identifier)
     try:
-        outcome = ask.context.fetches.reply(identifier.decode(errors="replace"), ask.link, ask.sender, chardata(xml))
+        verdict = ask.context.fetches.reply(identifier.decode(errors="replace"), ask.link, ask.sender, chardata(xml))
     except BadXml as bad:
         log.error("%s: XML of %s for %s refused: %s", ask.link.name, ask.sender, identifier.decode(), bad)
         return (ERROR, shown, (Atom("bad_xml"), ask.context.text(str(bad).encode())))
-    match outcome:
-        case Outcome.TAKEN:
+    match verdict:
+        case Verdict.TAKEN:
             return (OK, shown)
-        case Outcome.DUPLICATE:
+        case Verdict.DUPLICATE:
             return (ERROR, shown, Atom("duplicate_response"))
     return error("invalid_uuid")

@@ -13,19 +13,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mod_erlang_py import etf
-from mod_erlang_py.distribution.connection import encode_frame
-from mod_erlang_py.etf import Atom, Pid, Term
-from mod_erlang_py.etf.event import EventEncoder
-from mod_erlang_py.events.pump import encode
-from mod_erlang_py.node.link import Link, send_control
+from mod_erlang_py.etf import VERSION, Atom, Pid, Term
+from mod_erlang_py.events.encoding import encode
+from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import step_aside
-from mod_erlang_py.switch.port import Fetch, Section, Switch, XmlBinding
+from mod_erlang_py.node.target import Target
+from mod_erlang_py.switch.port import Encoder, Fetch, Section, Switch, XmlBinding
 from mod_erlang_py.xml.documents import BadXml, document
 
 log = logging.getLogger(__name__)
 
 UNDEFINED = b"undefined"
-VERSION = b"\x83"
 MAX_PENDING = 10_000
 """Look-ups under way at once; further ones find nothing."""
 
@@ -34,7 +32,7 @@ STALLED = 0.5
 """Seconds after which a node that takes nothing is not asked."""
 
 
-class Outcome(Enum):
+class Verdict(Enum):
     """What a reply came to."""
 
     TAKEN = "taken"
@@ -61,7 +59,7 @@ class Fetches:
     def __init__(
         self,
         switch: Switch,
-        encoder: EventEncoder,
+        encoder: Encoder,
         text: Callable[[bytes], Term],
         timeout: float,
         max_bytes: int,
@@ -166,7 +164,7 @@ class Fetches:
         try:
             question = VERSION + self._question(fetch, identifier)
             for pid, link in waiting.items():
-                link.outbox.put(encode_frame(send_control(link.local, pid), question))
+                Target(link, pid).put(question)
                 if link.ended:
                     self._gone({pid})
             step_aside()
@@ -196,14 +194,14 @@ class Fetches:
 
     # replies
 
-    def reply(self, identifier: str, link: Link, pid: Pid | None, text: bytes) -> Outcome:
+    def reply(self, identifier: str, link: Link, pid: Pid | None, text: bytes) -> Verdict:
         """A process answers. Raises BadXml; its sender, or the process it stands for, has then had its chance."""
         with self._lock:
             pending = self._pending.get(identifier)
             if identifier in self._answered:
-                return Outcome.DUPLICATE
+                return Verdict.DUPLICATE
         if pending is None:
-            return Outcome.UNKNOWN
+            return Verdict.UNKNOWN
         try:
             found = document(text, pending.fetch, self._max_bytes)
         except BadXml:
@@ -211,10 +209,10 @@ class Fetches:
             raise
         if found is None:
             self._no_result(pending, link, pid)
-            return Outcome.TAKEN
+            return Verdict.TAKEN
         if not self._remember(identifier) or not _resolve(pending, found):
-            return Outcome.DUPLICATE
-        return Outcome.TAKEN
+            return Verdict.DUPLICATE
+        return Verdict.TAKEN
 
     def _remember(self, identifier: str) -> bool:
         """Note that the look-up was answered; False when it was before. Kept as long as a reply might be under way."""

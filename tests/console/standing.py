@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mod_erlang_py import console
-from mod_erlang_py.calls.asking import Handler
+from mod_erlang_py.calls.asking import Found
 from mod_erlang_py.calls.calls import Call
+from mod_erlang_py.node.target import Target
 from mod_erlang_py.requests import Context
 from mod_erlang_py.service import Service
+from mod_erlang_py.switch.port import Form
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from scripts.scratch import write_settings
 from tests.fakes import FakeLink, FakeOutbox
@@ -57,20 +59,20 @@ class Standing:
 
     def link(self, name: str = "peer@localhost") -> Peer:
         peer = Peer(name)
-        self.service.node._links[name] = peer.link
+        self.service.node._links.add(peer.link)
         return peer
 
     def gone(self, peer: Peer) -> None:
         """The link has ended, as the node tells all parts."""
         peer.ended = True
-        del self.service.node._links[peer.name]
+        self.service.node._links.remove(peer.link)
         self.service.down(peer.link)
 
     def call(self, peer: Peer, uuid: str = UUID) -> None:
         """A call that a process of the peer has."""
-        call = Call(uuid, since=0)
-        call.handler = Handler(peer.link, peer.pid)
-        self.context.calls._calls[uuid] = call
+        call = Call(uuid, Form.STRING, 0, b"", lambda _: None, lambda *_: None)
+        call.found = Found(Target(peer.link, peer.pid))
+        self.context.calls._attached[uuid] = call
 
     def ask(self, line: str) -> str:
         return console.run(self.context, line)

@@ -24,14 +24,13 @@ def test_listeners(standing: Standing) -> None:
     peer, _ = standing.link(), standing.link("idle@localhost")
     standing.call(peer)
     peer.requests, peer.outbox.backlog = 7, 1000
-    events, logs = standing.context.events, standing.context.logs
-    events.register(peer.link, peer.pid)
+    logs = standing.context.logs
+    standing.context.event_handlers.register(peer.link, peer.pid)
     logs.register(peer.link, peer.pid)
-    handler, log_handler = events.handler(peer.link), logs.handler(peer.link)
-    assert handler is not None
+    events, log_handler = standing.context.subscriptions.counts(peer.link), logs.handler(peer.link)
     assert log_handler is not None
-    handler.delivery.sent, handler.delivery.lost, handler.creates, handler.hangups = 12, 3, 2, 1
-    log_handler.delivery.sent, log_handler.delivery.lost = 5, 4
+    events.sent, events.lost, events.creates, events.hangups = 12, 3, 2, 1
+    log_handler.counts.sent, log_handler.counts.lost = 5, 4
     assert standing.ask("listeners") == (
         f"Listener to {PEER} with outbound sessions: 1 events: 12 (lost:3) logs: 5 (lost:4) 2/1\n"
         "Listener to idle@localhost with outbound sessions: 0 events: 0 (lost:0) logs: 0 (lost:0) 0/0\n"
@@ -69,10 +68,10 @@ def test_sessions(standing: Standing) -> None:
 
 def test_handlers(standing: Standing) -> None:
     peer, _ = standing.link(), standing.link("idle@localhost")
-    events = standing.context.events
+    events = standing.context.event_handlers
     events.register(peer.link, peer.pid)
     names = Names(frozenset({"HEARTBEAT", "API", "CUSTOM"}), frozenset({b"c::d", b"a::b"}))
-    events.subscribe(peer.link, lambda subscription: subscription.add(names))
+    events.change(peer.link, lambda now: now.add(names))
     rule = "-" * 32
     assert standing.ask("handlers") == (
         f"Listener {PEER}:\n{rule}\nAPI\nHEARTBEAT\nCUSTOM:\n\ta::b\n\tc::d\n\n"

@@ -56,9 +56,9 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert context.node.config.cookie == "secret"
     assert service._refuses("127.0.0.1") == "10.0.0.0/8"
     assert service._refuses("10.1.2.3") is None
-    assert (context.calls._on_exit, context.handlers.timeout) == (Hangup("USER_BUSY"), 6)
+    assert (context.calls._on_exit, context.asking.timeout) == (Hangup("USER_BUSY"), 6)
     assert (context.fetches._timeout, context.fetches._max_bytes) == (7, 8000)
-    assert (context.events._bulk, context.logs._bulk) == (9, 10)
+    assert (context.pump._bulk, context.logs._bulk) == (9, 10)
     assert context.node._room == peer.outbox.resized == Room(70000, 12)
     assert context.node._ticker.tick_time == 13
     assert standing.ask("reload") == "+OK 0 changed\n"

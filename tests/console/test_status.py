@@ -10,6 +10,7 @@ from mod_erlang_py import __version__
 from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.node.registration import epmd_port
 from tests.console.standing import Standing
+from tests.waiting import wait_until
 
 
 def test_as_text(standing: Standing) -> None:
@@ -60,14 +61,13 @@ def test_the_totals_outlast_the_links(standing: Standing) -> None:
     context = standing.context
     for number in (1, 2):
         peer = standing.link()
-        context.events.register(peer.link, peer.pid)
+        context.event_handlers.register(peer.link, peer.pid)
         context.logs.register(peer.link, peer.pid)
         context.logs.set_level(peer.link, LogLevel.DEBUG)
-        events, logs = context.events.handler(peer.link), context.logs.handler(peer.link)
-        assert events is not None
+        events, logs = context.subscriptions.counts(peer.link), context.logs.handler(peer.link)
         assert logs is not None
-        events.delivery.sent, events.delivery.lost = 10, 1
-        logs.delivery.sent, logs.delivery.lost = 20, 2
+        events.sent, events.lost = 10, 1
+        logs.counts.sent, logs.counts.lost = 20, 2
         for _ in range(2):
             found = standing.json("status")
             assert found["events"] == {"sent": 10 * number, "lost": number}
@@ -84,3 +84,17 @@ def test_the_default_cookie_on_a_public_address(tmp_path: Path) -> None:
     assert public.json("status")["warnings"] == [warning]
     assert Standing(tmp_path, cookie="ClueCon").json("status")["warnings"] == []
     assert Standing(tmp_path, listen_ip="0.0.0.0").json("status")["warnings"] == []
+
+
+def test_what_went_wrong_inside_is_a_warning(standing: Standing) -> None:
+    """A thread that serves everybody and is missing, rounds that failed: until the module is restarted."""
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    assert standing.context.node.threads.serve("ticker", fail)
+    wait_until(lambda: standing.context.node.threads.failed)
+    standing.context.pump.failures = 2
+    missing = "the thread ticker, which serves everybody, is missing: see the log, and restart the module"
+    assert standing.json("status")["warnings"] == [missing, "2 rounds of events failed: see the log"]
+    assert f"\nwarning    {missing}\n" in standing.ask("status")

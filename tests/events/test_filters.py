@@ -6,54 +6,65 @@ from collections.abc import Sequence
 
 import pytest
 
-from mod_erlang_py.events.filters import Added, Deleted, Filters, Invalid, command, passes
-from mod_erlang_py.switch.port import Event, Headers
+from mod_erlang_py.events.filters import Added, Command, Deleted, Filters, Invalid, after, command, passes
+from mod_erlang_py.switch.port import Event, Headers, Received
+from mod_erlang_py.switch.simulated.events import ReceivedEvent
 from mod_erlang_py.switch.simulated.regex import matcher
 
 ADDED_AND_DELETED = [
-    (b"Header value", Added(b"Header", b"value")),
-    (b"add Header value", Added(b"Header", b"value")),
-    (b"ADD Header value", Added(b"Header", b"value")),
-    (b"Header value with blanks", Added(b"Header", b"value with blanks")),
-    (b"  Header value", Added(b"Header", b"value")),
-    (b"Header +value", Added(b"Header", b"+value")),
-    (b"Header -value", Added(b"Header", b"-value")),
-    (b"Header /^v.*e$/i", Added(b"Header", b"/^v.*e$/i")),
-    (b"Header -/x/", Added(b"Header", b"-/x/")),
-    (b"add add value", Added(b"add", b"value")),
-    (b"delete Header", Deleted(b"Header", b"")),
-    (b"delete Header value", Deleted(b"Header", b"value")),
-    (b"DELETE Header", Deleted(b"Header", b"")),
-    (b"delete all", Deleted(b"all", b"")),
-    (b"delete ALL", Deleted(b"ALL", b"")),
+    (b"Header value", ("added", b"Header", b"value")),
+    (b"add Header value", ("added", b"Header", b"value")),
+    (b"ADD Header value", ("added", b"Header", b"value")),
+    (b"Header value with blanks", ("added", b"Header", b"value with blanks")),
+    (b"  Header value", ("added", b"Header", b"value")),
+    (b"Header +value", ("added", b"Header", b"+value")),
+    (b"Header -value", ("added", b"Header", b"-value")),
+    (b"Header /^v.*e$/i", ("added", b"Header", b"/^v.*e$/i")),
+    (b"Header -/x/", ("added", b"Header", b"-/x/")),
+    (b"add add value", ("added", b"add", b"value")),
+    (b"delete Header", ("deleted", b"Header", b"")),
+    (b"delete Header value", ("deleted", b"Header", b"value")),
+    (b"DELETE Header", ("deleted", b"Header", b"")),
+    (b"delete all", ("deleted", b"all", b"")),
+    (b"delete ALL", ("deleted", b"ALL", b"")),
 ]
 
 INVALID = [b"", b" ", b"Header", b"delete", b"add", b"add Header", b"Header /(/", b"Header -/[/", b"Header /open"]
 
 
+def shown(done: Command) -> tuple[str, bytes, bytes] | None:
+    """As the reply shows it."""
+    match done:
+        case Added(added):
+            return ("added", added.header, added.value)
+        case Deleted(header, value):
+            return ("deleted", header, value)
+    return None
+
+
 @pytest.mark.parametrize(("text", "outcome"), ADDED_AND_DELETED, ids=lambda value: str(value))
 def test_commands(text: bytes, outcome: object) -> None:
-    assert command((), text, matcher)[1] == outcome
+    assert shown(command(text, matcher)) == outcome
 
 
 @pytest.mark.parametrize("text", INVALID)
 def test_malformed_commands_change_nothing(text: bytes) -> None:
     before = filters(b"A b")
-    after, outcome = command(before, text, matcher)
-    assert isinstance(outcome, Invalid)
-    assert after is before
+    done = command(text, matcher)
+    assert isinstance(done, Invalid)
+    assert after(before, [done]) is before
 
 
 def filters(*texts: bytes) -> Filters:
-    made: Filters = ()
-    for text in texts:
-        made, outcome = command(made, text, matcher)
-        assert not isinstance(outcome, Invalid)
-    return made
+    done = [command(text, matcher) for text in texts]
+    assert not any(isinstance(one, Invalid) for one in done)
+    return after((), done)
 
 
-def event(*headers: tuple[bytes, bytes]) -> Event:
-    return Event("HEARTBEAT", Headers([name for name, _ in headers], [value for _, value in headers], None))
+def event(*headers: tuple[bytes, bytes]) -> Received:
+    return ReceivedEvent(
+        Event("HEARTBEAT", Headers([name for name, _ in headers], [value for _, value in headers], None)), {}
+    )
 
 
 A_YES = (b"Header-A", b"yes")
@@ -121,4 +132,4 @@ def test_events(texts: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], 
     ],
 )
 def test_deletions(deletion: bytes, left: list[bytes]) -> None:
-    assert [one.header for one in command(filters(b"A 1", b"A 2", b"B 1"), deletion, matcher)[0]] == left
+    assert [one.header for one in after(filters(b"A 1", b"A 2", b"B 1"), [command(deletion, matcher)])] == left

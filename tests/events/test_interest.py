@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mod_erlang_py.events.interest import ALL, CUSTOM, NOTHING, Names, Subscription, union
+from mod_erlang_py.events.interest import NOTHING, Interest, Names, wanted
+from mod_erlang_py.switch.port import ALL, CUSTOM, Form, Wanted
 
 TYPES = ["CUSTOM", "HEARTBEAT", "API", "TRAP"]
 SUBCLASSES = [b"a::b", b"c::d"]
@@ -62,21 +63,21 @@ TABLE: list[tuple[list[tuple[str, Names]], str]] = [
 ]
 
 
-def apply(steps: list[tuple[str, Names]]) -> Subscription:
+def apply(steps: list[tuple[str, Names]]) -> Interest:
     now = NOTHING
-    for step, wanted in steps:
-        now = now.add(wanted) if step == ADD else now.nix(wanted) if step == NIX else NOTHING.add(wanted)
+    for step, asked in steps:
+        now = now.add(asked) if step == ADD else now.nix(asked) if step == NIX else NOTHING.add(asked)
     return now
 
 
-def shown(subscription: Subscription) -> str:
+def shown(interest: Interest) -> str:
     asked = [("HEARTBEAT", None), ("API", None), (CUSTOM, None), (CUSTOM, b"a::b"), (CUSTOM, b"c::d")]
-    return "".join("+" if subscription.wants(*one) else "-" for one in asked)
+    return "".join("+" if interest.wants(*one) else "-" for one in asked)
 
 
-@pytest.mark.parametrize(("steps", "wanted"), TABLE)
-def test_table(steps: list[tuple[str, Names]], wanted: str) -> None:
-    assert shown(apply(steps)) == wanted
+@pytest.mark.parametrize(("steps", "expected"), TABLE)
+def test_table(steps: list[tuple[str, Names]], expected: str) -> None:
+    assert shown(apply(steps)) == expected
 
 
 def test_an_empty_subclass_is_none() -> None:
@@ -93,32 +94,39 @@ STEPS = st.lists(st.tuples(st.sampled_from([ADD, NIX, SET]), REQUESTS), max_size
 
 
 @given(STEPS)
-def test_what_is_wanted_is_bound(steps: list[tuple[str, Names]]) -> None:
-    subscription = apply(steps)
-    bindings = union([NOTHING, subscription])
+def test_what_is_wanted_is_delivered(steps: list[tuple[str, Names]]) -> None:
+    interest = apply(steps)
+    delivered = wanted([NOTHING, interest], frozenset())
     for event_type in TYPES:
-        for subclass in (None, *SUBCLASSES):
-            if subscription.wants(event_type, subclass if event_type == CUSTOM else None):
-                assert event_type in bindings or ALL in bindings
+        for subclass in (None, *SUBCLASSES) if event_type == CUSTOM else (None,):
+            if interest.wants(event_type, subclass):
+                assert delivered.has(event_type, subclass)
 
 
 @given(STEPS, REQUESTS)
 def test_what_was_added_is_wanted(steps: list[tuple[str, Names]], added: Names) -> None:
-    subscription = apply(steps).add(added)
+    interest = apply(steps).add(added)
     for event_type in added.types - {ALL, CUSTOM}:
-        assert subscription.wants(event_type, None)
+        assert interest.wants(event_type, None)
     if CUSTOM in added.types:
-        assert all(subscription.wants(CUSTOM, subclass) for subclass in added.subclasses)
+        assert all(interest.wants(CUSTOM, subclass) for subclass in added.subclasses)
 
 
 @given(STEPS, REQUESTS)
 def test_what_was_nixed_is_not(steps: list[tuple[str, Names]], nixed: Names) -> None:
-    subscription = apply(steps).nix(nixed)
+    interest = apply(steps).nix(nixed)
     for event_type in nixed.types - {ALL, CUSTOM}:
-        assert not subscription.wants(event_type, None)
+        assert not interest.wants(event_type, None)
 
 
-def test_union() -> None:
-    assert union([]) == frozenset()
-    assert union([apply([(ADD, names("API"))]), apply([(ADD, names("TRAP"))])]) == {"API", "TRAP"}
-    assert ALL in union([apply([(ADD, names("API"))]), apply([(ADD, names("ALL"))])])
+def test_what_several_want_together() -> None:
+    def together(*interests: Interest) -> Wanted:
+        return wanted(interests, frozenset({Form.STRING}))
+
+    api, custom = apply([(ADD, names("API"))]), apply([(ADD, names("CUSTOM", "a::b"))])
+    assert together() == Wanted(forms=frozenset({Form.STRING}))
+    assert together(api, apply([(ADD, names("TRAP"))])).types == {"API", "TRAP"}
+    assert together(api, custom) == Wanted(frozenset({"API", CUSTOM}), frozenset({b"a::b"}), frozenset({Form.STRING}))
+    assert ALL in together(api, apply([(ADD, names("ALL"))])).types
+    # subclasses that are kept without the type
+    assert together(apply([(ADD, names("CUSTOM", "a::b")), (NIX, names("ALL"))])).subclasses == frozenset()

@@ -2,83 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from mod_erlang_py import etf
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.etf.event import event as event_term
-from mod_erlang_py.events.filters import command
-from mod_erlang_py.events.interest import CUSTOM, NOTHING, Names, Subscription
-from mod_erlang_py.events.pump import Events, encode
-from mod_erlang_py.node.threads import Threads
-from mod_erlang_py.switch.port import Event, Headers
-from mod_erlang_py.switch.simulated import SimulatedSwitch
+from mod_erlang_py.events.encoding import encode
+from mod_erlang_py.events.filters import after, command
+from mod_erlang_py.events.interest import EVERYTHING, NOTHING, Names
+from mod_erlang_py.events.subscription import Held, Notice, Subscription
+from mod_erlang_py.switch.port import CUSTOM, Event, Form, Headers, Received, Wanted
+from tests.events.pumping import Bench, numbers, settled, wants
 from tests.fakes import FakeLink, header, headers
 from tests.waiting import wait_until
-
-
-def wants(*types: str, subclasses: tuple[bytes, ...] = ()) -> Callable[[Subscription], Subscription]:
-    return lambda now: now.add(Names(frozenset(types), frozenset(subclasses)))
-
-
-class Bench:
-    """Events of a simulated switch, with the pump running."""
-
-    def __init__(self, bulk: int = 32) -> None:
-        self.switch = SimulatedSwitch(log_to=io.StringIO())
-        self.events = Events(self.switch, EventEncoder(False), bulk)
-        self.threads = Threads()
-        self.fired = 0
-        self._counting = threading.Lock()
-
-    def start(self) -> Bench:
-        self.threads.start("events", self.events.run)
-        return self
-
-    def stop(self) -> None:
-        self.events.stop()
-        assert self.threads.join(10) == []
-
-    def link(self, *types: str, subclasses: tuple[bytes, ...] = (), name: str = "peer@localhost") -> FakeLink:
-        """A link whose process wants those events."""
-        link = FakeLink(name)
-        self.events.register(link.link, link.pid)
-        self.events.subscribe(link.link, wants(*types, subclasses=subclasses))
-        return link
-
-    def fire(self, name: str, *pairs: tuple[bytes, bytes], body: bytes | None = None) -> int:
-        """An event with a number of its own in the header N."""
-        with self._counting:  # a stream and the test fire at once
-            self.fired += 1
-            number = self.fired
-        self.switch.fire(Event(name, (*pairs, (b"N", b"%d" % number)), body))
-        return number
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench().start()
-    yield bench
-    bench.stop()
-
-
-def numbers(link: FakeLink) -> list[int]:
-    return [int(header(term, b"N")) for _, term in link.messages()]
-
-
-def settled(bench: Bench, *links: FakeLink) -> None:
-    """Everything fired so far has passed the pump: a link that wants RELOADXML has seen one fired now."""
-    last = bench.link("RELOADXML", name="last@localhost")
-    bench.fire("RELOADXML")
-    last.wait_for(1)
-    bench.events.down(last.link)
-
 
 # --- who gets what ------------------------------------------------------------------------------------------------
 
@@ -133,7 +73,7 @@ def test_it_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_before_a_handler_is_registered(bench: Bench) -> None:
     link = FakeLink()
-    bench.events.subscribe(link.link, wants("TRAP"))
+    bench.events.change(link.link, wants("TRAP"))
     bench.fire("TRAP")
     settled(bench)
     assert link.messages() == []
@@ -146,32 +86,40 @@ def test_nothing_before_a_handler_is_registered(bench: Bench) -> None:
 def test_the_switch_delivers_only_what_somebody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     wanted: list[frozenset[str]] = []
-    monkeypatch.setattr(bench.events._source, "want", wanted.append)
+    subclasses: list[frozenset[bytes]] = []
+
+    def want(wish: Wanted) -> None:
+        wanted.append(wish.types)
+        subclasses.append(wish.subclasses)
+
+    monkeypatch.setattr(bench.source, "want", want)
     one = bench.link("TRAP", name="one@localhost")
     assert wanted[-1] == {"TRAP"}
     two = bench.link("API", CUSTOM, subclasses=(b"x",), name="two@localhost")
     assert wanted[-1] == {"TRAP", "API", CUSTOM}
-    bench.events.down(one.link)
+    assert subclasses[-1] == {b"x"}
+    bench.down(one)
     assert wanted[-1] == {"API", CUSTOM}
     bench.events.nix(two.link, lambda now: now.nix(Names(frozenset({"API"}))))
     assert wanted[-1] == {CUSTOM}
     bench.events.noevents(two.link)
     assert wanted[-1] == frozenset()
-    bench.events.subscribe(two.link, wants("ALL"))
+    bench.events.change(two.link, wants("ALL"))
     assert wanted[-1] == {"ALL"}
-    bench.events.exited(two.link, two.pid)
+    bench.subscriptions.exited(two.link, two.pid, True)
     assert wanted[-1] == frozenset()
 
 
 def test_filters(bench: Bench) -> None:
     link = bench.link("TRAP")
-    bench.events.filters(link.link, lambda now: command(now, b"A -1", bench.switch.matcher)[0])
+    drop = command(b"A -1", bench.switch.matcher)
+    bench.events.filter(link.link, lambda now: after(now, [drop]))
     for value in (b"1", b"2", b"1", b"3"):
         bench.fire("TRAP", (b"A", value))
     bench.fire("TRAP")
     settled(bench)
     assert numbers(link) == [2, 4, 5]
-    bench.events.filters(link.link, lambda _: ())
+    bench.events.filter(link.link, lambda _: ())
     bench.fire("TRAP", (b"A", b"1"))
     link.wait_for(4)
 
@@ -181,9 +129,8 @@ def test_creates_and_hangups_are_counted(bench: Bench) -> None:
     for name in ("CHANNEL_CREATE", "CHANNEL_CREATE", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
         bench.fire(name)
     link.wait_for(4)
-    handler = bench.events.handler(link.link)
-    assert handler is not None
-    assert (handler.creates, handler.hangups, handler.delivery.sent, handler.delivery.lost) == (2, 1, 4, 0)
+    counts = bench.subscriptions.counts(link.link)
+    assert (counts.creates, counts.hangups, counts.sent, counts.lost) == (2, 1, 4, 0)
 
 
 def test_many_subclasses(bench: Bench) -> None:
@@ -194,12 +141,12 @@ def test_many_subclasses(bench: Bench) -> None:
     bench.fire(CUSTOM, (b"Event-Subclass", b"s::5"))
     link.wait_for(2)
     assert numbers(link) == [6, 3001]
-    assert len(bench.events._routes) <= 2000
+    assert len(bench.subscriptions._routes) <= 2000
 
 
 def test_encode_takes_headers_of_either_kind() -> None:
     pairs = [(b"A", b"1"), (b"unique-id", b"u"), (b"A", b"2")]
-    encoder = EventEncoder(False)
+    encoder = EventEncoder(False).headers
     one = encode(encoder, Event("TRAP", pairs))
     assert one == encode(encoder, Event("TRAP", Headers([b"A", b"unique-id", b"A"], [b"1", b"u", b"2"], b"u")))
     assert etf.decode(b"\x83" + event_term(one))[1] == [b"u", *pairs]
@@ -301,7 +248,7 @@ def test_nothing_after_the_ok_of_noevents(bench: Bench) -> None:
             assert bench.events.noevents(link.link) is True
             assert stays(link)
             assert bench.events.noevents(link.link) is False
-            bench.events.subscribe(link.link, wants("TRAP"))
+            bench.events.change(link.link, wants("TRAP"))
 
 
 def test_nothing_of_before_noevents_comes_after_a_new_subscription(bench: Bench) -> None:
@@ -312,20 +259,20 @@ def test_nothing_of_before_noevents_comes_after_a_new_subscription(bench: Bench)
             link.wait_for(len(link.messages()) + 1)
             bench.events.noevents(link.link)
             before = len(link.messages())
-            bench.events.subscribe(link.link, wants("API"))
+            bench.events.change(link.link, wants("API"))
             number = bench.fire("API")
             found = link.wait_for(before + 1)
             assert int(header(found[before][1], b"N")) == number
-            bench.events.subscribe(link.link, wants("TRAP"))
+            bench.events.change(link.link, wants("TRAP"))
 
 
 def test_setevent_loses_nothing_that_stays_wanted(bench: Bench) -> None:
     link = bench.link("TRAP")
     for _ in range(300):
         bench.fire("TRAP")
-        bench.events.subscribe(link.link, lambda _: NOTHING.add(Names(frozenset({"TRAP", "API"}))))
+        bench.events.change(link.link, lambda _: NOTHING.add(Names(frozenset({"TRAP", "API"}))))
         bench.fire("TRAP")
-        bench.events.subscribe(link.link, lambda _: NOTHING.add(Names(frozenset({"TRAP"}))))
+        bench.events.change(link.link, lambda _: NOTHING.add(Names(frozenset({"TRAP"}))))
     link.wait_for(600)
     assert numbers(link) == list(range(1, 601))
 
@@ -346,14 +293,14 @@ def test_a_handler_that_exits(bench: Bench) -> None:
     link = bench.link("TRAP")
     with Stream(bench):
         link.wait_for(3)
-        bench.events.exited(link.link, link.other)  # not the handler
+        bench.subscriptions.exited(link.link, link.other, True)  # not the handler
         link.wait_for(len(link.messages()) + 3)
-        bench.events.exited(link.link, link.pid)
+        bench.subscriptions.exited(link.link, link.pid, True)
         assert stays(link)
         assert bench.events.noevents(link.link) is False
         bench.events.register(link.link, link.pid)  # its subscription went with it
         assert stays(link)
-        bench.events.subscribe(link.link, wants("TRAP"))
+        bench.events.change(link.link, wants("TRAP"))
         link.wait_for(len(link.messages()) + 3)
 
 
@@ -363,13 +310,13 @@ def test_a_link_that_goes_down(bench: Bench) -> None:
     with Stream(bench):
         link.wait_for(3)
         link.ended = True
-        bench.events.down(link.link)
+        bench.down(link)
         assert stays(link)
         bench.events.register(link.link, link.pid)  # a request that was on its way
-        assert bench.events.handler(link.link) is None
+        assert bench.events.of(link.link) is None
         other.wait_for(len(other.messages()) + 10)
-    bench.events.down(other.link)
-    bench.events.down(other.link)
+    bench.down(other)
+    bench.down(other)
 
 
 # --- what is lost -------------------------------------------------------------------------------------------------
@@ -382,9 +329,8 @@ def test_what_is_lost_is_counted_and_reported_once(bench: Bench, caplog: pytest.
     for _ in range(10):
         bench.fire("API")
     settled(bench)
-    handler = bench.events.handler(link.link)
-    assert handler is not None
-    assert (handler.delivery.sent, handler.delivery.lost) == (2, 8)
+    counts = bench.subscriptions.counts(link.link)
+    assert (counts.sent, counts.lost) == (2, 8)
     assert traps.messages() == []
     assert "Lost" not in caplog.text
     link.outbox.room = None
@@ -394,7 +340,7 @@ def test_what_is_lost_is_counted_and_reported_once(bench: Bench, caplog: pytest.
     assert header(trap, b"info") == b"lost 8 events"
     link.wait_for(4)
     assert numbers(link) == [1, 2, 12, 13]
-    assert (handler.delivery.sent, handler.delivery.lost) == (4, 8)
+    assert (counts.sent, counts.lost) == (4, 8)
     lines = [record for record in caplog.records if "Lost" in record.message]
     assert [(line.levelno, line.message) for line in lines] == [(logging.CRITICAL, "Lost 8 events!")]
     # a second stretch is one of its own
@@ -404,17 +350,15 @@ def test_what_is_lost_is_counted_and_reported_once(bench: Bench, caplog: pytest.
     link.outbox.room = None
     bench.fire("API")
     assert header(traps.wait_for(2)[1][1], b"info") == b"lost 1 events"
-    assert handler.delivery.lost == 9
+    assert counts.lost == 9
 
 
 def test_what_the_switch_gave_up_counts_for_everybody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     link = bench.link("API")
     given_up = [7]
-    monkeypatch.setattr(bench.events._source, "dropped", lambda: given_up.pop() if given_up else 0)
+    monkeypatch.setattr(bench.source, "lost", lambda: given_up.pop() if given_up else 0)
     bench.fire("API")
-    handler = bench.events.handler(link.link)
-    assert handler is not None
-    wait_until(lambda: handler.delivery.lost == 7)
+    wait_until(lambda: bench.subscriptions.counts(link.link).lost == 7 and bench.losses == 1)
 
 
 def test_one_who_fails_takes_nobody_along(bench: Bench) -> None:
@@ -430,9 +374,79 @@ def test_stop(bench: Bench) -> None:
     link = bench.link("TRAP")
     bench.fire("TRAP")
     link.wait_for(1)
-    bench.events.stop()
+    bench.pump.stop()
     assert bench.threads.join(10) == []
     bench.fire("TRAP")
     bench.events.noevents(link.link)
-    bench.events.down(link.link)
+    bench.down(link)
     assert len(link.messages()) == 1
+
+
+# --- what must not stop it ----------------------------------------------------------------------------------------
+
+
+def test_a_round_that_fails_costs_that_round(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever of the source or of the switch raises: the next round begins, and it shows."""
+    link = bench.link("TRAP")
+    faults = [OSError("no memory"), ValueError("nonsense")]
+
+    def lost() -> int:
+        if faults:
+            raise faults.pop()
+        return 0
+
+    monkeypatch.setattr("mod_erlang_py.events.pump.PAUSE", 0.001)
+    monkeypatch.setattr(bench.source, "lost", lost)
+    for _ in range(3):
+        bench.fire("TRAP")
+        link.wait_for(bench.fired)
+    assert numbers(link) == [1, 2, 3]
+    assert bench.pump.failures == 2
+    assert faults == []
+
+
+def test_the_source_is_closed_when_the_pump_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+
+    def taken(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(bench.source, "take", taken)
+    with pytest.raises(SystemExit):
+        bench.pump.run()
+    assert bench.source not in bench.switch._bus._sources
+
+
+@pytest.mark.parametrize("number", [b"", b"boom", b"-1", b"9" * 400, b"\xb2", "\N{DIGIT FOUR}".encode(), b" 4", b"1e9"])
+@pytest.mark.parametrize("name", [b"Event-Sequence", b"Event-Sequence[1]", b"event-sequence"])
+def test_an_event_with_a_forged_number(bench: Bench, name: bytes, number: bytes) -> None:
+    """Anybody may fire it, for a call that is waited for or attached."""
+    link = bench.link("TRAP")
+    call = subscription_of_a_call(bench, b"call", since=1)
+    bench.fire(CUSTOM, (b"Event-Subclass", b"x::y"), (b"Event-Sequence", b""), (name, number), (b"Unique-ID", b"call"))
+    last = bench.fire("TRAP")
+    link.wait_for(1)
+    assert numbers(link) == [last]
+    assert bench.pump.failures == 0
+    assert call.held is not None
+    assert len(call.held.payloads) == 1
+
+
+def test_what_a_process_of_a_call_raises_costs_that_event(bench: Bench) -> None:
+    def fail(_: Received) -> None:
+        raise ZeroDivisionError
+
+    link = bench.link("TRAP")
+    subscription_of_a_call(bench, b"call", notice=Notice(frozenset({"TRAP"}), fail))
+    for _ in range(2):
+        bench.fire("TRAP", (b"Unique-ID", b"call"))
+    link.wait_for(2)
+    wait_until(lambda: bench.pump.failures == 2)
+
+
+def subscription_of_a_call(bench: Bench, uuid: bytes, since: int = 0, notice: Notice | None = None) -> Subscription:
+    call = Subscription(
+        Form.STRING, lambda _: None, interest=EVERYTHING, call=uuid, since=since, held=Held(), notice=notice
+    )
+    bench.subscriptions.add(call)
+    return call

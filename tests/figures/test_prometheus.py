@@ -53,10 +53,9 @@ def test_the_figures_of_a_link_and_of_the_node(standing: Standing) -> None:
     peer = standing.link()
     standing.call(peer)
     peer.requests, peer.outbox.backlog = 7, 1000
-    standing.context.events.register(peer.link, peer.pid)
-    handler = standing.context.events.handler(peer.link)
-    assert handler is not None
-    handler.delivery.sent, handler.delivery.lost = 12, 3
+    standing.context.event_handlers.register(peer.link, peer.pid)
+    events = standing.context.subscriptions.counts(peer.link)
+    events.sent, events.lost = 12, 3
     standing.context.fetches.asked, standing.context.fetches.answered, standing.context.fetches.timed_out = 5, 3, 1
     standing.context.calls.ever = 4
     found = samples(exported(standing))

@@ -1,6 +1,6 @@
 %% Processes that take calls, for tests/peers/test_calls.py.
 -module(call_tests).
--export([storm/3, shapes/1, start/1, answering/2, silent/1, brief/2, launch/1, messages/1, kinds/1, wait/3, stop/2]).
+-export([halting/1, fatal/1, storm/3, shapes/1, start/1, answering/2, silent/1, brief/2, launch/1, messages/1, kinds/1, wait/3, stop/2]).
 
 %% A process registered as Name that takes calls, and keeps all it is sent.
 start(Name) -> answering(Name, undefined).
@@ -14,6 +14,18 @@ answering(Name, Other) ->
 silent(Name) ->
     Pid = spawn(fun() -> register(Name, self()), receive stop -> ok end end),
     wait_registered(Name, Pid).
+
+%% A process whose node is gone as soon as it is asked for a pid.
+halting(Name) ->
+    Pid = spawn(fun() -> register(Name, self()), receive {get_pid, _, _, _} -> erlang:halt(1, [{flush, false}]) end end),
+    wait_registered(Name, Pid).
+
+%% In the dialplan's module:function form: gives the call to taker, but where the process doomed is.
+fatal(Ref) ->
+    case whereis(doomed) of
+        undefined -> {Ref, whereis(taker)};
+        _ -> erlang:halt(1, [{flush, false}])
+    end.
 
 %% A process that hands each call to one of its own, which ends as soon as it has it, after telling Owner.
 brief(Name, Owner) ->

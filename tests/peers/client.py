@@ -10,14 +10,8 @@ from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import FrameReader, Received, decode_body, encode_frame
 from mod_erlang_py.distribution.control import ControlMessage
 from mod_erlang_py.distribution.flags import OURS
-from mod_erlang_py.distribution.handshake import (
-    Established,
-    InitiatorHandshake,
-    LocalNode,
-    Status,
-    StatusReceived,
-    fresh_challenge,
-)
+from mod_erlang_py.distribution.handshake import InitiatorHandshake, fresh_challenge
+from mod_erlang_py.distribution.handshake_events import Established, LocalNode, Status, StatusReceived
 from mod_erlang_py.etf import Pid, Term
 
 TIMEOUT = 10.0

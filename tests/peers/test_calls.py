@@ -152,6 +152,8 @@ def test_hung_up_before_a_process_has_it(node: RunningNode, taker: Erl) -> None:
     uuid = taker.text("U").strip('"')
     hang_up(node, taker, uuid)
     gone(node, taker, uuid)  # at once, not after the time that the process has
+    # The switch denies the call from its hangup on, the node once it has heard of that.
+    wait_until(lambda: f"{uuid}: erlang: hung up before" in node.log(), 10, node.log)
     assert taker.text("Switch ! {Ref, self()}, receive {error, _} = E -> E after 5000 -> none end") == (
         "{error,notfound}"
     )

@@ -31,7 +31,7 @@ def test_connect_and_send(local: LocalNode, erl: StartErl, epmd: Epmd) -> None:
     peer = erl(name="peer", epmd_port=epmd.port)
     peer.eval("register(me, self())")
     link = local.node.connect("peer@localhost")
-    link.send_name("me", (Atom("hello"), b"there"))
+    link.send("me", (Atom("hello"), b"there"))
     assert peer.text("collect(1, 5000)") == '[{hello,"there"}]'
     peer.eval("{foo, 'local@localhost'} ! {echo, back}")
     assert peer.text("collect(1, 5000)") == "[back]"

@@ -18,7 +18,7 @@ from mod_erlang_py.config import reload
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.settings import Config, field_of
 from mod_erlang_py.console import _COMMANDS
-from mod_erlang_py.console.answer import USAGE
+from mod_erlang_py.console.printout import USAGE
 from mod_erlang_py.etf import Atom
 from mod_erlang_py.requests import registry
 from scripts.install import ROOT

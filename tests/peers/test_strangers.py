@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from mod_erlang_py.distribution.flags import OURS
-from mod_erlang_py.distribution.handshake import InitiatorHandshake, LocalNode
+from mod_erlang_py.distribution.handshake import InitiatorHandshake
+from mod_erlang_py.distribution.handshake_events import LocalNode
 from mod_erlang_py.errors import HandshakeError
 from tests.conftest import RunningNode, StartErl
 from tests.peers.client import Client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher
 from mod_erlang_py.requests.context import as_text
-from mod_erlang_py.switch.port import ApiResult, Event, EventSource, Module
+from mod_erlang_py.switch.port import ApiResult, Encoder, Event, EventSource, Form, Module
 from tests.waiting import DEADLINE
 
 OURS = Pid("freeswitch@localhost", 1, 0, 42)
@@ -52,7 +52,7 @@ class FakeSwitch:
     def event_type(self, name: str) -> str | None:
         return name.upper()
 
-    def events(self) -> EventSource:
+    def events(self, encoders: Mapping[Form, Encoder]) -> EventSource:
         raise SwitchError("events", "none here")
 
     def hostname(self) -> str:
@@ -75,6 +75,7 @@ class FakeLink:
     """sent: the pid and the term of each message, as the peer would decode it. refused: raise on send."""
 
     name = "peer@localhost"
+    local = OURS
 
     def __init__(self) -> None:
         self.requests = 0
@@ -96,7 +97,7 @@ class FakeProcesses:
         self.linked.append(pid)
 
 
-class FakeHandlers:
+class FakeAsking:
     """waiting: the references that an answer is waited for under."""
 
     def __init__(self) -> None:
@@ -107,8 +108,6 @@ class FakeHandlers:
 
 
 class FakeNode:
-    pid = OURS
-
     def __init__(self, link: FakeLink) -> None:
         self.processes = FakeProcesses()
         self._link = link
@@ -125,11 +124,11 @@ class Bench:
         self.link = FakeLink()
         self.node = FakeNode(self.link)
         self.workers = Workers(threads)
-        self.handlers = FakeHandlers()
+        self.waiting = FakeAsking()
         config = config or Config()
         parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))
         parts |= {"node": self.node, "switch": self.switch, "workers": self.workers}
-        parts |= {"handlers": self.handlers, "text": partial(as_text, config.encoding)}
+        parts |= {"asking": self.waiting, "text": partial(as_text, config.encoding)}
         self.dispatcher = Dispatcher(Context(**parts))
 
     def ask(self, term: Term, sender: Pid | None = SENDER) -> list[Term]:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.errors import Exhausted, SwitchError
 from mod_erlang_py.etf import Atom, Binary, List, Term, encode
 from mod_erlang_py.switch.port import ApiResult, Event
 from tests.requests.asking import JOB, SENDER, Bench, api, bgapi
@@ -206,3 +206,14 @@ def test_bgapi_is_answered_when_the_event_is_refused(bench: Bench, monkeypatch: 
     bench.receive(encode(bgapi(Atom("echo"), b"x")))
     assert bench.later()[1] == (OK, JOB.encode())
     assert bench.later()[1] == (Atom("bgok"), JOB.encode(), b"x")
+
+
+def test_bgapi_without_a_thread_for_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked is told, and nothing runs."""
+
+    def refuse(_: object) -> None:
+        raise Exhausted("can't start new thread")
+
+    monkeypatch.setattr(bench.workers, "submit", refuse)
+    assert bench.ask(bgapi(Atom("echo"), b"x")) == [(ERROR, Atom("system_limit"))]
+    assert bench.switch.executed == []

@@ -11,7 +11,7 @@ from mod_erlang_py.errors import BadArg, NotText, ProtocolViolation
 from mod_erlang_py.etf import Atom, Binary, Reference, Term, encode
 from mod_erlang_py.node.reader import Job
 from mod_erlang_py.requests import registry
-from mod_erlang_py.requests.context import Answer, Request
+from mod_erlang_py.requests.context import ReplyThen, Request
 from mod_erlang_py.requests.registry import request
 from tests.requests.asking import OTHER, OURS, SENDER, Bench
 
@@ -71,7 +71,7 @@ def test_an_answer_nobody_waits_for(bench: Bench, term: Term) -> None:
 
 @pytest.mark.parametrize("term", [(REF, OTHER), (Atom("rex"), (REF, OTHER))])
 def test_an_answer_that_is_waited_for_gets_no_reply(bench: Bench, term: Term) -> None:
-    bench.handlers.waiting.add(REF)
+    bench.waiting.waiting.add(REF)
     assert bench.ask(term) == []
 
 
@@ -132,8 +132,8 @@ def test_what_follows_an_answer_comes_after_it(bench: Bench) -> None:
     seen: list[bool] = []
 
     @request("after", 0)
-    def after(_: Request) -> Answer:
-        return Answer(OK, lambda: seen.append(bench.link.sent.empty()))
+    def after(_: Request) -> ReplyThen:
+        return ReplyThen(OK, lambda: seen.append(bench.link.sent.empty()))
 
     assert bench.ask(Atom("after")) == [OK]
     assert seen == [False]

@@ -15,7 +15,7 @@ from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import Event, Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from mod_erlang_py.xml.documents import BadXml
-from mod_erlang_py.xml.fetches import STALLED, Fetches, Outcome
+from mod_erlang_py.xml.fetches import STALLED, Fetches, Verdict
 from tests.fakes import FakeLink, FakeOutbox
 from tests.waiting import wait_until
 
@@ -66,7 +66,7 @@ class Look(threading.Thread):
 class Bench:
     def __init__(self, timeout: float = 5.0) -> None:
         self.switch = SimulatedSwitch(log_to=io.StringIO())
-        self.fetches = Fetches(self.switch, EventEncoder(False), lambda text: text, timeout, 1000)
+        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, 1000)
         self.fetches.start()
 
     def peer(self, *more: Pid, sections: Section = Section.DIRECTORY, name: str = "peer@localhost") -> Peer:
@@ -76,7 +76,7 @@ class Bench:
             self.fetches.bind(peer.link, pid, sections)
         return peer
 
-    def reply(self, peer: Peer, identifier: str, text: bytes = USER, pid: Pid | None = None) -> Outcome:
+    def reply(self, peer: Peer, identifier: str, text: bytes = USER, pid: Pid | None = None) -> Verdict:
         return self.fetches.reply(identifier, peer.link, pid or peer.pid, text)
 
 
@@ -110,7 +110,7 @@ def test_the_question(bench: Bench) -> None:
     assert question[2:5] == (b"domain", b"name", b"example.com")
     assert len(question[5]) == 36
     assert question[6] == [None, (b"user", b"7"), (b"domain", b"example.com")]
-    assert bench.reply(peer, question[5].decode()) == Outcome.TAKEN
+    assert bench.reply(peer, question[5].decode()) == Verdict.TAKEN
     found = soon(look)
     assert found is not None
     assert USER in found
@@ -128,7 +128,7 @@ def test_what_the_switch_does_not_say(bench: Bench) -> None:
 
 def test_binaries() -> None:
     bench = Bench()
-    bench.fetches = Fetches(bench.switch, EventEncoder(True), Binary, 5, 1000)
+    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, 1000)
     peer = bench.peer()
     look = Look(bench.fetches)
     question: Any = peer.wait_for(1)[0][1]
@@ -143,25 +143,25 @@ def test_the_first_good_answer_counts(bench: Bench) -> None:
     look = Look(bench.fetches)
     identifier = one.question()
     assert two.question() == identifier
-    assert bench.reply(two, identifier, b'<user id="two"/>') == Outcome.TAKEN
-    assert bench.reply(one, identifier, b'<user id="one"/>') == Outcome.DUPLICATE
-    assert bench.reply(two, identifier, b"") == Outcome.DUPLICATE
+    assert bench.reply(two, identifier, b'<user id="two"/>') == Verdict.TAKEN
+    assert bench.reply(one, identifier, b'<user id="one"/>') == Verdict.DUPLICATE
+    assert bench.reply(two, identifier, b"") == Verdict.DUPLICATE
     found = soon(look)
     assert found is not None
     assert b'id="two"' in found
-    assert bench.reply(two, identifier) == Outcome.DUPLICATE
-    assert bench.reply(two, "nosuch") == Outcome.UNKNOWN
+    assert bench.reply(two, identifier) == Verdict.DUPLICATE
+    assert bench.reply(two, "nosuch") == Verdict.UNKNOWN
 
 
 def test_over_when_everybody_has_nothing(bench: Bench) -> None:
     one, two = bench.peer(name="one@localhost"), bench.peer(name="two@localhost")
     look = Look(bench.fetches)
     identifier = one.question()
-    assert bench.reply(one, identifier, b" \n") == Outcome.TAKEN
+    assert bench.reply(one, identifier, b" \n") == Verdict.TAKEN
     with pytest.raises(BadXml):
         bench.reply(two, identifier, b"<user")
     assert soon(look) is None
-    assert bench.reply(one, identifier) == Outcome.UNKNOWN
+    assert bench.reply(one, identifier) == Verdict.UNKNOWN
 
 
 def test_nothing_twice_does_not_take_anothers_chance(bench: Bench) -> None:
@@ -171,8 +171,8 @@ def test_nothing_twice_does_not_take_anothers_chance(bench: Bench) -> None:
     look = Look(bench.fetches)
     identifier = peer.question(2)
     for _ in range(3):
-        assert bench.reply(peer, identifier, b"") == Outcome.TAKEN
-    assert bench.reply(peer, identifier, USER, peer.other) == Outcome.TAKEN
+        assert bench.reply(peer, identifier, b"") == Verdict.TAKEN
+    assert bench.reply(peer, identifier, USER, peer.other) == Verdict.TAKEN
     assert soon(look) is not None
 
 
@@ -205,7 +205,7 @@ def test_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
     assert [one.levelname for one in caplog.records if f"XML fetch response for {identifier}" in one.message] == [
         "WARNING"
     ]
-    assert bench.reply(peer, identifier) == Outcome.UNKNOWN
+    assert bench.reply(peer, identifier) == Verdict.UNKNOWN
 
 
 def test_who_answered_is_forgotten_after_a_while() -> None:
@@ -215,12 +215,12 @@ def test_who_answered_is_forgotten_after_a_while() -> None:
     for count in (1, 2):
         look = Look(bench.fetches)
         identifier = peer.question(count)
-        assert bench.reply(peer, identifier) == Outcome.TAKEN
+        assert bench.reply(peer, identifier) == Verdict.TAKEN
         assert look.found() is not None
         first = first or identifier
-        assert bench.reply(peer, identifier) == Outcome.DUPLICATE
+        assert bench.reply(peer, identifier) == Verdict.DUPLICATE
         time.sleep(0.06)
-    assert bench.reply(peer, first) == Outcome.UNKNOWN
+    assert bench.reply(peer, first) == Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("unbound", [False, True])
@@ -298,7 +298,7 @@ def test_many_at_once(bench: Bench) -> None:
     looks = [Look(bench.fetches) for _ in range(100)]
     for _, question in peer.wait_for(100):
         identifier = question[5].decode()
-        assert bench.reply(peer, identifier, b'<user id="%s"/>' % identifier.encode()) == Outcome.TAKEN
+        assert bench.reply(peer, identifier, b'<user id="%s"/>' % identifier.encode()) == Verdict.TAKEN
     found = [look.found() for look in looks]
     assert len(set(found)) == 100
     assert None not in found

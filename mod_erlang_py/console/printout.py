@@ -24,17 +24,17 @@ Each with json as its last word answers in JSON.
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Printout:
     """text: line feeds included. data: the same, as JSON will have it; `error` alone when it failed."""
 
     text: str
     data: Mapping[str, Any]
 
 
-def usage() -> Answer:
-    return Answer(USAGE, {"error": "unknown command or wrong arguments"})
+def usage() -> Printout:
+    return Printout(USAGE, {"error": "unknown command or wrong arguments"})
 
 
-def failed(text: str) -> Answer:
+def failed(text: str) -> Printout:
     """text: "-ERR reason\\n", or what mod_erlang_event says."""
-    return Answer(text, {"error": text.removeprefix("-ERR ").rstrip("\n")})
+    return Printout(text, {"error": text.removeprefix("-ERR ").rstrip("\n")})

@@ -1,0 +1,283 @@
+"""Who receives which events, and the way to each of them.
+
+Everybody who is interested in events has a Subscription here: a node's event handler, a call's process. `end` is the
+one arbiter of every ending: a call that ends, a process that exits, a node that goes down and another process that
+takes over may all come at once, and one of them is told that it was the one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mod_erlang_py.etf import Atom, Pid, Term
+from mod_erlang_py.node.link import Link
+from mod_erlang_py.node.target import Target
+from mod_erlang_py.switch.port import Event, EventSource, Received
+
+from .counts import Counts, Tally
+from .interest import wanted
+from .subscription import Subscription
+
+MAX_ROUTES = 2000
+NOBODY: tuple[Subscription, ...] = ()
+NOCONNECTION = Atom("noconnection")
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Frames for one node that wait for the end of a round, with whose they are, and how often he had been cut."""
+
+    frames: list[bytes] = field(default_factory=list)
+    owners: list[tuple[Subscription, int]] = field(default_factory=list)
+
+
+class Subscriptions:
+    """source: is told what somebody wants, and nothing else. fire: fires an event in the switch.
+
+    The lock is never held across a call into the switch. It is held while frames are handed to outboxes, which do not
+    wait: so nothing follows the end of a subscription.
+    """
+
+    def __init__(self, source: EventSource, fire: Callable[[Event], None]) -> None:
+        self._source = source
+        self._fire = fire
+        self._lock = threading.Lock()
+        self._binding = threading.Lock()
+        self._general: dict[Subscription, None] = {}  # in the order in which they came
+        self._of_calls: dict[bytes, tuple[Subscription, ...]] = {}
+        self._by_target: dict[Target, dict[Subscription, None]] = {}
+        self._routes: dict[tuple[str, bytes | None], tuple[Subscription, ...]] = {}
+        self._counts: dict[Link, Counts] = {}
+        self._past = Tally()
+        self._gathered: dict[Link, Gathered] = {}  # by the pump's thread alone
+
+    # who receives
+
+    def add(self, one: Subscription) -> bool:
+        """In force when this returns. False when its target's node is gone already."""
+        with self._lock:
+            if one.target is not None and one.target.link.ended:
+                return False  # `down` has been, or will be, here
+            if one.call is None:
+                self._general[one] = None
+            else:
+                self._of_calls[one.call] = (*self._of_calls.get(one.call, NOBODY), one)
+            self._aim(one, one.target)
+            self._routes.clear()
+        self._bind(one)
+        return True
+
+    def change(self, one: Subscription, cut: bool = False, **changes: Any) -> bool:
+        """Change fields of it; in force when this returns. False when it has ended.
+
+        cut: what was gathered for it, but not sent yet, is not sent any more.
+        """
+        with self._lock:
+            if one.ended:
+                return False
+            if "target" in changes:
+                target = changes["target"]
+                if target is not None and target.link.ended:
+                    return False
+                self._aim(one, target)
+            for name, value in changes.items():
+                setattr(one, name, value)
+            one.cuts += cut
+            self._routes.clear()
+        self._bind(one)
+        return True
+
+    def open(self, one: Subscription, target: Target, first: bytes) -> bool:
+        """The target gets `first`, then what was held back, and from now on each event as it comes. False, and it gets
+        nothing, when the subscription has ended, or the target's node has. first: an encoded term."""
+        with target.link.outbox.gathering(), self._lock:
+            held = one.held
+            if one.ended or held is None or target.link.ended:
+                return False
+            self._aim(one, target)
+            one.target, one.held = target, None
+            counts = self._counts_of(target.link)
+            for payload in (first, *held.payloads):
+                target.put(payload)
+            counts.took(len(held.payloads), len(held.payloads) + held.lost)
+        return True
+
+    def end(self, one: Subscription, last: bytes = b"") -> bool:
+        """Nothing more, but `last`, an encoded term, if the target has had anything. Whether you are the one who ended
+        it."""
+        with self._lock:
+            if one.ended:
+                return False
+            one.ended = True
+            one.cuts += 1
+            self._aim(one, None)
+            if one.call is None:
+                del self._general[one]
+                unwatched = False
+            else:
+                left = tuple(other for other in self._of_calls[one.call] if other is not one)
+                unwatched = not left
+                if left:
+                    self._of_calls[one.call] = left
+                else:
+                    del self._of_calls[one.call]
+            self._routes.clear()
+            if last and one.target is not None and one.held is None:
+                one.target.put(last)
+        if one.call is None or unwatched:
+            self._bind(one)
+        return True
+
+    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
+        """A process has ended."""
+        with self._lock:
+            known = list(self._by_target.get(Target(link, pid), ()))
+        for one in known:
+            one.gone(reason)
+
+    def down(self, link: Link) -> None:
+        """A node is gone."""
+        with self._lock:
+            known = [one for target, ones in self._by_target.items() if target.link is link for one in ones]
+        for one in known:
+            one.gone(NOCONNECTION)
+        with self._lock:
+            counts = self._counts.pop(link, None)
+            if counts is not None:
+                self._past = self._past.plus([counts])
+
+    def of(self, target: Target) -> list[Subscription]:
+        with self._lock:
+            return list(self._by_target.get(target, ()))
+
+    def counts(self, link: Link) -> Counts:
+        """What a node was sent, and what it lost."""
+        with self._lock:
+            return self._counts_of(link)
+
+    def tally(self) -> Tally:
+        """Of all nodes, those that are gone included."""
+        with self._lock:
+            return self._past.plus(self._counts.values())
+
+    def _aim(self, one: Subscription, target: Target | None) -> None:
+        """Have `exited` and `down` find it by its new target; with the lock held."""
+        if one.target is not None:
+            known = self._by_target.get(one.target, {})
+            known.pop(one, None)
+            if not known:
+                self._by_target.pop(one.target, None)
+        if target is not None:
+            self._by_target.setdefault(target, {})[one] = None
+
+    def _counts_of(self, link: Link) -> Counts:
+        """With the lock held."""
+        counts = self._counts.get(link)
+        if counts is None:
+            counts = Counts("events")
+            if not link.ended:  # else nobody would take it away
+                self._counts[link] = counts
+        return counts
+
+    def _bind(self, one: Subscription) -> None:
+        """Have the switch deliver what somebody wants now. The binding lock keeps an older wish from coming last."""
+        with self._binding:
+            if one.call is not None:
+                with self._lock:
+                    watched = one.call in self._of_calls
+                if watched:
+                    self._source.watch(one.call)
+                else:
+                    self._source.unwatch(one.call)
+                return
+            with self._lock:
+                live = [other for other in self._general if other.target is not None]
+                wish = wanted((other.interest for other in live), frozenset(other.form for other in live))
+            self._source.want(wish)
+
+    # the way to them, in the pump's thread
+
+    def route(self, received: Received) -> Sequence[Subscription]:
+        """Those who are to get the event; their filters apart."""
+        found = self._route(received.name, received.subclass)
+        of_call = self.of_call(received)
+        return (*found, *(one for one in of_call if one.wants(received))) if of_call else found
+
+    def of_call(self, received: Received) -> tuple[Subscription, ...]:
+        """Those that are about the event's call, and no other."""
+        if not self._of_calls:
+            return NOBODY
+        uuid = received.uuid
+        return NOBODY if uuid is None else self._of_calls.get(uuid, NOBODY)
+
+    def _route(self, name: str, subclass: bytes | None) -> tuple[Subscription, ...]:
+        route = self._routes.get((name, subclass))
+        if route is None:
+            with self._lock:
+                route = tuple(
+                    one for one in self._general if one.target is not None and one.interest.wants(name, subclass)
+                )
+                if len(self._routes) >= MAX_ROUTES:
+                    self._routes.clear()
+                self._routes[name, subclass] = route
+        return route
+
+    def gather(self, one: Subscription, payload: bytes, event_type: str) -> None:
+        """Have an event sent at the end of this round, or hold it back. payload: wrapped."""
+        cuts = one.cuts
+        if one.held is not None:
+            with self._lock:
+                if one.held is not None:
+                    one.held.add(payload)
+                    return
+        target = one.target
+        if target is None:
+            return
+        gathered = self._gathered.get(target.link)
+        if gathered is None:
+            gathered = self._gathered[target.link] = Gathered()
+        gathered.frames.append(target.frame(payload))
+        gathered.owners.append((one, cuts))
+        if one.call is None and event_type in ("CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE"):
+            with self._lock:
+                counts = self._counts_of(target.link)
+            if event_type == "CHANNEL_CREATE":
+                counts.creates += 1
+            else:
+                counts.hangups += 1
+
+    def flush(self, link: Link) -> None:
+        """Send what was gathered for a node."""
+        gathered = self._gathered.pop(link, None)
+        if gathered is None:
+            return
+        with self._lock:
+            if link.ended:
+                return
+            frames = [
+                frame for frame, (one, cuts) in zip(gathered.frames, gathered.owners, strict=True) if one.cuts == cuts
+            ]
+            if frames:
+                self._counts_of(link).took(link.outbox.offer(frames), len(frames))
+
+    def flush_all(self) -> None:
+        """Send all that was gathered."""
+        for link in list(self._gathered):
+            self.flush(link)
+
+    def missed(self, count: int) -> None:
+        """So many events never came here: everybody lost them."""
+        with self._lock:
+            links = {target.link for target in self._by_target}
+            for link in links:
+                self._counts_of(link).missed(count)
+
+    def report(self) -> None:
+        """Tell of losses, where delivery has resumed."""
+        with self._lock:
+            counts: Iterable[Counts] = list(self._counts.values())
+        for one in counts:
+            one.report(self._fire)

@@ -1,0 +1,135 @@
+"""What once broke in a real switch, with the real thing: a node that dies at the wrong moment, an event that somebody
+forges, two processes that want one call."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.epmd import Epmd
+from tests.conftest import RunningNode, StartErl, StartNode
+from tests.peers.erl import Erl
+from tests.peers.test_calls import KINDS, api, called, dial, exists, hang_up, parked, with_module, with_taker
+from tests.peers.test_scripts_calls import give_dialplan
+from tests.waiting import wait_until
+
+FORGED = [
+    '{"Event-Sequence", ""}, {"Event-Sequence", "boom"}',
+    '{"Event-Sequence[1]", "abc"}',
+    '{"event-sequence", ""}, {"Event-Sequence", [255, 254]}',
+    '{"Unique-ID", ""}, {"Unique-ID[1]", "x"}',
+    '{"Event-Name", ""}, {"Event-Name", "nonsense"}',
+    '{"Event-Subclass", ""}, {"Event-Subclass", "another"}',
+]
+
+
+@pytest.mark.parametrize("headers", FORGED)
+def test_an_event_that_somebody_forged(node: RunningNode, erl: StartErl, headers: str) -> None:
+    """For a call that a process has: events go on, and the call's end is told."""
+    taker = with_taker(node, erl)
+    uuid = parked(node, taker)
+    assert taker.request(node.name, f'{{handlecall, taker, "{uuid}"}}') == "ok"
+    assert called(taker) == uuid
+    forged = f'[{headers}, {{"Unique-ID", "{uuid}"}}]'
+    assert taker.request(node.name, f"{{sendevent, 'CUSTOM', \"x::y\", {forged}}}") == "ok"
+    other = erl(node)
+    other.eval(f"[{{foo, '{node.name}'}} ! M || M <- [register_event_handler, {{event, 'TRAP'}}]], collect(2, 5000)")
+    assert taker.request(node.name, '{sendevent, \'TRAP\', [{"info", "after"}]}') == "ok"
+    assert other.text('receive {event, [_ | H]} -> proplists:get_value("info", H) after 5000 -> none end') == '"after"'
+    hang_up(node, taker, uuid)
+    assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
+    assert "could not be handed out" not in node.log()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_process_takes_a_call_that_the_dialplan_asks_for(
+    kind: str, start_node: StartNode, erl: StartErl
+) -> None:
+    """The search ends at once; the call stays with whoever has it, also when the time for the answer is over."""
+    node = start_node(kind, handler_timeout="1")
+    taker = with_taker(node, erl)
+    taker.eval("call_tests:silent(mute), ok")
+    dial(node, taker, f"mute:! {taker.name}")
+    wait_until(lambda: "get_pid" in taker.text("process_info(whereis(mute), messages)"), 10)
+    taker.eval("{messages, [{get_pid, U, Ref, Switch}]} = process_info(whereis(mute), messages), ok")
+    uuid = taker.text("U").strip('"')
+    assert taker.request(node.name, f'{{handlecall, taker, "{uuid}"}}') == "ok"
+    assert called(taker) == uuid
+    wait_until(lambda: f"{uuid}: erlang: another process took it" in node.log(), 10, node.log)
+    assert (
+        taker.text("Switch ! {Ref, self()}, receive {error, _} = E -> E after 5000 -> none end") == "{error,notfound}"
+    )
+    late = "timer:sleep(1200), call_tests:kinds(T)"  # the time that the process had is over
+    assert "call_hangup" not in taker.text(late)
+    assert exists(node, taker, uuid)
+    assert "DESTINATION_OUT_OF_ORDER" not in node.log()
+    hang_up(node, taker, uuid)
+    assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
+
+
+DOOMED = {
+    "taker:!": "call_tests:halting(taker)",
+    "call_tests:fatal": "call_tests:silent(doomed)",
+    "taker": "call_tests:silent(taker)",
+}
+"""The process that the doomed node has, by the form in which it is asked."""
+
+
+@pytest.mark.parametrize("form", list(DOOMED))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_node_that_dies_when_it_is_asked(kind: str, form: str, start_node: StartNode, erl: StartErl) -> None:
+    """The next node is asked at once, not after the time that the first one had."""
+    node = start_node(kind, handler_timeout="60")
+    taker, doomed = with_taker(node, erl), with_module(erl(node))
+    doomed.eval(f"{DOOMED[form]}, pong = net_adm:ping('{node.name}'), ok")
+    if form == "taker":
+        doomed.suspend()  # a name is asked for with a ping, which the runtime would answer
+        api(node, taker, "erlang", "debug on")
+    dial(node, taker, f"{form} {doomed.name}|{taker.name}")
+    if form == "taker":
+        wait_until(lambda: f"to {doomed.name}, net_kernel: " in node.log(), 10, node.log)
+        doomed.kill9()
+    uuid = called(taker)
+    assert exists(node, taker, uuid)
+    assert f"no connection to {doomed.name}: it went down when it was asked" in node.log()
+    hang_up(node, taker, uuid)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_only_node_dies_when_it_is_asked(kind: str, start_node: StartNode, erl: StartErl) -> None:
+    """As when it could not be reached: the dialplan goes on, nobody hangs the call up for want of an answer."""
+    node = start_node(kind, handler_timeout="60")
+    give_dialplan(node)
+    listener, dying = erl(node), with_module(erl(node))
+    listener.eval(
+        f"[{{foo, '{node.name}'}} ! M || M <- [register_event_handler, {{event, 'CHANNEL_HANGUP'}}]], collect(2, 5000)"
+    )
+    dying.eval(f"call_tests:halting(halting), pong = net_adm:ping('{node.name}'), ok")
+    dial(node, listener, f"halting:! {dying.name}", "{erl_test=mine}")
+    cause = (
+        '(fun F() -> receive {event, [_ | H]} -> case proplists:get_value("variable_erl_test", H) of'
+        ' "mine" -> proplists:get_value("Hangup-Cause", H); _ -> F() end after 10000 -> none end end)()'
+    )
+    assert listener.text(cause, timeout=15) == '"NORMAL_CLEARING"'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_nodes_of_ours_do_not_answer_each_other_for_ever(
+    kind: str, start_node: StartNode, epmd: Epmd, erl: StartErl
+) -> None:
+    """One sends a message that the other does not know; its error is not answered."""
+    one, two = start_node(kind, epmd=epmd), start_node("simulated", epmd=epmd, nodename="second")
+    peer = erl(one)
+    give_dialplan(one)
+    peer.request(one.name, f"{{api, originate, \"loopback/park/default '&erlang_sendmsg(foo {two.name} hello)'\"}}", 15)
+    wait_until(lambda: f"node up: {two.name}" in one.log(), 10, one.log)
+    before = _requests(peer, two)
+    for _ in range(20):
+        assert peer.request(two.name, '{api, echo, "x"}') == '{ok,"x"}'
+    assert _requests(peer, two) - before < 60
+
+
+def _requests(peer: Erl, node: RunningNode) -> int:
+    """How many the node has had."""
+    reply = peer.request(node.name, '{api, erlang, "status"}')
+    lines = dict(line.split(None, 1) for line in reply.split("\\n") if line.startswith("requests"))
+    return int(lines["requests"])
