@@ -16,7 +16,7 @@ _BACKSLASH = b"\x02"
 _CUT = b"\0"
 
 
-def parse(text: bytes) -> tuple[list[bytes], list[bytes]]:
+def cut(text: bytes) -> tuple[list[bytes], list[bytes]]:
     """The names, and the values. An array is shown as the value that the header has, "ARRAY::a|:b"."""
     escaped = b"\\" in text
     if escaped:

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import ALL, Event, Headers, sequence_number
 
-from .event_json import parse
+from .event_json import cut
 from .ffi import keeping_gil, take_string, without_gil
 from .structs import STACK_BOTTOM, SUCCESS, EventStruct
 
@@ -93,7 +93,7 @@ def contents(event: int) -> tuple[list[bytes], list[bytes], bytes | None]:
     """The names of its headers, their values, its body. The GIL is let go of for the switch's half of the work."""
     text = c_void_p()
     without_gil().switch_event_serialize_json(event, byref(text))
-    names, values = parse(take_string(text.value))
+    names, values = cut(take_string(text.value))
     body = EventStruct.from_address(event).body
     if not body:
         return names, values, None

@@ -49,7 +49,7 @@ class Dialed:
         return is_true(self.variable(b"ignore_early_media"))
 
 
-def parse(dial_string: bytes) -> Dialed:
+def dialed_by(dial_string: bytes) -> Dialed:
     variables: list[tuple[bytes, bytes]] = []
     rest = dial_string.lstrip(b" ")
     while (bracket := rest[:1]) in _CLOSING:

@@ -13,7 +13,7 @@ from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls.bridging import bridge
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel, Task
-from mod_erlang_py.switch.simulated.calls.dialing import Dialed, Endpoint, parse
+from mod_erlang_py.switch.simulated.calls.dialing import Dialed, Endpoint, dialed_by
 from mod_erlang_py.switch.simulated.calls.dialplan.files import DialplanFiles
 from mod_erlang_py.switch.simulated.calls.execution import Execution, Find
 from mod_erlang_py.switch.simulated.calls.headers import CODEC, RATE
@@ -99,7 +99,7 @@ class Exchange:
         """By the channel's thread. Sets originate_disposition and DIALSTATUS."""
         if channel.answered:
             channel.set_call_state(CallState.RING_WAIT)
-        dialed = parse(dial_string)
+        dialed = dialed_by(dial_string)
         leg = self._dial(dialed, channel)
         cause = leg if isinstance(leg, Cause) else self._await(channel, leg, dialed)
         disposition = b"SUCCESS" if cause is None else cause.name.encode()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mod_erlang_py.switch.simulated.calls.bridging import send_digit
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import DIGITS, Channel, Task
-from mod_erlang_py.switch.simulated.calls.dialing import Dialed, Endpoint, parse
+from mod_erlang_py.switch.simulated.calls.dialing import Dialed, Endpoint, dialed_by
 from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
 from mod_erlang_py.switch.simulated.words import separate, whole_number
 
@@ -36,7 +36,7 @@ def originate(context: Context, argument: bytes) -> bytes:
         (b"origination_caller_id_number", caller_number),
         (b"originate_timeout", b"%d" % whole_number(timeout) if timeout else b""),
     )
-    dialed = parse(dial_string)
+    dialed = dialed_by(dial_string)
     dialed = Dialed((*dialed.variables, *((name, value) for name, value in given if value)), dialed.endpoint)
     made = context.exchange.originate(dialed, _target(extension, dialplan, context_name))
     if isinstance(made, Cause):
