@@ -99,8 +99,8 @@ class Pump:
     def _hand_out(self, received: Received) -> None:
         try:
             payloads: dict[tuple[Form, bytes], bytes] = {}
-            for one in self._subscriptions.route(received):
-                self._give(one, received, payloads)
+            for one, cuts in self._subscriptions.route(received):
+                self._give(one, cuts, received, payloads)
             for one in self._subscriptions.of_call(received):
                 if one.notice is not None and received.name in one.notice.names:
                     self._notify(one, received)
@@ -108,7 +108,9 @@ class Pump:
             self.failures += 1
             log.exception("event %s could not be handed out", received.name)
 
-    def _give(self, one: Subscription, received: Received, payloads: dict[tuple[Form, bytes], bytes]) -> None:
+    def _give(
+        self, one: Subscription, cuts: int, received: Received, payloads: dict[tuple[Form, bytes], bytes]
+    ) -> None:
         """payloads: those of this event that were made already."""
         if one.filters and not passes(one.filters, received):
             return
@@ -118,7 +120,7 @@ class Pump:
         payload = payloads.get(key)
         if payload is None:
             payload = payloads[key] = one.wrap + received.encoded(one.form)
-        self._subscriptions.gather(one, payload, received.name)
+        self._subscriptions.gather(one, cuts, payload, received.name)
 
     def _notify(self, one: Subscription, received: Received) -> None:
         """What comes of it goes out in one write with what was gathered before."""

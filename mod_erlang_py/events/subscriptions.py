@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from mod_erlang_py.etf import Atom, Pid, Term
 from mod_erlang_py.node.link import Link
@@ -25,13 +25,16 @@ MAX_ROUTES = 2000
 NOBODY: tuple[Subscription, ...] = ()
 NOCONNECTION = Atom("noconnection")
 
+Routed: TypeAlias = tuple[Subscription, int]
+"""Who is to get an event, and how often he had been cut when that was so."""
+
 
 @dataclass(slots=True)
 class Gathered:
-    """Frames for one node that wait for the end of a round, with whose they are, and how often he had been cut."""
+    """Frames for one node that wait for the end of a round, and whose they are."""
 
     frames: list[bytes] = field(default_factory=list)
-    owners: list[tuple[Subscription, int]] = field(default_factory=list)
+    owners: list[Routed] = field(default_factory=list)
 
 
 class Subscriptions:
@@ -49,7 +52,7 @@ class Subscriptions:
         self._general: dict[Subscription, None] = {}  # in the order in which they came
         self._of_calls: dict[bytes, tuple[Subscription, ...]] = {}
         self._by_target: dict[Target, dict[Subscription, None]] = {}
-        self._routes: dict[tuple[str, bytes | None], tuple[Subscription, ...]] = {}
+        self._routes: dict[tuple[str, bytes | None], tuple[Routed, ...]] = {}
         self._counts: dict[Link, Counts] = {}
         self._past = Tally()
         self._gathered: dict[Link, Gathered] = {}  # by the pump's thread alone
@@ -200,11 +203,14 @@ class Subscriptions:
 
     # the way to them, in the pump's thread
 
-    def route(self, received: Received) -> Sequence[Subscription]:
+    def route(self, received: Received) -> Sequence[Routed]:
         """Those who are to get the event; their filters apart."""
         found = self._route(received.name, received.subclass)
         of_call = self.of_call(received)
-        return (*found, *(one for one in of_call if one.wants(received))) if of_call else found
+        if not of_call:
+            return found
+        # How often it was cut is looked at first: what it wanted before it was cut must not be sent after.
+        return (*found, *((one, cuts) for one, cuts in [(one, one.cuts) for one in of_call] if one.wants(received)))
 
     def of_call(self, received: Received) -> tuple[Subscription, ...]:
         """Those that are about the event's call, and no other."""
@@ -213,21 +219,23 @@ class Subscriptions:
         uuid = received.uuid
         return NOBODY if uuid is None else self._of_calls.get(uuid, NOBODY)
 
-    def _route(self, name: str, subclass: bytes | None) -> tuple[Subscription, ...]:
+    def _route(self, name: str, subclass: bytes | None) -> tuple[Routed, ...]:
         route = self._routes.get((name, subclass))
         if route is None:
             with self._lock:
                 route = tuple(
-                    one for one in self._general if one.target is not None and one.interest.wants(name, subclass)
+                    (one, one.cuts)
+                    for one in self._general
+                    if one.target is not None and one.interest.wants(name, subclass)
                 )
                 if len(self._routes) >= MAX_ROUTES:
                     self._routes.clear()
                 self._routes[name, subclass] = route
         return route
 
-    def gather(self, one: Subscription, payload: bytes, event_type: str) -> None:
-        """Have an event sent at the end of this round, or hold it back. payload: wrapped."""
-        cuts = one.cuts
+    def gather(self, one: Subscription, cuts: int, payload: bytes, event_type: str) -> None:
+        """Have an event sent at the end of this round, unless it is cut until then; or hold it back. payload: wrapped.
+        cuts: as the route had it."""
         if one.held is not None:
             with self._lock:
                 if one.held is not None:

@@ -144,6 +144,32 @@ def test_the_switch_is_asked_for_a_call_as_long_as_somebody_has_it(
     assert asked[-1] == ("unwatch", UUID)
 
 
+@pytest.mark.parametrize("of_a_call", [True, False])
+def test_what_was_routed_before_a_cut_is_not_sent_after_it(of_a_call: bool) -> None:
+    """The pump had looked who wants the event, and no more."""
+    bench = Bench()
+    if of_a_call:
+        one, link = call(), FakeLink()
+        bench.subscriptions.add(one)
+        bench.subscriptions.open(one, Target(link.link, link.pid), FIRST)
+    else:
+        link = bench.link("CHANNEL_STATE")
+        one = bench.handler(link)
+    before = len(link.messages())
+    event = received("CHANNEL_STATE")
+    ((routed, cuts),) = bench.subscriptions.route(event)
+    assert routed is one
+    bench.subscriptions.change(one, cut=True, interest=NOTHING)
+    bench.subscriptions.gather(one, cuts, b"\x83j", event.name)
+    bench.subscriptions.flush_all()
+    assert len(link.messages()) == before
+    bench.subscriptions.change(one, interest=EVERYTHING)
+    ((_, cuts),) = bench.subscriptions.route(event)
+    bench.subscriptions.gather(one, cuts, b"\x83j", event.name)
+    bench.subscriptions.flush_all()
+    assert len(link.messages()) == before + 1
+
+
 # --- ending -------------------------------------------------------------------------------------------------------
 
 
