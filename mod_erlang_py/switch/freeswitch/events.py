@@ -46,7 +46,7 @@ def create(name: str, subclass: bytes | None = None) -> c_void_p:
     if number is None:
         raise SwitchError("switch_name_event", f"{name} is no event")
     made = c_void_p()
-    make = without_gil().switch_event_create_subclass_detailed
+    make = keeping_gil().switch_event_create_subclass_detailed
     if make(FILE, b"create", 0, byref(made), number, subclass) != SUCCESS:
         raise SwitchError("switch_event_create_subclass", f"{name} {subclass!r} refused")
     return made
@@ -80,7 +80,7 @@ def sequence() -> int:
         assert made.value is not None
         return sequence_number(header(made.value, b"Event-Sequence"))
     finally:
-        destroy(made)
+        keeping_gil().switch_event_destroy(byref(made))  # it has no headers but the switch's own
 
 
 def header(event: int, name: bytes) -> bytes | None:

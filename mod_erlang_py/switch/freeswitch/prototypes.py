@@ -22,6 +22,7 @@ _FIELD = "reads or writes one field of what we hold"
 _TABLE = "reads a table that never changes"
 _OWN_EVENT = "of an event that is in our hands alone; takes no mutex"
 _OWN_QUEUE = "of a queue of our own, whose mutex nobody has for longer than it takes to move one pointer"
+_COUNTING = "its mutex is held for as long as it takes to count one up; what is made is small"
 _LIBC = "the C library's; takes no mutex of FreeSWITCH's"
 
 PROTOTYPES: dict[str, Prototype] = {
@@ -33,7 +34,7 @@ PROTOTYPES: dict[str, Prototype] = {
     "switch_event_name": Prototype(c_char_p, (c_int,), _TABLE),
     # switch_status_t (file, func, line, switch_event_t **, switch_event_types_t, const char *subclass)
     "switch_event_create_subclass_detailed": Prototype(
-        c_int, (c_char_p, c_char_p, c_int, POINTER(c_void_p), c_int, c_char_p)
+        c_int, (c_char_p, c_char_p, c_int, POINTER(c_void_p), c_int, c_char_p), _COUNTING
     ),
     # switch_status_t (switch_event_t *, switch_stack_t, const char *name, const char *value)
     "switch_event_add_header_string": Prototype(c_int, (c_void_p, c_int, c_char_p, c_char_p), _OWN_EVENT),
@@ -44,7 +45,7 @@ PROTOTYPES: dict[str, Prototype] = {
     # switch_status_t (switch_event_t **copy, switch_event_t *)
     "switch_event_dup": Prototype(c_int, (POINTER(c_void_p), c_void_p)),
     # void (switch_event_t **)
-    "switch_event_destroy": Prototype(None, (POINTER(c_void_p),)),
+    "switch_event_destroy": Prototype(None, (POINTER(c_void_p),), _OWN_EVENT),
     # EventConsumer::EventConsumer(const char *event_name, const char *subclass_name, int length)
     "_ZN13EventConsumerC1EPKcS1_i": Prototype(None, (c_void_p, c_char_p, c_char_p, c_int)),
     # int EventConsumer::bind(const char *event_name, const char *subclass_name), void EventConsumer::cleanup()
