@@ -2,6 +2,7 @@
 
 applications.py  the dialplan applications `erlang` and `erlang_sendmsg`
 dialplan.py      who is to have a call, as the dialplan writes it
+words.py         cutting that into words
 asking.py        finds the process, and notices that it is gone
 calls.py         the calls that are attached: attaching, handing on, ending
 parking.py       calls whose threads are parked in the application, and letting go of them

@@ -15,6 +15,7 @@ from .asking import Asking, HungUp, NoAnswer, Taken
 from .calls import Calls
 from .dialplan import Wish, destination
 from .parking import Parking
+from .words import words
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Applications:
 
     def erlang_sendmsg(self, session: Session, data: bytes) -> None:
         """`{freeswitch_sendmsg, S}` to a registered process (erlang_sendmsg_function)."""
-        match data.split(b" ", 2):
+        match words(data, most=3):
             case [name, node, text] if name and node:
                 try:
                     link = self._node.connect(node.decode(), self._asking.timeout)

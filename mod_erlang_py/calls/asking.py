@@ -37,7 +37,8 @@ class Taken(ErlangNodeError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A process that takes a call. monitor: what watches it, where it goes by its name; a pid is linked."""
+    """A process that takes a call. monitor: what watches it, where it goes by its name and its node knows monitors; a
+    pid is linked."""
 
     target: Target
     monitor: Reference | None = None
@@ -132,9 +133,13 @@ class Asking:
         """A registered process, once it is known to be there. Raises NotConnected, NoAnswer, HungUp, Taken.
 
         A monitor of a name that is not registered is answered at once, one of a process that is there not at all: so
-        a ping goes after it, whose answer comes later than the monitor's would have.
+        a ping goes after it, whose answer comes later than the monitor's would have. A C node or a Java node knows no
+        monitors, and a C node no ping: it is taken at its word.
         """
         link = target.link
+        if not link.knows_monitors:
+            waiting.begin()
+            return Found(target)
         reference, monitor = link.reference(), link.reference()
         ping = (Atom("$gen_call"), (link.local, reference), (Atom("is_auth"), Atom(self._node.name)))
 
@@ -153,10 +158,11 @@ class Asking:
     def _asked(self, uuid: str, waiting: Waiting, target: Target) -> Pid:
         """`{get_pid, UUID, Ref, Pid}` to a registered process, which answers `{Ref, NewPid}` to Pid."""
         link = target.link
-        reference, monitor = link.reference(), link.reference()
+        reference, monitor = link.reference(), link.reference() if link.knows_monitors else None
 
         def ask(question: Question) -> None:
-            self._monitor(target, monitor, question)
+            if monitor is not None:
+                self._monitor(target, monitor, question)
             target.send((Atom("get_pid"), self._text(uuid.encode()), reference, link.local))
 
         try:
@@ -222,7 +228,7 @@ class Asking:
     def watch(self, found: Found, lost: Lost) -> bool:
         """From now on a process that was asked is watched for its call. False when it is gone already."""
         if found.monitor is None:
-            return True  # a pid, which is linked
+            return True  # a pid, which is linked; or there is nothing that could watch it
         with self._lock:
             if found.monitor not in self._monitors:
                 return False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from .words import words
+
 EXPECTED = "expected NAME, NAME:! or MODULE:FUNCTION, and NODE or NODE|NODE…"
 
 
@@ -45,17 +47,18 @@ Wish: TypeAlias = Named | AskPid | Rpc
 def destination(data: bytes) -> tuple[Wish, list[str]]:
     """The process that is wished for, and the nodes to try, in order. Raises ValueError."""
     try:
-        words = data.decode().split()
+        whom, where, *_ = [*(word.decode() for word in words(data)), "", ""]
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
-    if len(words) < 2:
+    if not whom:
         raise ValueError(EXPECTED)
-    nodes = [node for node in words[1].split("|") if node]
+    first, *others = (part.decode() for part in words(whom.encode(), b":"))
+    nodes = [node for node in where.split("|") if node]
     if not nodes or not all(node.partition("@")[2] for node in nodes):
         raise ValueError(f"{EXPECTED}, each node a name@host")
-    match words[0].split(":"):
-        case [name, "!"] if name:
-            return AskPid(name), nodes
-        case [module, function] if module and function:
-            return Rpc(module, function), nodes
-    return Named(words[0]), nodes
+    match others:
+        case ["!"] if first:
+            return AskPid(first), nodes
+        case [function] if first and function:
+            return Rpc(first, function), nodes
+    return Named(whom), nodes

@@ -5,7 +5,7 @@ guard.py   is it one whole, legal, affordable term? Asked before anything is bui
 codec.py   decode and encode
 """
 
-from mod_erlang_py.etf.codec import VERSION, decode, decode_bare, encode, encode_bare
+from mod_erlang_py.etf.codec import VERSION, decode, decode_bare, decode_head, decode_message, encode, encode_bare
 from mod_erlang_py.etf.guard import LIMITS, Limits, scan
 from mod_erlang_py.etf.terms import (
     Atom,
@@ -17,7 +17,6 @@ from mod_erlang_py.etf.terms import (
     Reference,
     Term,
     atom_text,
-    chardata,
     encode_atom,
     text,
 )
@@ -35,9 +34,10 @@ __all__ = [
     "Reference",
     "Term",
     "atom_text",
-    "chardata",
     "decode",
     "decode_bare",
+    "decode_head",
+    "decode_message",
     "encode",
     "encode_atom",
     "encode_bare",

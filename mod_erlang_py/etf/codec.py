@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from erlang import OtpErlangPid, OtpErlangReference, binary_to_term
 
 from mod_erlang_py.errors import DecodeError, EncodeError, LimitExceeded
-from mod_erlang_py.etf.guard import LIMITS, Limits, scan
+from mod_erlang_py.etf.guard import LIMITS, Limits, LongText, scan
 from mod_erlang_py.etf.terms import (
     Atom,
     Binary,
@@ -38,6 +38,39 @@ def decode(data: bytes, offset: int = 0, limits: Limits = LIMITS) -> Term:
         raise DecodeError("no version byte", offset)
     end = scan(data, offset + 1, limits)
     return _build(data[offset:end], offset)
+
+
+def decode_message(data: bytes, limits: Limits = LIMITS) -> Term:
+    """As decode, for what a process of a peer sends: a list of over 65535 characters, which is a text, arrives as the
+    Binary of it, in UTF-8, and counts as one element.
+
+    Raises: DecodeError, LimitExceeded included. Nothing else.
+    """
+    if data[:1] != VERSION:
+        raise DecodeError("no version byte", 0)
+    texts: list[LongText] = []
+    end = scan(data, 1, limits, texts)
+    pieces, at = [], 0
+    for one in texts:
+        pieces += [data[at : one.start], b"m", struct.pack(">I", len(one.text)), one.text]
+        at = one.end
+    return _build(b"".join([*pieces, data[at:end]]), 0)
+
+
+def decode_head(data: bytes, count: int, limits: Limits = LIMITS) -> tuple[Term, ...]:
+    """The first elements of a tuple that is over the limits as a whole; () of what is none, or where they are too."""
+    arity, pos = (data[2:3], 3) if data[1:2] == b"h" else (data[2:6], 6)
+    if data[1:2] not in (b"h", b"i") or int.from_bytes(arity, "big") < count:
+        return ()
+    found = []
+    try:
+        for _ in range(count):
+            end = scan(data, pos, limits)
+            found.append(_build(VERSION + data[pos:end], pos))
+            pos = end
+    except DecodeError:
+        return ()
+    return tuple(found)
 
 
 def decode_bare(data: bytes, limits: Limits = LIMITS) -> Term:

@@ -14,7 +14,7 @@ from math import isfinite
 from erlang import binary_to_term
 
 from mod_erlang_py.errors import DecodeError, LimitExceeded
-from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS
+from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS, characters_as_utf8
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,19 @@ class Limits:
 
 
 LIMITS = Limits()
+
+MAX_STRING = 0xFFFF
+"""Characters of a STRING_EXT; a longer string is sent as a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongText:
+    """A list of more than MAX_STRING characters. start, end: where in the data. text: as UTF-8."""
+
+    start: int
+    end: int
+    text: bytes
+
 
 SMALL_INTEGER_EXT, INTEGER_EXT = 97, 98
 SMALL_TUPLE_EXT, LARGE_TUPLE_EXT, NIL_EXT, STRING_EXT, LIST_EXT, BINARY_EXT = 104, 105, 106, 107, 108, 109
@@ -45,8 +58,10 @@ _MEETING_KEYS = frozenset(
 _FLOAT_TEXT = re.compile(rb"[+-]?[0-9]+\.[0-9]+([eE][+-]?[0-9]+)?")
 
 
-def scan(data: bytes, offset: int, limits: Limits = LIMITS) -> int:
+def scan(data: bytes, offset: int, limits: Limits = LIMITS, texts: list[LongText] | None = None) -> int:
     """Walk the one term that starts at offset (its tag, not the version byte 131).
+
+    texts: gets the long texts in it, each of which counts as one element then.
 
     Returns: the offset after the term.
     Raises: DecodeError for what is no term or what OTP refuses on a link (cut short, compressed, LOCAL_EXT,
@@ -55,7 +70,7 @@ def scan(data: bytes, offset: int, limits: Limits = LIMITS) -> int:
     Source: ERTS "External Term Format"; the checks are those of dec_term in external.c.
     """
     try:
-        end = _walk(data, offset, limits)
+        end = _walk(data, offset, limits, texts)
     except IndexError:
         raise DecodeError("cut short", len(data)) from None
     if end > len(data):
@@ -87,7 +102,7 @@ class _OpenFun:
         self.end = end
 
 
-def _walk(data: bytes, pos: int, limits: Limits) -> int:
+def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -> int:
     # Reads past the end raise IndexError or leave pos past the end; scan turns both into "cut short".
     size = len(data)
     elements = limits.elements
@@ -166,6 +181,10 @@ def _walk(data: bytes, pos: int, limits: Limits) -> int:
             todo = count
         elif tag == LIST_EXT:
             count = _u32(data, pos + 1)
+            if texts is not None and count > MAX_STRING and (long := _long_text(data, pos, count)) is not None:
+                texts.append(long)
+                pos = long.end
+                continue
             pos += 5
             if not count and data[pos] != NIL_EXT:
                 raise LimitExceeded("list of a tail alone", pos)  # OTP takes it for the tail; erlang-py does not
@@ -201,6 +220,35 @@ def _walk(data: bytes, pos: int, limits: Limits) -> int:
             raise LimitExceeded(f"term of over {limits.elements} elements", pos)
         if len(stack) > limits.depth:
             raise LimitExceeded(f"term of over {limits.depth} levels", pos)
+
+
+def _long_text(data: bytes, start: int, count: int) -> LongText | None:
+    """The list of `count` elements at start, if they are characters all of them."""
+    pos = start + 5
+    end = pos + 2 * count
+    if end >= len(data):
+        return None
+    if data[end] == NIL_EXT and data[pos:end:2].count(b"a") == count:
+        return LongText(start, end + 1, characters_as_utf8(data[pos + 1 : end : 2]))
+    pieces = []
+    while count:
+        codes = []
+        for _ in range(min(count, 4096)):
+            tag = data[pos]
+            if tag == SMALL_INTEGER_EXT:
+                codes.append(data[pos + 1])
+                pos += 2
+            elif tag == INTEGER_EXT:
+                codes.append(_u32(data, pos + 1))
+                pos += 5
+            else:
+                return None
+        count -= len(codes)
+        try:
+            pieces.append("".join(map(chr, codes)).encode())
+        except (ValueError, OverflowError):  # no character
+            return None
+    return LongText(start, pos + 1, b"".join(pieces)) if data[pos] == NIL_EXT else None
 
 
 def _u32(data: bytes, pos: int) -> int:

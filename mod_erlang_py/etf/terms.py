@@ -39,7 +39,7 @@ __all__ = [
     "Reference",
     "Term",
     "atom_text",
-    "chardata",
+    "characters_as_utf8",
     "encode_atom",
     "text",
 ]
@@ -198,20 +198,18 @@ def atom_text(term: Term) -> str | None:
 
 
 def text(term: Term) -> bytes:
-    """What an Erlang programmer means by a text: string, list of characters, binary or atom.
+    """What an Erlang programmer means by a text: string, list of characters, binary, atom; or an iolist.
 
-    A list holding a code point over 255 becomes UTF-8; bytes and smaller code points are kept one to one,
-    since the wire cannot tell Latin-1 from somebody's UTF-8.
+    Binaries are the bytes that they are. So are the integers of a string or an iolist, if the whole is UTF-8 then: that
+    is what `unicode:characters_to_binary` and a list of it have. Else they are code points, which become UTF-8.
     Raises: NotText for any other term, for code points that are none, and for bit strings.
     """
     if isinstance(term, bytes):
-        return term
+        return characters_as_utf8(term)
     if isinstance(term, Binary) and term.bits == 8:
         return term.value
-    if isinstance(term, List) and not term.improper:
-        term = term.value
-    if isinstance(term, list):
-        return _characters(term)
+    if isinstance(term, (list, List)):
+        return _joined(_pieces(term))
     name = atom_text(term)
     if name is None:
         raise NotText(f"no text but {type(term).__name__}")
@@ -221,48 +219,47 @@ def text(term: Term) -> bytes:
         raise NotText("atom that is not Unicode text") from None
 
 
-def _characters(codes: list[Term]) -> bytes:
-    if any(type(code) is not int for code in codes):  # not isinstance: true is no character
-        raise NotText("list that holds more than characters")
+def characters_as_utf8(characters: bytes) -> bytes:
+    """A list of integers up to 255, as UTF-8: as they are when they are UTF-8, else as code points."""
     try:
-        return bytes(codes)
-    except ValueError:
-        pass
-    try:
-        return "".join(map(chr, codes)).encode()
-    except (ValueError, OverflowError):
-        raise NotText("list that holds a number that is no character") from None
+        characters.decode()
+    except UnicodeDecodeError:
+        return characters.decode("latin-1").encode()
+    return characters
 
 
-def chardata(term: Term) -> bytes:
-    """A text of any form as bytes: what `text` takes, and lists of such, nested (unicode:chardata()).
-
-    An integer over 255 anywhere makes all integers code points, written as UTF-8; else they are bytes.
-    Raises: NotText.
-    """
-    if not isinstance(term, (list, List)):
-        return text(term)
-    pieces: list[bytes | int] = []
+def _pieces(term: list[Term] | List) -> list[bytes | str]:
+    """What stands in an iolist, in order: the bytes of binaries, and characters."""
+    pieces: list[bytes | str] = []
     stack: list[Term] = [term]
-    wide = False
     while stack:
         one = stack.pop()
         if isinstance(one, int) and not isinstance(one, bool):
-            wide = wide or one > 255
-            pieces.append(one)
+            try:
+                pieces.append(chr(one))
+            except (ValueError, OverflowError):
+                raise NotText("a number that is no character") from None
         elif isinstance(one, bytes):
-            pieces.extend(one)
-        elif isinstance(one, List):
-            stack.extend(reversed(one.value))
-        elif isinstance(one, list):
-            stack.extend(reversed(one))
+            pieces.append(one.decode("latin-1"))
         elif isinstance(one, Binary) and one.bits == 8:
             pieces.append(one.value)
+        elif isinstance(one, list):
+            stack.extend(reversed(one))
+        elif isinstance(one, List) and (not one.improper or isinstance(one.value[-1], Binary)):
+            stack.extend(reversed(one.value))
         else:
             raise NotText(f"{type(one).__name__} in a text")
+    return pieces
+
+
+def _joined(pieces: list[bytes | str]) -> bytes:
     try:
-        return b"".join(
-            piece if isinstance(piece, bytes) else chr(piece).encode() if wide else bytes((piece,)) for piece in pieces
-        )
-    except (ValueError, OverflowError):
+        narrow = b"".join(one if isinstance(one, bytes) else one.encode("latin-1") for one in pieces)
+        narrow.decode()
+        return narrow
+    except UnicodeError:  # a character over 255, or no UTF-8
+        pass
+    try:
+        return b"".join(one if isinstance(one, bytes) else one.encode() for one in pieces)
+    except UnicodeEncodeError:
         raise NotText("a number that is no character") from None

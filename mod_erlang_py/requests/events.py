@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 
 from mod_erlang_py.errors import BadArg, SwitchError
-from mod_erlang_py.etf import Atom, Term, atom_text, text
+from mod_erlang_py.etf import Atom, Term, text
 from mod_erlang_py.etf.event import url_escape
 from mod_erlang_py.events import filters
 from mod_erlang_py.events.interest import NOTHING, Interest, Names
 from mod_erlang_py.switch.port import ALL, CUSTOM, Event
 
+from . import arguments
 from .context import OK, Context, Request, error
 from .registry import request
 
@@ -85,18 +86,18 @@ def sendevent(ask: Request) -> Term:
     """
     name, *rest = _arguments(ask)
     switch = ask.context.switch
-    event_type = switch.event_type(_word(name))
+    event_type = switch.event_type(arguments.name(name))
     if event_type is None or event_type == ALL:
         raise BadArg("no event of that name")
     made: list[tuple[bytes, bytes]] = []
     if event_type == CUSTOM and rest:
-        subclass = text(rest.pop(0))
+        subclass = arguments.c_text(rest.pop(0))
         if subclass:
-            made.append((b"Event-Subclass", _c_text(subclass)))
+            made.append((b"Event-Subclass", subclass))
     if not rest:
         raise BadArg("no headers")
     body = None
-    for key, value in pairs(rest[0]):
+    for key, value in arguments.headers(rest[0]):
         if key == b"body":
             body = value
         else:
@@ -109,28 +110,10 @@ def sendevent(ask: Request) -> Term:
     return OK
 
 
-def pairs(headers: Term) -> list[tuple[bytes, bytes]]:
-    """The texts of a list of `{Key, Value}`. Raises BadArg, NotText."""
-    if not isinstance(headers, list):
-        raise BadArg("headers are a list")
-    made = []
-    for one in headers:
-        if not isinstance(one, tuple) or len(one) != 2:
-            raise BadArg("a header is {Key, Value}")
-        made.append((_c_text(text(one[0])), _c_text(text(one[1]))))
-    return made
-
-
-def _c_text(value: bytes) -> bytes:
-    if b"\0" in value:
-        raise BadArg("NUL in a text")
-    return value
-
-
 def names(ask: Request) -> Names:
     """The event names of a request; after CUSTOM, its subclasses. Unknown ones are logged. Raises BadArg."""
     types, subclasses, unknown = set(), set(), []
-    for word in map(_word, _arguments(ask)):
+    for word in map(arguments.name, _arguments(ask)):
         if CUSTOM in types:
             subclasses.add(word.encode())
             continue
@@ -153,15 +136,7 @@ def exactly(ask: Request) -> Interest:
 
 
 def _arguments(ask: Request) -> Sequence[Term]:
-    arguments: Sequence[Term] = ask.term[1:]
-    if not arguments:
+    given: Sequence[Term] = ask.term[1:]
+    if not given:
         raise BadArg("nothing named")
-    return arguments
-
-
-def _word(term: Term) -> str:
-    word = atom_text(term)
-    try:
-        return text(term).decode() if word is None else word
-    except UnicodeDecodeError:
-        raise BadArg("a name is UTF-8") from None
+    return given

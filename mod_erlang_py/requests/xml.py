@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from mod_erlang_py.errors import BadArg
-from mod_erlang_py.etf import Atom, Term, atom_text, chardata, text
+from mod_erlang_py.errors import BadArg, NotText
+from mod_erlang_py.etf import Atom, Term, atom_text, text
 from mod_erlang_py.switch.port import Section
 from mod_erlang_py.xml.documents import BadXml
 from mod_erlang_py.xml.fetches import Verdict
@@ -15,14 +15,18 @@ from .registry import request
 
 log = logging.getLogger(__name__)
 
+UNREADABLE: Term = ()
+"""In the place of an answer that is none, or that nobody could read."""
+
 
 @request("bind", 2, or_more=True)
 def bind(ask: Request) -> Term:
     """`{bind, Section}`: the sender answers the look-ups of these sections; it is linked."""
     if ask.sender is None:
         raise BadArg("who is bound is a process")
+    sections = _sections(ask.term[1])
     ask.context.node.processes.link(ask.link, ask.sender)
-    ask.context.fetches.bind(ask.link, ask.sender, _sections(ask.term[1]))
+    ask.context.fetches.bind(ask.link, ask.sender, sections)
     return OK
 
 
@@ -42,16 +46,23 @@ def _sections(term: Term) -> Section:
     return sections
 
 
-@request("fetch_reply", 3, or_more=True, urgent=True)
+@request("fetch_reply", 2, 3, or_more=True, urgent=True)
 def fetch_reply(ask: Request) -> Term:
-    """`{fetch_reply, FetchID, Xml}`: `{ok, FetchID}`, or why it does not count. Xml: string, binary or iolist."""
-    _, fetch_id, xml, *_ = ask.term
+    """`{fetch_reply, FetchID, Xml}`: `{ok, FetchID}`, or why it does not count. With another Xml than a text, or none,
+    `{error, badarg}`; the sender has had its turn then too."""
+    _, fetch_id, *rest = ask.term
     identifier = text(fetch_id)
-    shown = ask.context.text(identifier)
+    name, shown = identifier.decode(errors="replace"), ask.context.text(identifier)
+    fetches = ask.context.fetches
     try:
-        verdict = ask.context.fetches.reply(identifier.decode(errors="replace"), ask.link, ask.sender, chardata(xml))
+        answer = text(rest[0] if rest else UNREADABLE)
+    except NotText:
+        fetches.unreadable(name, ask.link, ask.sender)
+        raise
+    try:
+        verdict = fetches.reply(name, ask.link, ask.sender, answer)
     except BadXml as bad:
-        log.error("%s: XML of %s for %s refused: %s", ask.link.name, ask.sender, identifier.decode(), bad)
+        log.error("%s: XML of %s for %s refused: %s", ask.link.name, ask.sender, name, bad)
         return (ERROR, shown, (Atom("bad_xml"), ask.context.text(str(bad).encode())))
     match verdict:
         case Verdict.TAKEN:

@@ -1,5 +1,6 @@
 """XML look-ups of the switch, answered by Erlang processes.
 
 fetches.py    who is bound, the look-ups under way, their answers
+expand.py     an answer's $${variables}, and X-PRE-PROCESS set
 documents.py  the XML of an answer: read, checked, and made the document that the switch expects
 """

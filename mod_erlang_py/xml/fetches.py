@@ -20,6 +20,7 @@ from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Fetch, Section, Switch, XmlBinding
 from mod_erlang_py.xml.documents import BadXml, document
+from mod_erlang_py.xml.expand import Variables, expand
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,14 @@ class Verdict(Enum):
     UNKNOWN = "invalid_uuid"
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """document: for the switch. variables: its global ones that the answer sets, when it counts."""
+
+    document: bytes
+    variables: Variables
+
+
 @dataclass(eq=False)
 class Pending:
     """A look-up under way. asked: who was. waiting: the processes that have not answered, with their links."""
@@ -47,11 +56,11 @@ class Pending:
     fetch: Fetch
     asked: frozenset[Pid]
     waiting: dict[Pid, Link]
-    result: Future[bytes | None] = field(default_factory=Future)
+    result: Future[Answer | None] = field(default_factory=Future)
 
 
 class Fetches:
-    """timeout: seconds that the processes have. max_bytes: of a reply.
+    """timeout: seconds that the processes have. max_bytes: of a reply. expand: whether answers are preprocessed.
 
     asked, answered, timed_out: how many look-ups were, so far; the others were found by nobody.
     """
@@ -63,12 +72,14 @@ class Fetches:
         text: Callable[[bytes], Term],
         timeout: float,
         max_bytes: int,
+        expand: bool,
     ) -> None:
         self._switch = switch
         self._encoder = encoder
         self._text = text
         self._timeout = timeout
         self._max_bytes = max_bytes
+        self._expand = expand
         self._lock = threading.Lock()
         self._bindings: dict[Pid, tuple[Link, Section]] = {}
         self._pending: dict[str, Pending] = {}
@@ -90,9 +101,10 @@ class Fetches:
         if self._binding is not None:
             self._binding.close()
 
-    def configure(self, timeout: float, max_bytes: int) -> None:
+    def configure(self, timeout: float, max_bytes: int, expand: bool) -> None:
         self._timeout = timeout
         self._max_bytes = max_bytes
+        self._expand = expand
 
     # bindings
 
@@ -181,7 +193,11 @@ class Fetches:
                 del self._pending[identifier]
                 self.answered += found is not None
                 self.timed_out += not in_time
-        return found
+        if found is None:
+            return None
+        for name, value in found.variables.items():
+            self._switch.set_variable(name, value)
+        return found.document
 
     def _question(self, fetch: Fetch, identifier: str) -> bytes:
         """`{fetch, Section, Tag, Key, Value, FetchID, Params}`, without a version byte (erlang_fetch)."""
@@ -203,7 +219,7 @@ class Fetches:
         if pending is None:
             return Verdict.UNKNOWN
         try:
-            found = document(text, pending.fetch, self._max_bytes)
+            found = self._answer(text, pending.fetch)
         except BadXml:
             self._no_result(pending, link, pid)
             raise
@@ -213,6 +229,21 @@ class Fetches:
         if not self._remember(identifier) or not _resolve(pending, found):
             return Verdict.DUPLICATE
         return Verdict.TAKEN
+
+    def unreadable(self, identifier: str, link: Link, pid: Pid | None) -> None:
+        """A process answered with something that is no text: it has had its chance."""
+        with self._lock:
+            pending = self._pending.get(identifier)
+        if pending is not None:
+            self._no_result(pending, link, pid)
+
+    def _answer(self, text: bytes, fetch: Fetch) -> Answer | None:
+        """None: "not found here". Raises BadXml."""
+        variables: Variables = {}
+        if self._expand:
+            text, variables = expand(text, self._switch.variable, self._max_bytes)
+        found = document(text, fetch, self._max_bytes, self._switch.xml_error)
+        return None if found is None else Answer(found, variables)
 
     def _remember(self, identifier: str) -> bool:
         """Note that the look-up was answered; False when it was before. Kept as long as a reply might be under way."""
@@ -251,7 +282,7 @@ class Fetches:
             _resolve(pending, None)
 
 
-def _resolve(pending: Pending, found: bytes | None) -> bool:
+def _resolve(pending: Pending, found: Answer | None) -> bool:
     """Whether this was the first answer."""
     try:
         pending.result.set_result(found)

@@ -14,6 +14,8 @@ from mod_erlang_py import etf
 from mod_erlang_py.calls.asking import Asking, Found, HungUp, NoAnswer, Question, Taken, Waiting
 from mod_erlang_py.calls.dialplan import AskPid, Named, Rpc, Wish
 from mod_erlang_py.distribution.connection import FrameReader, decode_body
+from mod_erlang_py.distribution.flags import OURS
+from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.errors import NotConnected
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.node.target import Target
@@ -28,6 +30,8 @@ class Node:
     name = "freeswitch@localhost"
     local = Pid("freeswitch@localhost", 1, 0, 1)
     ended = False
+    peer = PeerNode("peer@localhost", OURS, 3)
+    knows_monitors = True
 
     def __init__(self, then: Callable[[Reference], None]) -> None:
         self.then = then
@@ -109,6 +113,20 @@ def test_a_registered_process_that_ends_later(bench: Bench) -> None:
     bench.asking.monitor_down(found.monitor, True)
     bench.asking.monitor_down(found.monitor, True)
     assert bench.lost == [True]
+
+
+def test_a_node_that_knows_no_monitors_is_taken_at_its_word(bench: Bench) -> None:
+    """A C node would not answer."""
+    bench.node.knows_monitors = False
+    bench.then = lambda reference: pytest.fail("it is asked nothing")
+    found = bench.named()
+    assert (found.target.to, found.monitor) == ("desk", None)
+    assert bench.asking.watch(found, bench.lost.append)
+    bench.asking.leave(found)
+    assert bench.node.monitors == []
+    bench.waiting.end(HungUp())
+    with pytest.raises(HungUp):
+        bench.named()
 
 
 def test_nobody_of_that_name(bench: Bench) -> None:

@@ -23,6 +23,8 @@ from mod_erlang_py.etf import (
     Term,
     decode,
     decode_bare,
+    decode_head,
+    decode_message,
     encode,
     encode_bare,
 )
@@ -261,3 +263,68 @@ def test_a_list_inside_itself() -> None:
     term.append(term)
     with pytest.raises(EncodeError):
         encode(term)
+
+
+@given(terms)
+def test_a_message_is_decoded_as_any_term(term: Term) -> None:
+    assert decode_message(encode(term)) == term
+
+
+LONG = 65536
+
+
+@pytest.mark.parametrize(
+    ("codes", "text"),
+    [
+        ([120] * LONG, b"x" * LONG),
+        ([228] * LONG, "ä".encode() * LONG),
+        ([0xC3, 0xA4] * LONG, "ä".encode() * LONG),
+        ([*[120] * LONG, 8364], b"x" * LONG + "€".encode()),
+        ([8364, 228, 97] * LONG, "€äa".encode() * LONG),
+        ([97] * 1_500_000, b"a" * 1_500_000),
+        ([0x1F600, *[97] * 1_500_000], "😀".encode() + b"a" * 1_500_000),
+    ],
+    ids=lambda value: f"{len(value)}",
+)
+def test_a_long_list_of_characters_is_one_text(codes: list[int], text: bytes) -> None:
+    data = encode((Atom("a"), codes, [codes], 12))
+    tag, one, (two,), number = decode_message(data)
+    assert (tag.value, one.value, two.value, number) == ("a", text, text, 12)
+
+
+@pytest.mark.parametrize("tail", [[-1], [0x110000], [0xD800], [1.5], [Atom("a")], [[]], [b"a"], [1 << 40]])
+def test_a_long_list_of_other_things_is_none(tail: list[Term]) -> None:
+    codes = [97] * LONG + tail
+    assert decode_message(encode(codes)) == codes
+    with pytest.raises(LimitExceeded, match="elements"):
+        decode_message(encode([97] * LIMITS.elements + tail))
+
+
+def test_a_long_list_with_a_tail_is_no_text() -> None:
+    term = List([97] * LONG + [98], improper=True)
+    assert decode_message(encode(term)) == term
+
+
+def test_a_long_list_that_is_cut_short() -> None:
+    for codes in ([97] * LONG, [*[97] * LONG, 8364]):
+        data = encode(codes)
+        for end in (6, 7, len(data) // 2, len(data) - 1):
+            with pytest.raises(DecodeError):
+                decode_message(data[:end])
+
+
+TOO_MUCH: Term = [{}] * (LIMITS.elements + 1)
+
+
+def test_the_head_of_a_tuple_that_is_too_big() -> None:
+    data = encode((Atom("fetch_reply"), b"id", TOO_MUCH))
+    tag, name = decode_head(data, 2)
+    assert (tag.value, name) == ("fetch_reply", b"id")
+    assert decode_head(data, 3) == ()
+    assert decode_head(data, 4) == ()
+    assert decode_head(encode((*[7] * 300, TOO_MUCH)), 2) == (7, 7)
+
+
+@pytest.mark.parametrize("term", [TOO_MUCH, (TOO_MUCH, 1), (), (1,), {}, Atom("a")], ids=lambda _: "")
+def test_no_head(term: Term) -> None:
+    assert decode_head(encode(term), 2) == ()

@@ -169,6 +169,10 @@ def test_the_forms_of_an_answer(own: Erl, xml: str) -> None:
         "unicode:characters_to_binary(xml_tests:user([228, 8364]))",
         "binary_to_list(unicode:characters_to_binary(xml_tests:user([228, 8364])))",
         "lists:flatten(xml_tests:user([228, 8364]))",
+        "xml_tests:user([228, 8364])",
+        'xml_tests:user(<<"ä€"/utf8>>)',
+        'io_lib:format("~ts", [xml_tests:user([228, 8364])])',
+        "lists:flatten([lists:duplicate(70000, 32), xml_tests:user([228, 8364])])",
     ],
 )
 def test_utf8(own: Erl, xml: str) -> None:
@@ -176,17 +180,152 @@ def test_utf8(own: Erl, xml: str) -> None:
     assert own.text("unicode:characters_to_list(list_to_binary(Found(1))) =:= [228, 8364]") == "true"
 
 
-@pytest.mark.parametrize("xml", ["12", "{xml}", "[a]", "#{}"])
+@pytest.mark.parametrize("xml", ["xml_tests:user([228])", "lists:flatten(xml_tests:user([228]))"])
+def test_an_umlaut_alone(own: Erl, xml: str) -> None:
+    """On the wire a string of bytes, and no UTF-8."""
+    own.eval(f"ok = Bind(directory), Data(1), I = Id(), {{ok, I}} = Say(I, {xml})")
+    assert own.eval("Found(1)") == "ä".encode()
+
+
+UNREADABLE = {
+    "an integer": "12",
+    "a tuple": "{xml}",
+    "an atom in it": "[a]",
+    "a map": "#{}",
+    "improper": "[$a | $b]",
+    "too many elements": "lists:duplicate(1000001, a)",
+    "too deep": "lists:foldl(fun(X, A) -> [A, X] end, [], lists:seq(1, 100))",
+}
+
+
+@pytest.mark.parametrize("xml", UNREADABLE)
 def test_an_answer_that_is_no_text(own: Erl, xml: str) -> None:
+    """Its sender has had its turn, and is not waited for; the others have theirs."""
+    own.eval("ok = Bind(directory), P = xml_tests:bound(N, directory, fun(I, _) -> Me ! {asked, I} end), Exists(1)")
+    own.eval("I = Id(), receive {asked, I} -> ok end")
+    assert own.text(f"Say(I, {UNREADABLE[xml]})") == "{error,badarg}"
+    assert own.text("xml_tests:found(1, 100)") == "none"
+    assert own.text("exit(P, kill), Soon(1)") == '{"false",true}'
+
+
+def test_an_answer_without_any(own: Erl) -> None:
     own.eval("ok = Bind(directory), Exists(1), I = Id()")
-    assert own.text(f"Say(I, {xml})") == "{error,badarg}"
-    assert own.text('Say(I, "") =:= {ok, I}') == "true"
-    assert own.text("Found(1)") == '"false"'
+    assert own.text("{foo, N} ! {fetch_reply, I}, receive {error, _} = R -> R after 5000 -> timeout end") == (
+        "{error,badarg}"
+    )
+    assert own.text("Soon(1)") == '{"false",true}'
+
+
+def test_as_long_as_the_setting_says(own: Erl) -> None:
+    """As a string, too: a list of two million characters, one of them over 255."""
+    own.eval("ok = Bind(directory), Data(1), I = Id()")
+    long = "lists:duplicate(2000000, 32) ++ lists:flatten(xml_tests:user([8364]))"
+    assert own.text(f"Say(I, {long}) =:= {{ok, I}}", 30) == "true"
+    assert own.text("unicode:characters_to_list(list_to_binary(Found(1))) =:= [8364]") == "true"
 
 
 def test_nothing_ends_it_at_once(own: Erl) -> None:
     assert own.text('ok = Bind(directory), Exists(1), I = Id(), {ok, I} = Say(I, ""), Soon(1)') == '{"false",true}'
     assert own.text("Say(I, xml_tests:user([]))") == "{error,invalid_uuid}"
+
+
+NOTHING = [
+    '<document type="freeswitch/xml"><section name="result"><result status="not found"/></section></document>',
+    '\n<?xml version="1.0"?><document><section name="result" a="&"><result status="Not Found"/></section></document>',
+    '<document type="freeswitch/xml"/>',
+    '<document type="freeswitch/xml"><section name="directory"/></document>',
+    '<section name="directory"> </section>',
+]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_what_counts_as_nothing(own: Erl, nothing: str) -> None:
+    """As mod_xml_curl's users have it: the other processes may still answer."""
+    nothing = nothing.replace('"', '\\"')
+    own.eval("ok = Bind(directory), P = xml_tests:bound(N, directory, fun(I, _) -> Me ! {asked, I} end), Data(1)")
+    own.eval("I = Id(), receive {asked, I} -> ok end")
+    assert own.text(f'Say(I, "{nothing}") =:= {{ok, I}}') == "true"
+    assert own.text('Say(I, xml_tests:user("seven")) =:= {ok, I}') == "true"
+    assert own.text("Found(1)") == '"seven"'
+    own.eval("exit(P, kill), Exists(2), J = Id()")
+    assert own.text(f'Say(J, "{nothing}") =:= {{ok, J}}') == "true"
+    assert own.text("Soon(2)") == '{"false",true}'
+
+
+WHOLE = (
+    "<document><section name='directory'><domain name='example.com'><users>{user}</users></domain></section></document>"
+)
+USER = "<user id='7'><params><param name='password' value='{value}'/></params></user>"
+LOOSE = {
+    "a bare &": (WHOLE.format(user=USER.format(value="a&b=1")), "a&b=1"),
+    "an application": (WHOLE.format(user=USER.format(value="&park()")), "&park()"),
+    "a bare <": (WHOLE.format(user=USER.format(value="a<b")), "a<b"),
+    "an entity of HTML": (WHOLE.format(user=USER.format(value="a&nbsp;b&lt;")), "a&nbsp;b<"),
+    "a line feed first": ("\n<?xml version='1.0'?>\n" + WHOLE.format(user=USER.format(value="x")), "x"),
+    "something else first": ("text " + WHOLE.format(user=USER.format(value="x")), "x"),
+    "no blank": (WHOLE.format(user=USER.format(value="x").replace("' value", "'value")), "x"),
+    "twice": (WHOLE.format(user=USER.format(value="x' value='y")), "x"),
+    "a prefix": (WHOLE.format(user="<x:y x:z='1'/>" + USER.format(value="x")), "x"),
+    "text behind it": (WHOLE.format(user=USER.format(value="x")) + "\nand so on", "x"),
+    "a NUL behind it": (WHOLE.format(user=USER.format(value="x")) + "\0", "x"),
+}
+"""Documents that FreeSWITCH takes though they are no XML, and the password that it reads in them."""
+
+
+@pytest.mark.parametrize("xml", LOOSE)
+def test_a_document_that_freeswitch_takes(own: Erl, xml: str) -> None:
+    text, password = LOOSE[xml]
+    codes = ",".join(map(str, text.encode()))
+    own.eval(f"ok = Bind(directory), Data(1), I = Id(), {{ok, I}} = Say(I, <<{codes}>>)")
+    assert own.eval("Found(1)").decode() == password
+
+
+@pytest.mark.parametrize(
+    ("xml", "why"),
+    [
+        ("<document><section>&</document>", "[error near line 1]: unexpected closing tag </document>"),
+        ("<document a='&'><section>", "[error near line 1]: unclosed tag <section>"),
+        ("<document a='&'>" + "<a>" * 300 + "</a>" * 300 + "</document>", "more than 256 levels"),
+        ("<!DOCTYPE document><document a='&'/>", "a DOCTYPE is not taken"),
+    ],
+)
+def test_a_document_that_freeswitch_refuses(own: Erl, xml: str, why: str) -> None:
+    """In its own words."""
+    own.eval("ok = Bind(directory), Exists(1), I = Id()")
+    assert own.eval(f'{{error, I, {{bad_xml, R}}}} = Say(I, "{xml}"), R').decode() == why
+    assert own.text("Soon(1)") == '{"false",true}'
+
+
+@KINDS
+def test_variables_in_an_answer(kind: str, start_node: StartNode, erl: StartErl) -> None:
+    node = start_node(kind, expand_xml="true")
+    own = prepared(node, erl)
+    own.eval("ok = Bind(directory)")
+    set_ = "".join(
+        f'<X-PRE-PROCESS cmd=\\"set\\" data=\\"{data}\\"/>' for data in ("erl_secret=a&b", "erl_more = $${erl_secret}c")
+    )
+    user = own.text('xml_tests:user("$${erl_secret} $${erl_more} $${erl_none}")')
+    own.eval(
+        f"Xml = [\"<document><section name='directory'><domain name='example.com'>{set_}\", {user},"
+        ' "</domain></section></document>"], ok'
+    )
+    own.eval("Exists(1), I = Id()")
+    bad = own.text('{error, I, {bad_xml, R}} = Say(I, ["<document>", hd(Xml)]), R')
+    assert "unclosed tag" in bad
+    assert own.request(node.name, '{api, global_getvar, "erl_more"}') == '{error,"Command returned no output!"}'
+    own.eval("Data(2), J = Id(), {ok, J} = Say(J, Xml)")
+    assert own.text("Found(2)") == '"a&b a&bc "'
+    assert own.request(node.name, '{api, global_getvar, "erl_more"}') == '{ok,"a&bc"}'
+    own.eval("Exists(3), K = Id()")
+    include = '<X-PRE-PROCESS cmd=\\"include\\" data=\\"/etc/passwd\\"/><user id=\\"7\\"/>'
+    assert own.text(f'{{error, K, {{bad_xml, Why}}}} = Say(K, "{include}"), Why') == (
+        '"X-PRE-PROCESS include: only set is done in an answer"'
+    )
+
+
+def test_variables_stay_as_they_are_without_the_setting(own: Erl) -> None:
+    own.eval('ok = Bind(directory), Data(1), I = Id(), {ok, I} = Say(I, xml_tests:user("$${hostname}"))')
+    assert own.text("Found(1)") == '"$${hostname}"'
 
 
 def test_the_first_good_answer_wins(own: Erl) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 from mod_erlang_py.switch.port import Event, Fetch
+from mod_erlang_py.switch.simulated import SimulatedSwitch
 from mod_erlang_py.xml.documents import BadXml, document
 
 LIMIT = 100_000
@@ -30,7 +34,7 @@ WRAPPED = {
         '<configuration name="a.conf"/>',
         '<section name="configuration"><configuration name="a.conf"/></section>',
     ),
-    "section": ('<section name="languages"/>', '<section name="languages"/>'),
+    "section": ('<section name="languages"><macros/></section>', '<section name="languages"><macros/></section>'),
     "comment": (f"<!-- c -->{USER}", f'<section name="directory"><domain name="example.com">{USER}</domain></section>'),
 }
 
@@ -40,9 +44,12 @@ def fetch(section: str = "directory", value: bytes | None = b"example.com", **he
     return Fetch(section, b"domain", b"name", value, params)
 
 
+SWITCH = SimulatedSwitch(log_to=io.StringIO())
+
+
 def made(text: str | bytes, asked: Fetch | None = None) -> bytes:
     content = text if isinstance(text, bytes) else text.encode()
-    found = document(content, asked or fetch(Hunt_Context=b"public"), LIMIT)
+    found = document(content, asked or fetch(Hunt_Context=b"public"), LIMIT, SWITCH.xml_error)
     assert found is not None
     return found
 
@@ -52,9 +59,42 @@ def canonical(text: str | bytes) -> str:
     return found
 
 
-@pytest.mark.parametrize("text", [b"", b" ", b"\r\n\t "])
-def test_nothing_means_not_found(text: bytes) -> None:
-    assert document(text, fetch(), LIMIT) is None
+RESULT = '<section name="result"><result status="not found"/></section>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\r\n\t ",
+        " \0",
+        f'<document type="freeswitch/xml">{RESULT}</document>',
+        f'\n<?xml version="1.0"?><document a="&">{RESULT.replace("not f", "Not F")}</document> \0',
+        f'<document>{RESULT}<section name="directory"><domain/></section></document>',
+        RESULT,
+        "<document/>",
+        "<document> text </document>",
+        '<document><section name="directory"/><section/></document>',
+        '<document><section name="directory"><!-- none --></section></document>',
+        '<section name="directory"/>',
+        "<document a='&'></document>",
+    ],
+)
+def test_nothing_means_not_found(text: str) -> None:
+    assert document(text.encode(), fetch(), LIMIT, SWITCH.xml_error) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<section name="result"><result status="found"/></section>',
+        '<section name="directory"><x/></section>',
+        "<domain/>",
+    ],
+)
+def test_something_that_is_not_much(text: str) -> None:
+    assert made(text)
 
 
 @pytest.mark.parametrize("name", WRAPPED)
@@ -90,6 +130,9 @@ def test_a_document_is_taken_as_it_is() -> None:
         f"{USER}</r><r>{USER}",
         b"<user id='\xff'/>",
         b"<user/>\0",
+        "<user id='a&b'/>",
+        "<section name='directory'><domain name='a&b'/></section>",
+        "\n<?xml version='1.0'?><user id='7'id='8'/>",
         b"\xff\xfe",
         "<?xml version='1.0' encoding='nosuch'?><user/>",
         "<domain name='x'>" + "<a>" * 300 + "</a>" * 300 + "</domain>",
@@ -117,11 +160,60 @@ def test_no_doctype_and_no_entities(doctype: str) -> None:
             made(text)
 
 
+INSIDE = "<section name='directory'><domain name='a&b'/></section>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<document>{INSIDE}</document>",
+        f"<?xml version='1.0'?><document>{INSIDE}</document> and more",
+        f"some <document>{INSIDE}</document>",
+        f"<document a='1'b='2' a='3' x:y='4'>{INSIDE}</document>",
+        "<document><section a='1'name='directory'><domain/></section></document>",
+        b"<document><section><domain name='\xe4'/></section></document>",
+        b"<document><section><domain name='\x01'/></section></document>",
+        "<document><section>" + "<a b='<'/>" * 300 + "</section></document>",
+        "<document><section>" + "<a>" * 254 + "&" + "</a>" * 254 + "</section></document>",
+    ],
+)
+def test_a_document_that_the_switch_takes_goes_to_it_as_it_came(text: str | bytes) -> None:
+    content = text if isinstance(text, bytes) else text.encode()
+    assert made(content) == content
+    assert made(content + b"\0\n") == content
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"<document>{INSIDE}", "[error near line 1]: unclosed tag <document>"),
+        (f"<document>\n{INSIDE}</section>", "[error near line 2]: unexpected closing tag </section>"),
+        (f"<document>{INSIDE}</document><document/>", "[error near line 1]: markup outside of root element"),
+        (f"<document a='&'>{INSIDE}<!DOCTYPE a></document>", "a DOCTYPE is not taken"),
+        ("<document a='&'>" + "<a>" * 300 + "</a>" * 300 + "</document>", "more than 256 levels"),
+        ("<document a='&'>" + "<a b='>'>" * 300 + "</a>" * 300 + "</document>", "more than 256 levels"),
+    ],
+)
+def test_a_document_that_the_switch_refuses(text: str, why: str) -> None:
+    with pytest.raises(BadXml) as caught:
+        made(text)
+    assert str(caught.value) == why
+
+
+def test_whatever_is_in_a_document_ends_soon() -> None:
+    """Nothing in it makes the look for its levels slow."""
+    began = time.monotonic()
+    for piece in ("<a ", "<a b='", "<!--", '<a "', "<a b=c", "=", "<a b= '", "<", "</", "<?", "<![CDATA[", "<a b='1'"):
+        with pytest.raises(BadXml):
+            made("<document a='&'>" + piece * (90_000 // len(piece)))
+    assert time.monotonic() - began < 5
+
+
 def test_too_long() -> None:
     text = b"<user>" + b"x" * 87 + b"</user>"
-    assert document(text, fetch(), len(text)) is not None
+    assert document(text, fetch(), len(text), SWITCH.xml_error) is not None
     with pytest.raises(BadXml, match="100 bytes, the limit is 99"):
-        document(text, fetch(), len(text) - 1)
+        document(text, fetch(), len(text) - 1, SWITCH.xml_error)
 
 
 def test_characters_stay_what_they_are() -> None:
@@ -176,9 +268,9 @@ def test_a_domain_that_xml_cannot_write() -> None:
 @given(st.binary(max_size=60) | st.text("<>/=\"'&;! userdocmnt[]?-", max_size=60).map(str.encode))
 def test_whatever_comes_it_is_well_formed_or_refused(text: bytes) -> None:
     try:
-        found = document(text, fetch(), LIMIT)
+        found = document(text, fetch(), LIMIT, SWITCH.xml_error)
     except BadXml:
         return
-    assert (found is None) == (not text.strip())
+    assert (found is None) == (not text.strip(b"\0 \t\r\n\f\v"))
     if found is not None:
         assert etree.fromstring(found).tag == "document"

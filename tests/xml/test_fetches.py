@@ -66,7 +66,7 @@ class Look(threading.Thread):
 class Bench:
     def __init__(self, timeout: float = 5.0) -> None:
         self.switch = SimulatedSwitch(log_to=io.StringIO())
-        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, 1000)
+        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, 1000, True)
         self.fetches.start()
 
     def peer(self, *more: Pid, sections: Section = Section.DIRECTORY, name: str = "peer@localhost") -> Peer:
@@ -128,7 +128,7 @@ def test_what_the_switch_does_not_say(bench: Bench) -> None:
 
 def test_binaries() -> None:
     bench = Bench()
-    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, 1000)
+    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, 1000, False)
     peer = bench.peer()
     look = Look(bench.fetches)
     question: Any = peer.wait_for(1)[0][1]
@@ -194,6 +194,37 @@ def test_too_long(bench: Bench) -> None:
     with pytest.raises(BadXml, match="1013 bytes, the limit is 1000"):
         bench.reply(peer, peer.question(), b"<user>" + b"x" * 1000 + b"</user>")
     assert soon(look) is None
+
+
+def test_what_cannot_be_read_is_an_answer_too(bench: Bench) -> None:
+    one, two = bench.peer(name="one@localhost"), bench.peer(name="two@localhost")
+    look = Look(bench.fetches)
+    identifier = one.question()
+    bench.fetches.unreadable(identifier, one.link, one.pid)
+    bench.fetches.unreadable("nosuch", two.link, two.pid)
+    assert look.is_alive()
+    bench.fetches.unreadable(identifier, two.link, None)
+    assert soon(look) is None
+
+
+def test_what_an_answer_sets_counts_when_it_does(bench: Bench) -> None:
+    """Not with an answer that is refused, comes second, or has nothing."""
+    peer, other = Peer(), Peer("other@localhost")
+    for one in (peer, other):
+        bench.fetches.bind(one.link, one.pid, Section.DIRECTORY)
+    look = Look(bench.fetches)
+    identifier = peer.question()
+    setting = b'<X-PRE-PROCESS cmd="set" data="%s=1"/>'
+    with pytest.raises(BadXml):
+        bench.reply(peer, identifier, setting % b"refused" + b"<user")
+    bench.reply(peer, identifier, setting % b"empty")
+    assert bench.reply(other, identifier, setting % b"taken" + b'<user id="$${taken}"/>') == Verdict.TAKEN
+    assert bench.reply(peer, identifier, setting % b"late" + USER) == Verdict.DUPLICATE
+    found = soon(look)
+    assert found is not None
+    assert b'id="1"' in found
+    known = [bench.switch.variable(name) for name in (b"refused", b"empty", b"late", b"taken")]
+    assert known == [None, None, None, b"1"]
 
 
 def test_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
@@ -314,7 +345,7 @@ def test_what_became_of_look_ups_is_counted(bench: Bench) -> None:
     unknown = Look(fetches)
     bench.reply(peer, peer.question(2), b"")
     assert unknown.found() is None
-    fetches.configure(0.05, 1000)
+    fetches.configure(0.05, 1000, False)
     assert Look(fetches).found() is None  # for want of an answer
     assert Look(fetches, Fetch("dialplan", None, None, None, None)).found() is None  # nobody is asked
     assert (fetches.asked, fetches.answered, fetches.timed_out) == (3, 1, 1)

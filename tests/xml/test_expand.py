@@ -1,0 +1,58 @@
+"""Variables and X-PRE-PROCESS in an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from mod_erlang_py.xml.documents import BadXml
+from mod_erlang_py.xml.expand import expand
+
+KNOWN = {b"host": b"h", b"odd": b"a&b<", b"long": b"x" * 100}
+
+
+def expanded(text: str, most: int = 1000) -> tuple[str, dict[bytes, bytes]]:
+    found, own = expand(text.encode(), KNOWN.get, most)
+    return found.decode(), own
+
+
+def set_(data: str) -> str:
+    return f'<X-PRE-PROCESS cmd="set" data="{data}"/>'
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "own"),
+    [
+        ("<a/>", "<a/>", {}),
+        ("$${host} ${host} $host $${none}$${}", "h ${host} $host ", {}),
+        ('<a b="$${odd}">$${host}</a>', '<a b="a&b<">h</a>', {}),
+        ("$${unfinished", "$${unfinished", {}),
+        (f"$${{x}}{set_('x=1')}$${{x}}", "1", {b"x": b"1"}),
+        (set_("x = a b "), "", {b"x": b"a b "}),
+        (set_("x=a=b"), "", {b"x": b"a=b"}),
+        (set_("x="), "", {b"x": b""}),
+        (set_("x=$${host}$${host}") + set_("y=$${x}!"), "", {b"x": b"hh", b"y": b"hh!"}),
+        (set_("host=g") + "$${host}", "g", {b"host": b"g"}),
+        ("<x-pre-process data='x=>' cmd='SET'></x-pre-process>$${x}", ">", {b"x": b">"}),
+        ("<X-PRE-PROCESSOR cmd='include'/>", "<X-PRE-PROCESSOR cmd='include'/>", {}),
+    ],
+)
+def test_what_becomes_of_it(text: str, found: str, own: dict[bytes, bytes]) -> None:
+    assert expanded(text) == (found, own)
+
+
+@pytest.mark.parametrize("command", ["include", "exec", "exec-set", "stun-set", "env-set", "nosuch", ""])
+def test_nothing_else_is_done(command: str) -> None:
+    with pytest.raises(BadXml, match=f"^X-PRE-PROCESS {command}: only set is done in an answer$"):
+        expanded(f'<X-PRE-PROCESS cmd="{command}" data="x=/etc/passwd"/>')
+
+
+@pytest.mark.parametrize("text", [set_("x"), set_("=1"), set_(" =1"), '<X-PRE-PROCESS cmd="set"/>'])
+def test_a_set_of_nothing(text: str) -> None:
+    with pytest.raises(BadXml, match="name=value"):
+        expanded(text)
+
+
+def test_it_does_not_grow_without_end() -> None:
+    assert expanded("$${long}" * 10)[0] == "x" * 1000
+    with pytest.raises(BadXml, match="more than 1000 bytes"):
+        expanded("$${long}" * 11)
