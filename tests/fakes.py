@@ -9,6 +9,8 @@ from typing import Any, cast
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.connection import FrameReader, decode_body
 from mod_erlang_py.distribution.control import SendSender
+from mod_erlang_py.distribution.flags import OURS
+from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Pid, Term
 from mod_erlang_py.node.link import Link
 from tests.waiting import wait_until
@@ -44,6 +46,8 @@ class FakeLink:
         self.ended = False
         self.local = Pid("freeswitch@localhost", 1, 0, 1)
         self.outbox = FakeOutbox()
+        self.peer = PeerNode(name, OURS, 1)
+        self.knows_monitors = True
         self.pid = Pid(name, 100, 0, 1)
         self.other = Pid(name, 101, 0, 1)
         self._found: list[tuple[Pid, Term]] = []

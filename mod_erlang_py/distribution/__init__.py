@@ -7,6 +7,7 @@
     handshake_events.py   what a handshake tells its owner, and is told by it
     connection.py         frames, ticks, and what a frame holds
     control.py            the control messages: a dataclass each
+    forms.py              in what form each goes to a peer, by its flags
 
 Manual: ERTS, "Distribution Protocol". A peer's bytes raise DistError, epmd's EpmdError, nothing else.
 """

@@ -10,6 +10,7 @@ reader.py         reads a link and runs what is asked, in order for each sender
 watch.py          notices a request that holds up its reader, so that another thread reads on
 outbox.py         what waits for a peer's socket
 ticker.py         keeps links alive and finds the dead ones
+stalls.py         notices that somebody kept Python's lock
 registration.py   our entry in epmd; look-ups of other nodes
 epmd_server.py    the built-in epmd
 processes.py      our pids, and who links to or monitors them

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from mod_erlang_py import etf
-from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import TICK, encode_frame
 from mod_erlang_py.distribution.control import ControlMessage
+from mod_erlang_py.distribution.forms import MONITORS, send_control, signal_frame
 from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Pid, Reference, Term
 
@@ -52,6 +52,7 @@ class Link:
         self.up_since = time.monotonic()
         self.requests = 0
         """How many came over it; counted by its reading thread."""
+        self._writes_at_tick = 0
         self._numbers = numbers
         self._stream = stream
         self._down = down
@@ -81,18 +82,37 @@ class Link:
         """
         if traffic.is_shown():
             traffic.sent(self.name, to, term)
-        self.outbox.put(encode_frame(send_control(self.local, to), etf.encode(term)))
+        self.outbox.put(encode_frame(send_control(self.local, to, self.peer.flags), etf.encode(term)))
+
+    @property
+    def knows_monitors(self) -> bool:
+        """Whether the peer tells of the end of what we monitor: an OTP node does, a C node or a Java node does not."""
+        return MONITORS in self.peer.flags
 
     def signal(self, message: ControlMessage) -> None:
-        """Send a control message that has no payload."""
-        self.outbox.put(encode_frame(control.encode_control(message)))
+        """Send a control message that has no payload, but for an exit's reason; nothing to a peer that knows none."""
+        frame = signal_frame(message, self.peer.flags)
+        if frame:
+            self.outbox.put(frame)
 
     def signal_later(self, message: ControlMessage) -> None:
         """The same, together with what is sent next."""
-        self.outbox.append(encode_frame(control.encode_control(message)))
+        frame = signal_frame(message, self.peer.flags)
+        if frame:
+            self.outbox.append(frame)
 
     def tick(self) -> None:
         self.outbox.put(TICK)
+
+    def ticked(self) -> None:
+        """A tick came: answer it with one, as C nodes do, so that the two sides' tick times need not agree.
+
+        Not when something went out since the tick before: then the peer has heard of us, and it may be the answer to a
+        tick of ours. By the reading thread.
+        """
+        if self.outbox.writes == self._writes_at_tick and not self.outbox.backlog:
+            self.tick()
+        self._writes_at_tick = self.outbox.writes
 
     def read(self) -> None:
         """Be the reading thread, to the end of the link or until another one takes over."""
@@ -110,10 +130,3 @@ class Link:
             self._down(self, reason)
         finally:
             self._stream.close()
-
-
-def send_control(local: Pid, to: Pid | str) -> bytes:
-    """The control message of a send. SEND_SENDER is in our flags, and in those of every OTP since 21."""
-    if isinstance(to, Pid):
-        return control.encode_control(control.SendSender(local, to))
-    return control.encode_control(control.RegSend(local, to))

@@ -72,11 +72,18 @@ class Links:
         with self._lock:
             return self._past_requests + sum(link.requests for link in self._standing)
 
-    def add(self, link: Link) -> None:
-        """The link is up, in place of one that the peer had before. Raises HandshakeError when the node stops."""
+    def add(self, link: Link, made_by: Attempt | None = None) -> None:
+        """The link is up, in place of one that the peer had before.
+
+        made_by: our own attempt; when it is settled already, by a link that the peer has made meanwhile, nobody waits
+        for this one, and the peer may have ended that one on purpose. Raises HandshakeError then, and when the node
+        stops.
+        """
         with self._lock:
             if self.closed:
                 raise HandshakeError("link", STOPS)
+            if made_by is not None and self._attempts.get(link.name) is not made_by:
+                raise HandshakeError("link", "the peer connected to us meanwhile")
             replaced = self._by_name.pop(link.name, None)
             self._by_name[link.name] = link
             self._standing[link] = None

@@ -30,6 +30,7 @@ from .processes import Processes
 from .reader import step_aside
 from .receiving import Receiver, receive
 from .registration import Registration, epmd_port, look_up, own_creation
+from .stalls import Stalls
 from .stream import TcpStream
 from .threads import Threads
 from .ticker import Ticker
@@ -70,6 +71,7 @@ class Node:
         self._challenges = Challenges()
         self._numbers = itertools.count(1)
         self._watch = Watch()
+        self._stalls = Stalls()
         self._ticker = Ticker(self.links, config.net_ticktime)
         self._acceptor = Acceptor(
             config.listen_ip, config.listen_port, self._accepted, self.threads, not config.stop_on_bind_error
@@ -86,6 +88,7 @@ class Node:
         """Start to listen, register with epmd and serve; returns at once, whatever is not to be had yet is tried on."""
         self.threads.serve("watch", self._watch.run)
         self.threads.serve("ticker", self._ticker.run)
+        self.threads.serve("stalls", self._stalls.run)
         self.threads.serve("acceptor", lambda: self._acceptor.run(self._listening))
 
     def _listening(self, address: str) -> None:
@@ -132,7 +135,9 @@ class Node:
         if link is not None:
             link.send(to, term)
 
-    def _up(self, sock: socket.socket, peer: PeerNode, address: str, trailing: bytes) -> Link:
+    def _up(
+        self, sock: socket.socket, peer: PeerNode, address: str, trailing: bytes, made_by: Attempt | None = None
+    ) -> Link:
         """The peer has shown that it knows the cookie: its link is up, for the calling thread to read.
         Raises DistError."""
         link = Link(
@@ -148,7 +153,7 @@ class Node:
             self._down,
             trailing,
         )
-        self._links.add(link)
+        self._links.add(link, made_by)
         log.log(NOTICE, "node up: %s, from %s", peer.name, address)
         return link
 
@@ -265,7 +270,7 @@ class Node:
                     self._local(), name, self._config.cookie, challenge, refused_challenges=self._challenges
                 )
                 peer, trailing = handshakes.connect(sock, handshake, lambda: self.link_to(name) is None)
-            return self._up(sock, peer, address_of(sock.getpeername()), trailing)
+            return self._up(sock, peer, address_of(sock.getpeername()), trailing, attempt)
         except handshakes.Simultaneous:
             ip = _peer_ip(sock)
             sock.close()
@@ -284,6 +289,7 @@ class Node:
             self._acceptor.stop,
             self.registration.stop,
             self._ticker.stop,
+            self._stalls.stop,
             self._links.end,
             self._watch.stop,
             self._named.set,

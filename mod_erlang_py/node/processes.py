@@ -2,7 +2,8 @@
 
 The node has one process with a pid, which lives as long as the node; every registered name leads to it. So a link or a
 monitor that names it stands until the connection ends, which Erlang notices by itself; one that names another pid of
-ours (of an earlier life, or invented) is told `noproc` at once, so that nobody waits.
+ours (of an earlier life, or invented) is told `noproc` at once, so that nobody waits. The monitors that stand are
+known, since there are questions that nothing else could answer (refuse).
 """
 
 from __future__ import annotations
@@ -31,14 +32,52 @@ NOPROC = Atom("noproc")
 SYSTEM_LIMIT = Atom("system_limit")
 MAX_LINKS = 100_000
 """Processes of one peer that may be linked to our pid at once."""
+MAX_MONITORS = 100_000
+"""Monitors of one peer that may stand at once."""
+
+
+class _Monitors:
+    """The monitors of one peer that stand, the last of each process and what it monitors last."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._by_pair: dict[tuple[Pid, Pid | str], list[Reference]] = {}
+
+    def add(self, pid: Pid, to: Pid | str, reference: Reference) -> bool:
+        """False when there are too many."""
+        if self._count >= MAX_MONITORS:
+            return False
+        self._by_pair.setdefault((pid, to), []).append(reference)
+        self._count += 1
+        return True
+
+    def discard(self, pid: Pid, to: Pid | str, reference: Reference) -> None:
+        references = self._by_pair.get((pid, to), [])
+        if reference in references:
+            references.remove(reference)
+            self._less(pid, to, references)
+
+    def take_last(self, pid: Pid, to: Pid | str) -> Reference | None:
+        references = self._by_pair.get((pid, to))
+        if not references:
+            return None
+        reference = references.pop()
+        self._less(pid, to, references)
+        return reference
+
+    def _less(self, pid: Pid, to: Pid | str, references: list[Reference]) -> None:
+        self._count -= 1
+        if not references:
+            del self._by_pair[pid, to]
 
 
 class Processes:
-    """The links between our pid and the processes of other nodes."""
+    """The links between our pid and the processes of other nodes, and their monitors of us."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._links: dict[Link, set[Pid]] = {}
+        self._monitors: dict[Link, _Monitors] = {}
 
     def link(self, link: Link, pid: Pid) -> None:
         """Link our pid to a process of the peer, so that we hear of its end. Raises Exhausted beyond MAX_LINKS."""
@@ -92,10 +131,36 @@ class Processes:
             return True
 
     def monitored(self, link: Link, message: MonitorP) -> None:
-        """MONITOR_P: nothing to do for a process that is there."""
-        target = message.to
-        if isinstance(target, Pid) and target != link.local:
-            link.signal(MonitorPExit(target, message.from_pid, message.ref, NOPROC))
+        """MONITOR_P: stands for a process that is there."""
+        if isinstance(message.to, Pid) and message.to != link.local:
+            reason = NOPROC
+        else:
+            with self._lock:
+                if link.ended:
+                    return  # it is forgotten, or will be
+                known = self._monitors.setdefault(link, _Monitors())
+                if known.add(message.from_pid, message.to, message.ref):
+                    return
+            reason = SYSTEM_LIMIT
+        link.signal(MonitorPExit(message.to, message.from_pid, message.ref, reason))
+
+    def demonitored(self, link: Link, message: DemonitorP) -> None:
+        """DEMONITOR_P, also when the process that monitored has ended."""
+        with self._lock:
+            known = self._monitors.get(link)
+            if known is not None:
+                known.discard(message.from_pid, message.to, message.ref)
+
+    def refuse(self, link: Link, sender: Pid, to: Pid | str) -> bool:
+        """Tell a process that there is nobody there whom it monitors, by the last of its monitors: how it waits for an
+        answer that we cannot give. False when it has none."""
+        with self._lock:
+            known = self._monitors.get(link)
+            reference = known.take_last(sender, to) if known is not None else None
+        if reference is None:
+            return False
+        link.signal(MonitorPExit(to, sender, reference, NOPROC))
+        return True
 
     def monitor(self, link: Link, name: str, reference: Reference) -> None:
         """Have the peer tell us when the process registered under the name ends: at once when there is none."""
@@ -108,4 +173,5 @@ class Processes:
     def forget(self, link: Link) -> list[Pid]:
         """The connection ended. Returns the processes that were linked to us over it."""
         with self._lock:
+            self._monitors.pop(link, None)
             return list(self._links.pop(link, ()))

@@ -18,8 +18,9 @@ from .reader import Job
 class Receiver(Protocol):
     """Who serves the messages. Called from the threads of the node, with none of its locks held."""
 
-    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
-        """A message to a process of ours. payload: the term's bytes, its 131 first; raises ProtocolViolation."""
+    def received(self, link: Link, sender: Pid | None, to: Pid | str, payload: bytes) -> Job | None:
+        """A message to a process of ours. to: as its sender named it. payload: the term's bytes, its 131 first.
+        Raises ProtocolViolation."""
 
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         """A process that we were linked to has ended, or tells us to."""
@@ -34,21 +35,21 @@ class Receiver(Protocol):
 def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -> Job | None:
     """What a frame's body asks for: done at once, or the job that does it. Raises ProtocolViolation."""
     if not body:
-        return None  # a tick
+        link.ticked()
+        return None
     received = decode_body(body)
     message, payload = received.control, received.payload or b""
     match message:
         case control.RegSend(from_pid, name):
-            if name == "net_kernel":
-                net_kernel.answer(link, payload)
+            if name == "net_kernel" and net_kernel.answer(link, payload):
                 return None
-            return receiver.received(link, from_pid, payload)
+            return receiver.received(link, from_pid, name, payload)
         case control.SendSender(from_pid, to):
             if to == link.local:
-                return receiver.received(link, from_pid, payload)
+                return receiver.received(link, from_pid, to, payload)
         case control.Send(to):
             if to == link.local:
-                return receiver.received(link, None, payload)
+                return receiver.received(link, None, to, payload)
         case control.Link():
             processes.linked(link, message)
         case control.Unlink() | control.UnlinkId():
@@ -62,8 +63,10 @@ def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -
             receiver.monitor_down(message.ref, _reason(received))
         case control.MonitorP():
             processes.monitored(link, message)
+        case control.DemonitorP():
+            processes.demonitored(link, message)
         case _:
-            pass  # a demonitor, a late acknowledgement, a group leader: nothing hangs on them
+            pass  # a late acknowledgement, a group leader: nothing hangs on them
     return None
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.connection import encode_frame
+from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.etf import Pid, Term
 
 from . import traffic
-from .link import Link, send_control
+from .link import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Target:
     control: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "control", send_control(self.link.local, self.to))
+        object.__setattr__(self, "control", send_control(self.link.local, self.to, self.link.peer.flags))
 
     def frame(self, payload: bytes) -> bytes:
         """A whole frame to it. payload: a term, its 131 first."""

@@ -29,21 +29,23 @@ class Workers:
         self._unfinished = 0
         self._stopping = False
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run the job soon. What it raises is logged. After stop: never.
+    def submit(self, job: Callable[[], None]) -> bool:
+        """Run the job soon; whether it is at once, since a thread is free for it. What it raises is logged. After stop:
+        never.
 
         Raises Exhausted, and then never runs it: too many wait, or there is no thread for it and none that it could
         wait for.
         """
         with self._lock:
             if self._stopping:
-                return
+                return False
             if self._jobs.qsize() >= MAX_WAITING:
                 raise Exhausted(f"{MAX_WAITING} jobs wait already")
             if self._started < min(self._unfinished + 1, MAX_WORKERS):
                 self._add_worker()
             self._unfinished += 1
             self._jobs.put(job)
+            return self._unfinished <= self._started
 
     def _add_worker(self) -> None:
         try:

@@ -1,10 +1,12 @@
 """What an Erlang process may ask: one module per message family, registered by (tag, arity).
 
 registry.py   the table, and how a term finds its entry
+arguments.py  texts, headers, names, UUIDs in them
 context.py    what a request may use, and what it may answer
 dispatch.py   from a payload to a job; the one place where an error becomes {error, Reason}
 node.py       getpid, link, exit, {Ref, Pid}, {rex, _}
 api.py        api, bgapi
+background.py a command that bgapi runs
 otp.py        what OTP's own libraries send: gen_server:call, io and system messages
 """
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 
-from mod_erlang_py.errors import BadArg, SwitchError
-from mod_erlang_py.etf import Atom, Term, text
+from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.etf import Atom, Term
 from mod_erlang_py.switch.port import ApiResult, Event
 
+from . import arguments
+from .background import BackgroundJob
 from .context import ERROR, OK, ReplyThen, Request
 from .registry import request
 
@@ -22,8 +23,8 @@ BGERROR = Atom("bgerror")
 @request("api", 2, 3, or_more=True)
 def api(ask: Request) -> Term:
     """`{api, Cmd}` or `{api, Cmd, Args}`: `{ok, S}`, or `{error, S}` when the command failed, said `-…` or nothing."""
-    command, arguments = _command(ask)
-    succeeded, output = _outcome(command, ask.context.switch.execute(command, arguments))
+    command, argument = _command(ask)
+    succeeded, output = _outcome(command, ask.context.switch.execute(command, argument))
     if not output:
         succeeded, output = False, NO_OUTPUT
     return (OK if succeeded else ERROR, ask.context.text(output))
@@ -31,22 +32,25 @@ def api(ask: Request) -> Term:
 
 @request("bgapi", 2, 3, or_more=True)
 def bgapi(ask: Request) -> ReplyThen:
-    """As `api`, but `{ok, JobUUID}` at once; when it is done the event BACKGROUND_JOB is fired, and `{bgok, JobUUID,
-    S}` or `{bgerror, JobUUID, S}` sent. `{error, system_limit}` when there is no thread for it."""
-    command, arguments = _command(ask)
-    context = ask.context
-    job = context.switch.create_uuid().encode()
-    answered = threading.Event()
+    """As `api`, but `{ok, JobUUID}` as soon as the command runs; when it is done the event BACKGROUND_JOB is fired, and
+    `{bgok, JobUUID, S}` or `{bgerror, JobUUID, S}` sent. `{bgapi, Cmd, Args, JobUUID}`: under a UUID of one's own.
+    `{error, system_limit}` when it cannot be run.
 
-    def run() -> None:
-        answered.wait()
-        succeeded, output = _outcome(command, context.switch.execute(command, arguments))
+    Whoever names the UUID of a call that is to be made asks for the call next: it is there when the answer goes out.
+    """
+    command, argument = _command(ask)
+    own = arguments.uuid(ask.term[3]) if len(ask.term) > 3 else ""
+    context = ask.context
+    uuid = (own or context.switch.create_uuid()).encode()
+
+    def finish(result: ApiResult) -> None:
+        succeeded, output = _outcome(command, result)
         done = Event(
             "BACKGROUND_JOB",
             (
-                (b"Job-UUID", job),
+                (b"Job-UUID", uuid),
                 (b"Job-Command", command.encode()),
-                (b"Job-Command-Arg", arguments),
+                (b"Job-Command-Arg", argument),
                 (b"Job-Successful", b"true" if succeeded else b"false"),
             ),
             output,
@@ -55,22 +59,17 @@ def bgapi(ask: Request) -> ReplyThen:
             context.switch.fire(done)
         except SwitchError as refused:  # it shuts down; the reply is still owed
             log.warning("BACKGROUND_JOB: %s", refused)
-        ask.reply((BGOK if succeeded else BGERROR, context.text(job), context.text(output)))
+        ask.reply((BGOK if succeeded else BGERROR, context.text(uuid), context.text(output)))
 
-    context.workers.submit(run)
-    return ReplyThen((OK, context.text(job)), answered.set)
+    job = BackgroundJob(context.switch, command, argument, finish)
+    if context.workers.submit(job.run):
+        job.wait_until_findable()
+    return ReplyThen((OK, context.text(uuid)), job.answered)
 
 
 def _command(ask: Request) -> tuple[str, bytes]:
     _, command, *rest = ask.term
-    name = text(command)
-    arguments = text(rest[0]) if rest else b""
-    if b"\0" in name or b"\0" in arguments:
-        raise BadArg("NUL in a command")
-    try:
-        return name.decode(), arguments
-    except UnicodeDecodeError:
-        raise BadArg("a command's name is UTF-8") from None
+    return arguments.name(command), arguments.c_text(rest[0]) if rest else b""
 
 
 def _outcome(command: str, result: ApiResult) -> tuple[bool, bytes]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term
@@ -42,6 +43,7 @@ class Context:
     """A text of the switch, as the `encoding` setting has it."""
     reload: Callable[[], Reloaded]
     """Read the settings again. Raises ConfigError, SwitchError: then all is as it was."""
+    complaints: Complaints
 
 
 def as_text(encoding: Encoding, value: bytes) -> Term:
@@ -51,11 +53,13 @@ def as_text(encoding: Encoding, value: bytes) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. term: the whole message. reply goes to whoever asked, by the way the request came."""
+    """One request. to: the process that it was sent to, by its pid or by a registered name. term: the whole message.
+    reply goes to whoever asked, by the way the request came."""
 
     context: Context
     link: Link
     sender: Pid | None
+    to: Pid | str
     term: Term
     reply: Callable[[Term], None]
 

@@ -15,6 +15,7 @@ from mod_erlang_py.node.reader import Job
 from . import registry
 from .context import ERROR, Context, NoReply, ReplyThen, Request, error
 from .node import spawn_reply
+from .otp import by_pid
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Dispatcher:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
+    def received(self, link: Link, sender: Pid | None, to: Pid | str, payload: bytes) -> Job | None:
         """Answer an urgent request, or return the job that answers.
 
         Raises ProtocolViolation for bytes that OTP would close the link for too.
@@ -37,15 +38,17 @@ class Dispatcher:
         link.requests += 1
         reply = partial(self._reply, link, sender)
         try:
-            term = etf.decode(payload)
+            term = etf.decode_message(payload)
         except LimitExceeded as over:
             log.warning("%s: a message of %s refused: %s", link.name, sender, over)
-            return Job(sender, partial(reply, BADARG))
+            term = _unreadable(payload)
+            if term is None:
+                return Job(sender, partial(reply, BADARG))
         except DecodeError as broken:
             raise ProtocolViolation(f"a message of {sender}: {broken}") from None
         if traffic.is_shown():
             traffic.received(link.name, sender, term)
-        request = Request(self._context, link, sender, term, reply)
+        request = Request(self._context, link, sender, to, term, reply)
         try:
             entry = self._find(term)
         except BadArg:
@@ -61,8 +64,11 @@ class Dispatcher:
         return Job(sender, partial(self._answer, request, entry))
 
     def _find(self, term: Term) -> registry.Entry | None:
-        if isinstance(term, tuple) and term and Reference.of(term[0]) is not None:
-            return spawn_reply
+        if isinstance(term, tuple) and term:
+            if Reference.of(term[0]) is not None:
+                return spawn_reply
+            if Pid.of(term[0]) is not None:
+                return by_pid
         return registry.find(term)
 
     def _answer(self, request: Request, entry: registry.Entry) -> None:
@@ -100,3 +106,11 @@ class Dispatcher:
 def _is_error(term: Term) -> bool:
     """`{error, …}`: what another node of ours, or the C module, answers."""
     return isinstance(term, tuple) and bool(term) and atom_text(term[0]) == ERROR.value
+
+
+def _unreadable(payload: bytes) -> Term:
+    """What is left of a message that is over the limits: of a `fetch_reply`, whose answer it is not; else None."""
+    match etf.decode_head(payload, 2):
+        case (tag, fetch_id) if atom_text(tag) == "fetch_reply":
+            return (tag, fetch_id)
+    return None

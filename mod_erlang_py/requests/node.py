@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from mod_erlang_py.etf import Pid, Reference, Term
 
@@ -52,6 +53,6 @@ def rex(ask: Request) -> Term | NoReply:
     """`{rex, {Ref, Pid}}`: the same, as the result of an rpc (handle_msg_rpcresponse)."""
     match ask.term:
         case (_, (reference, *rest), *_) if Reference.of(reference) is not None:
-            return _spawn_reply(Request(ask.context, ask.link, ask.sender, (reference, *rest), ask.reply))
+            return _spawn_reply(replace(ask, term=(reference, *rest)))
     log.warning("%s: an rpc answered with something else than a reference and a pid", ask.link.name)
     return NO_REPLY

@@ -31,7 +31,7 @@ class Receiver:
         self.exits: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
         self.monitors: queue.SimpleQueue[tuple[Reference, Term]] = queue.SimpleQueue()
 
-    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
+    def received(self, link: Link, sender: Pid | None, to: Pid | str, payload: bytes) -> Job | None:
         term = etf.decode(payload)
         self.messages.put((link.name, term))
         if sender is not None and isinstance(term, tuple) and term[:1] == (etf.Atom("echo"),):

@@ -189,6 +189,22 @@ def test_both_connect_and_the_peers_name_is_higher(
     assert local.receiver.downs.get(timeout=DEADLINE) == "zzz@localhost"
 
 
+def test_a_dial_that_nobody_waits_for_any_more_comes_to_nothing(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    """The peer has connected meanwhile, and disconnected, which must not be undone."""
+    peer = listener("zzz@localhost")
+    connecting = in_thread(lambda: local.node.connect("zzz@localhost"))
+    sock, machine = peer.accept()
+    with Client(local.port, name="zzz@localhost"):
+        connecting.result()
+    assert local.receiver.downs.get(timeout=DEADLINE) == "zzz@localhost"
+    peer.finish(sock, machine)
+    assert sock.recv(1) == b""
+    assert local.names() == []
+    assert local.receiver.downs.empty()
+
+
 def test_both_connect_and_ours_is_higher(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
     """Ours counts: the peer gets nok, and its other side goes on."""
     peer = listener("aaa@localhost")

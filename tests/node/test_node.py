@@ -67,6 +67,28 @@ def test_the_nodes_pid_and_any_name_lead_to_it(local: LocalNode) -> None:
     assert got == [1, 2, 3, 3, 5]
 
 
+def test_a_tick_is_answered_with_a_tick_unless_something_went_out_since_the_last(local: LocalNode) -> None:
+    """So two that answer do not go on for ever: the tick that is answered went out since the last one."""
+    with Client(local.port) as client:
+
+        def next_frame() -> bytes:
+            return client.sock.recv(4, socket.MSG_WAITALL | socket.MSG_PEEK)
+
+        client.send_frame(TICK)
+        assert client.sock.recv(4, socket.MSG_WAITALL) == TICK
+        client.send((Atom("echo"), 1))
+        assert client.answer() == 1
+        client.send_frame(TICK)
+        client.send((Atom("echo"), 2))
+        assert next_frame() != TICK
+        assert client.answer() == 2
+        client.send_frame(TICK + TICK)
+        assert client.sock.recv(4, socket.MSG_WAITALL) == TICK
+        client.send((Atom("echo"), 3))
+        assert next_frame() != TICK
+        assert client.answer() == 3
+
+
 def test_ping(local: LocalNode) -> None:
     """The tag of OTP 24 and later, and the plain reference of before."""
     ref = Reference("client@localhost", 7, (1, 2, 3))
@@ -211,7 +233,8 @@ def test_a_monitor_of_an_earlier_life_is_answered(local: LocalNode) -> None:
         client.signal(control.DemonitorP(client.pid, "foo", ref))
         client.signal(MonitorP(client.pid, earlier, ref))
         received = client.receive()
-    assert received.control == MonitorPExit(earlier, client.pid, ref, Atom("noproc"))
+    assert received.control == MonitorPExit(earlier, client.pid, ref, IN_PAYLOAD)
+    assert received.reason() == Atom("noproc")
 
 
 def test_references_are_never_the_same(local: LocalNode) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mod_erlang_py.distribution.control import (
     ControlMessage,
+    DemonitorP,
     Exit,
     MonitorP,
     MonitorPExit,
@@ -125,6 +126,37 @@ def test_a_monitor_that_stands_is_not_answered(
 def test_a_monitor_of_another_pid_gets_noproc(processes: Processes, link: Link, fake: FakeLink, pid: Pid) -> None:
     processes.monitored(link, MonitorP(THEIRS, pid, REF))
     assert fake.signals == [MonitorPExit(pid, THEIRS, REF, NOPROC)]
+
+
+@pytest.mark.parametrize("target", [OURS, "foo"])
+def test_who_cannot_be_answered_hears_by_the_last_of_his_monitors(
+    processes: Processes, link: Link, fake: FakeLink, target: Pid | str
+) -> None:
+    first, second, third = (Reference("peer@localhost", 7, (number, 2, 3)) for number in range(3))
+    assert not processes.refuse(link, THEIRS, target)
+    for reference in (first, second, third):
+        processes.monitored(link, MonitorP(THEIRS, target, reference))
+    processes.monitored(link, MonitorP(OTHER, target, REF))
+    processes.monitored(link, MonitorP(THEIRS, "another", REF))
+    processes.demonitored(link, DemonitorP(THEIRS, target, second))
+    processes.demonitored(link, DemonitorP(THEIRS, target, second))
+    assert [processes.refuse(link, THEIRS, target) for _ in range(3)] == [True, True, False]
+    assert fake.signals == [MonitorPExit(target, THEIRS, one, NOPROC) for one in (third, first)]
+
+
+def test_the_monitors_of_a_peer_are_bounded(
+    processes: Processes, link: Link, fake: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mod_erlang_py.node.processes.MAX_MONITORS", 2)
+    references = [Reference("peer@localhost", 7, (number, 2, 3)) for number in range(4)]
+    for reference in references[:3]:
+        processes.monitored(link, MonitorP(THEIRS, "foo", reference))
+    assert fake.signals == [MonitorPExit("foo", THEIRS, references[2], Atom("system_limit"))]
+    processes.demonitored(link, DemonitorP(THEIRS, "foo", references[0]))
+    processes.monitored(link, MonitorP(THEIRS, "foo", references[3]))
+    processes.forget(link)
+    assert not processes.refuse(link, THEIRS, "foo")
+    assert len(fake.signals) == 1
 
 
 def test_a_connection_that_ends_takes_its_own_links_along(processes: Processes, link: Link) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
+from tests.peers.test_scripts_calls import give_dialplan
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NO_OUTPUT = '"Command returned no output!"'
@@ -52,7 +54,9 @@ def test_long_arguments(node: RunningNode, peer: Erl, size: int) -> None:
         ("{api, '', \"\"}", '{error,": Command not found!\\n"}'),
         ("{api, echo, 12}", "{error,badarg}"),
         ("{api, echo, {a}}", "{error,badarg}"),
-        ("{api, echo, [[1]]}", "{error,badarg}"),
+        ('{api, echo, ["a", [<<"b">>], [[$c] | <<"d">>]]}', '{ok,"abcd"}'),
+        ("{api, echo, [[a]]}", "{error,badarg}"),
+        ("{api, echo, [$a | $b]}", "{error,badarg}"),
         ("{api, echo, #{}}", "{error,badarg}"),
         ("{api, echo, self()}", "{error,badarg}"),
         ('{api, echo, "a" ++ [0] ++ "b"}', "{error,badarg}"),
@@ -64,18 +68,34 @@ def test_api(node: RunningNode, peer: Erl, term: str, expected: str) -> None:
     assert peer.request(node.name, term) == expected
 
 
-def test_bytes_are_kept(node: RunningNode, peer: Erl) -> None:
-    """Latin-1 and UTF-8 alike, as FreeSWITCH keeps them; a character over 255 becomes UTF-8."""
-    assert peer.eval(f"request('{node.name}', {{api, echo, [255, 128, 228]}})")[1] == b"\xff\x80\xe4"
-    assert peer.eval(f"request('{node.name}', {{api, echo, <<\"ä€\"/utf8>>}})")[1] == "ä€".encode()
-    assert peer.eval(f"request('{node.name}', {{api, echo, [228, 8364]}})")[1] == "ä€".encode()
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[228]", "ä"),
+        ("[228, 8364]", "ä€"),
+        ('binary_to_list(<<"ä€"/utf8>>)', "ä€"),
+        ('<<"ä€"/utf8>>', "ä€"),
+        ("'ä€'", "ä€"),
+        ('io_lib:format("~ts ~p", [[228, 8364], 1.5])', "ä€ 1.5"),
+        ('["ä", <<"ä"/utf8>>]', "ää"),
+        ("lists:duplicate(70000, 228)", "ä" * 70_000),
+        ("lists:duplicate(70000, 8364)", "€" * 70_000),
+    ],
+)
+def test_characters(node: RunningNode, peer: Erl, text: str, expected: str) -> None:
+    """A list that is no UTF-8 is code points; FreeSWITCH has UTF-8."""
+    assert bytes(peer.eval(f"request('{node.name}', {{api, echo, {text}}})")[1]) == expected.encode()
+
+
+def test_bytes_of_a_binary_are_kept(node: RunningNode, peer: Erl) -> None:
+    assert peer.eval(f"request('{node.name}', {{api, echo, <<255, 128, 228>>}})")[1] == b"\xff\x80\xe4"
 
 
 def test_a_command_of_the_switch_itself_ours_included(node: RunningNode, peer: Erl) -> None:
     assert f"Listener to {peer.name} " in peer.request(node.name, '{api, erlang, "listeners"}')
 
 
-def bgapi(peer: Erl, node: RunningNode, term: str, replies: int = 2) -> list[tuple[str, str, bytes]]:
+def bgapi(peer: Erl, node: RunningNode, term: str, replies: int = 2) -> list[tuple[Any, ...]]:
     """What comes back for {bgapi, ...}: tag, job and output of each reply."""
     peer.eval(f"{{foo, '{node.name}'}} ! {term}")
     got = []
@@ -90,12 +110,12 @@ def bgapi(peer: Erl, node: RunningNode, term: str, replies: int = 2) -> list[tup
     [
         ('{bgapi, echo, "hello"}', "bgok", b"hello"),
         ('{bgapi, <<"ECHO">>, <<"hello">>}', "bgok", b"hello"),
-        ('{bgapi, echo, "hello", more}', "bgok", b"hello"),
+        ('{bgapi, echo, "hello", "", more}', "bgok", b"hello"),
         ("{bgapi, echo}", "bgok", b""),
         ('{bgapi, echo, ""}', "bgok", b""),
         ('{bgapi, echo, "-ERR no"}', "bgerror", b"-ERR no"),
         ('{bgapi, wtf, ""}', "bgerror", b"wtf: Command not found!\n"),
-        ("{bgapi, echo, [255, 128]}", "bgok", b"\xff\x80"),
+        ("{bgapi, echo, <<255, 128>>}", "bgok", b"\xff\x80"),
     ],
 )
 def test_bgapi_answers_twice(node: RunningNode, peer: Erl, term: str, tag: str, output: bytes) -> None:
@@ -106,7 +126,12 @@ def test_bgapi_answers_twice(node: RunningNode, peer: Erl, term: str, tag: str, 
     assert peer.text("flush()") == "[]"
 
 
-@pytest.mark.parametrize("term", ["{bgapi, echo, 12}", "{bgapi, 12, 12}", "{bgapi}"])
+def test_a_job_uuid_of_ones_own(node: RunningNode, peer: Erl) -> None:
+    replies = bgapi(peer, node, '{bgapi, echo, "hello", <<"my job">>}')
+    assert replies == [("ok", "my job"), ("bgok", "my job", b"hello")]
+
+
+@pytest.mark.parametrize("term", ['{bgapi, echo, "", 12}', "{bgapi, echo, 12}", "{bgapi, 12, 12}", "{bgapi}"])
 def test_a_wrong_bgapi(node: RunningNode, peer: Erl, term: str) -> None:
     assert peer.request(node.name, term) == "{error,badarg}"
 
@@ -133,7 +158,8 @@ def test_encoding_binary(kind: str, start_node: StartNode, erl: StartErl) -> Non
     node = start_node(kind, encoding="binary")
     peer = erl(node)
     assert peer.request(node.name, '{api, echo, "a b"}') == '{ok,<<"a b">>}'
-    assert peer.request(node.name, "{api, echo, [255, 1]}") == "{ok,<<255,1>>}"
+    assert peer.request(node.name, "{api, echo, <<255, 1>>}") == "{ok,<<255,1>>}"
+    assert peer.request(node.name, "{api, echo, [228]}") == '{ok,<<"ä"/utf8>>}'
     assert peer.request(node.name, '{api, echo, ""}') == f"{{error,<<{NO_OUTPUT}>>}}"
     assert peer.request(node.name, '{api, wtf, ""}') == '{error,<<"wtf: Command not found!\\n">>}'
     assert (
@@ -143,3 +169,23 @@ def test_encoding_binary(kind: str, start_node: StartNode, erl: StartErl) -> Non
         )
         == '{true,<<"x">>}'
     )
+
+
+def test_a_call_is_there_when_the_job_is(node: RunningNode, erl: StartErl) -> None:
+    """`handlecall` as soon as `{ok, Job}` has come, 300 times."""
+    give_dialplan(node)
+    peer = erl(node)
+    peer.eval(f"""
+        Me = self(),
+        Switch = {{foo, '{node.name}'}},
+        Try = fun() ->
+            U = "mine-" ++ integer_to_list(erlang:unique_integer([positive])),
+            Switch ! {{bgapi, originate, "{{origination_uuid=" ++ U ++ "}}loopback/park/default &park()"}},
+            receive {{ok, _}} -> Switch ! {{handlecall, U}} end,
+            Me ! receive ok -> ok; {{error, _}} = E -> E end,
+            Switch ! {{api, uuid_kill, U}},
+            receive {{call_hangup, U}} -> ok end
+        end, ok""")
+    for _ in range(6):
+        outcomes = "[receive ok -> ok; E -> E after 5000 -> none end || _ <- lists:seq(1, 50), is_pid(spawn(Try))]"
+        assert peer.text(f"[Outcome || Outcome <- {outcomes}, Outcome =/= ok]", timeout=60) == "[]"

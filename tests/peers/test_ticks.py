@@ -34,3 +34,12 @@ def test_idle_and_dead_peers(kind: str, start_node: StartNode, erl: StartErl) ->
     dead.resume()
     assert dead.text("collect(1, 5000)") == f"[{{nodedown,{node.name}}}]"
     assert dead.text(f"net_adm:ping('{node.name}')") == "pong"
+
+
+@pytest.mark.parametrize("kind", ["simulated", pytest.param("freeswitch", marks=pytest.mark.freeswitch)])
+def test_a_peer_with_a_shorter_tick_time(kind: str, start_node: StartNode, erl: StartErl) -> None:
+    """Ours is 60 s, it wants to hear something of us within 2: each of its ticks is answered."""
+    node = start_node(kind)
+    peer = erl(node, arguments=("-kernel", "net_ticktime", "2"))
+    assert peer.text(f"net_adm:ping('{node.name}'), monitor_node('{node.name}', true)") == "true"
+    assert peer.text("collect(1, 5000)") == "[]"

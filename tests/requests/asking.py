@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -27,7 +28,8 @@ JOB = "7f3c2143-55db-422f-bd15-0fa93ac78cb7"
 
 
 class FakeSwitch:
-    """commands: by name, in lower case; each gets its arguments. executed: what was asked for, in order."""
+    """commands: by name, in lower case; each gets its arguments. executed: what was asked for, in order. sessions: the
+    UUIDs of the calls that there are; looked_for: how often one was looked for."""
 
     description = "fake switch"
 
@@ -37,6 +39,8 @@ class FakeSwitch:
         }
         self.executed: list[tuple[str, bytes]] = []
         self.fired: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.sessions: set[str] = set()
+        self.looked_for = 0
 
     def execute(self, command: str, arguments: bytes) -> ApiResult:
         self.executed.append((command, arguments))
@@ -45,6 +49,10 @@ class FakeSwitch:
 
     def fire(self, event: Event) -> None:
         self.fired.put(event)
+
+    def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[object]:
+        self.looked_for += 1
+        return nullcontext(self if uuid in self.sessions else None)
 
     def create_uuid(self) -> str:
         return JOB
@@ -90,8 +98,18 @@ class FakeLink:
 
 
 class FakeProcesses:
+    """refused: who was told by a monitor of his that there is nobody. monitors: who has one, and of whom."""
+
     def __init__(self) -> None:
         self.linked: list[Pid] = []
+        self.monitors: set[tuple[Pid, Pid | str]] = set()
+        self.refused: list[Pid] = []
+
+    def refuse(self, link: object, pid: Pid, to: Pid | str) -> bool:
+        if (pid, to) not in self.monitors:
+            return False
+        self.refused.append(pid)
+        return True
 
     def link(self, link: object, pid: Pid) -> None:
         self.linked.append(pid)
@@ -140,9 +158,9 @@ class Bench:
             replies.append(reply)
         return replies
 
-    def receive(self, payload: bytes, sender: Pid | None = SENDER) -> None:
+    def receive(self, payload: bytes, sender: Pid | None = SENDER, to: Pid | str = "foo") -> None:
         link: Any = self.link
-        job = self.dispatcher.received(link, sender, payload)
+        job = self.dispatcher.received(link, sender, to, payload)
         if job is not None:
             assert job.sender == sender
             job.run()

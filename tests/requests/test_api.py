@@ -82,10 +82,16 @@ def test_encoding_binary(bench: Bench, output: bytes, expected: Term) -> None:
     assert bench.ask(api(Atom("say"), b"")) == [expected]
 
 
-def test_bytes_are_kept_as_they_came(bench: Bench) -> None:
+def test_bytes_of_a_binary_are_kept_as_they_came(bench: Bench) -> None:
     for text in (b"\xff\xfe\x80", "ä€".encode(), bytes(range(1, 256))):
-        bench.ask(api(Atom("echo"), text))
+        bench.ask(api(Atom("echo"), Binary(text)))
         assert bench.switch.executed[-1] == ("echo", text)
+
+
+def test_a_string_that_is_no_utf_8_is_code_points(bench: Bench) -> None:
+    for text, passed in ((b"\xe4", "ä".encode()), ("ä€".encode(), "ä€".encode()), (b"\xe4\xc3\xa4", "äÃ¤".encode())):
+        bench.ask(api(Atom("echo"), text))
+        assert bench.switch.executed[-1] == ("echo", passed)
 
 
 def test_a_command_that_is_not_there(bench: Bench) -> None:
@@ -103,7 +109,7 @@ def test_a_command_that_is_not_there(bench: Bench) -> None:
         (Atom("echo"), 1.5),
         (Atom("echo"), {}),
         (Atom("echo"), ()),
-        (Atom("echo"), [b"a", b"b"]),
+        (Atom("echo"), [b"a", Atom("b")]),
         (Atom("echo"), [-1]),
         (Atom("echo"), [0x110000]),
         (Atom("echo"), List([97, 98], improper=True)),
@@ -112,7 +118,7 @@ def test_a_command_that_is_not_there(bench: Bench) -> None:
         (Atom("echo"), b"a\0b"),
         (Atom("echo"), Binary(b"\0")),
         (b"ec\0ho", b""),
-        (b"\xff\xfe", b""),
+        (Binary(b"\xff\xfe"), b""),
     ],
 )
 def test_wrong_arguments(bench: Bench, kind: str, rest: tuple[Term, ...]) -> None:
@@ -138,6 +144,22 @@ def test_bgapi_answers_before_it_runs_and_after(bench: Bench) -> None:
     go.set()
     assert bench.later() == (SENDER, (Atom("bgok"), JOB.encode(), b"+OK x"))
     assert bench.link.sent.empty()
+
+
+@pytest.mark.parametrize(
+    ("own", "job"), [(b"my job", b"my job"), (Binary(b"x" * 256), b"x" * 256), (b"", JOB.encode())]
+)
+def test_a_job_uuid_of_ones_own(bench: Bench, own: Term, job: bytes) -> None:
+    bench.receive(encode(bgapi(Atom("echo"), b"x", own, Atom("ignored"))))
+    assert bench.later()[1] == (OK, job)
+    assert bench.later()[1] == (Atom("bgok"), job, b"x")
+    assert bench.switch.fired.get(timeout=DEADLINE).header(b"Job-UUID") == job
+
+
+@pytest.mark.parametrize("own", [12, (), b"x" * 257, b"a\0b", Binary(b"\xff")])
+def test_no_job_uuid(bench: Bench, own: Term) -> None:
+    assert bench.ask(bgapi(Atom("echo"), b"x", own)) == BADARG
+    assert bench.switch.executed == []
 
 
 def test_bgapi_of_a_quick_command_keeps_the_order(bench: Bench) -> None:

@@ -177,4 +177,4 @@ def test_a_term_over_a_limit_is_refused_and_the_link_goes_on(bench: Bench, caplo
 
 def _job(bench: Bench, term: Term) -> Job | None:
     link: Any = bench.link
-    return bench.dispatcher.received(link, SENDER, encode(term))
+    return bench.dispatcher.received(link, SENDER, "foo", encode(term))
