@@ -207,7 +207,7 @@ take(Node, Owner) ->
             ["handled", Dialled | _] = string:split(proplists:get_value("Caller-Destination-Number", Headers), "-", all),
             Owner ! {taken, Now - list_to_integer(Dialled)},
             [{foo, Node} ! {sendmsg, UUID, Message} || Message <- [
-                [{"call-command", "execute"}, {"execute-app-name", "answer"}],
+                [{"call-command", "execute"}, {"execute-app-name", "answer"}, {"event-lock", "true"}],
                 [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}]]],
             take(Node, Owner);
         {call_hangup, _} -> Owner ! ended;

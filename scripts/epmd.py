@@ -8,6 +8,10 @@ import time
 from collections.abc import Callable
 
 
+class EpmdError(Exception):
+    """Why there is no epmd, in a line."""
+
+
 class Epmd:
     """An epmd of our own on 127.0.0.1, which may be stopped and started again on the same port."""
 
@@ -17,7 +21,7 @@ class Epmd:
         self.start()
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Returns when it answers. Raises EpmdError."""
         assert self._process is None, "already running"
         self._process = subprocess.Popen(
             ["epmd", "-port", str(self.port), "-address", "127.0.0.1", "-relaxed_command_check"],
@@ -29,7 +33,10 @@ class Epmd:
         deadline = time.monotonic() + 10
         while self.names() is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"epmd does not run on port {self.port}")
+                raise EpmdError(
+                    f"no epmd can run on port {self.port}, which something else may have (ss -ltnp 'sport = "
+                    f":{self.port}' says what); ERL_EPMD_PORT=... gives another"
+                )
             time.sleep(0.005)
 
     def stop(self) -> None:
@@ -52,7 +59,9 @@ def epmd_names(port: int) -> dict[str, int] | None:
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
     except OSError:
         return None
-    lines = answer[4:].decode().splitlines()  # after the port: "name NAME at port PORT"
+    if answer[:4] != port.to_bytes(4, "big"):
+        return None  # something else answers
+    lines = answer[4:].decode(errors="replace").splitlines()  # "name NAME at port PORT"
     return {words[1]: int(words[4]) for words in (line.split() for line in lines) if len(words) == 5}
 
 

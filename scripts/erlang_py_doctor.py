@@ -5,14 +5,17 @@
 
 `ok`, `warn` or `FAIL`, what was found, and what to do. Exits with 1 when something failed. Run it as root or as
 FreeSWITCH's user, who may read the cookie; it is never printed. Needs Python 3.10 and nothing else: copy it where you
-like. It asks FreeSWITCH (fs_cli), epmd, the node itself, and an `erl` where there is one.
+like. It asks FreeSWITCH (fs_cli), epmd, the node itself, and an `erl` where there is one, to which it has FreeSWITCH
+make a call of nobody with nobody.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import ipaddress
+import json
 import os
 import pwd
 import secrets
@@ -28,6 +31,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 SECONDS = 5.0
 """For an answer of epmd, and of the node."""
@@ -36,6 +40,9 @@ ERL_SECONDS = 30.0
 DEFAULTS = {"listen-ip": "0.0.0.0", "listen-port": "8031", "nodename": "freeswitch", "shortname": "true"}
 DEFAULT_COOKIE = "ClueCon"
 DEFAULT_EPMD_PORT = "4369"
+ENTRY = "erlang_py.py"
+PACKAGES = "erlang_py_packages"
+CONFIGURATION = ("erlang_event.conf.xml", "python.conf.xml", "modules.conf.xml")
 FS_CLI_FOLDERS = "/usr/bin:/usr/local/bin:/opt/freeswitch/bin:/usr/local/freeswitch/bin"
 
 
@@ -88,6 +95,10 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
     running = all(finding.level is not Level.FAIL for finding in module)
 
     switch = find_process(ask("global_getvar run_dir"))
+    script_dir = Path(ask("global_getvar script_dir"))
+    yield check_files(script_dir, Path(ask("global_getvar conf_dir")), switch)
+    if running:
+        yield from check_status(ask("erlang status json"), script_dir)
     settings, finding = check_settings(ask("xml_locate configuration configuration name erlang_event.conf"))
     node = Node(node_name(settings, ask("global_getvar hostname")), settings["listen-ip"], settings["listen-port"])
     yield finding or ok("settings", f"{node.name}, listening on {node.ip}:{node.port}")
@@ -110,7 +121,7 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
     contact, finding = check_port(node, addresses, cookie)
     yield finding
     if contact is not None and Level.FAIL not in (name.level, epmd.level):
-        yield check_otp(node, cookie, contact, epmd_port)
+        yield from check_otp(node, cookie, contact, epmd_port)
 
 
 def check_module(ask: Callable[[str], str]) -> list[Finding]:
@@ -128,9 +139,95 @@ def check_module(ask: Callable[[str], str]) -> list[Finding]:
     elif ask("module_exists mod_erlang_event") == "true":
         findings.append(fail("mod_erlang_py", "loaded, and mod_erlang_event too; unload one of them"))
     else:
-        listeners = ask("erlang listeners").count("Listener to ")
-        findings.append(ok("mod_erlang_py", f"loaded; nodes connected: {listeners}"))
+        findings.append(check_command(ask("erlang status json")))
     return findings
+
+
+def check_command(status: str) -> Finding:
+    """Whether the command `erlang` is ours. status: what `erlang status json` says."""
+    told = read_status(status)
+    if not told and not status.startswith("USAGE:"):  # which version 0.1 said before it had that
+        return fail(
+            "mod_erlang_py",
+            f"loaded, but its command `erlang` is gone or another's: {last_line(status.encode())}; unload "
+            "mod_erlang_py, then pyrun erlang_py",
+        )
+    return ok("mod_erlang_py", f"loaded; nodes connected: {len(told.get('listeners', ()))}")
+
+
+def read_status(status: str) -> dict[str, Any]:
+    """{} when it is none."""
+    try:
+        told = json.loads(status)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) and "error" not in told else {}
+
+
+def check_files(script_dir: Path, conf_dir: Path, switch: Process) -> Finding:
+    """Whether the switch's user can read what its next start needs."""
+    entry, packages = script_dir / ENTRY, script_dir / PACKAGES
+    missing = [path for path in (entry, packages) if not path.exists()]
+    if missing:
+        return fail("files", f"{missing[0]} is not there, so the next start brings no node; make install puts it there")
+    if switch.uid is None or os.geteuid() not in (0, switch.uid):
+        return warn("files", f"not tried: run this as root or as {user(switch.uid)}, on FreeSWITCH's machine")
+    files = [entry, packages, *sorted(packages.rglob("*"))]
+    files += [file for name in CONFIGURATION if (file := conf_dir / "autoload_configs" / name).exists()]
+    with acting_as(switch):
+        refused = [file for file in files if not can_read(file)]
+    if refused:
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        return fail(
+            "files",
+            f"{user(switch.uid)} cannot read {refused[0]}{more}, which the next start needs; make install again mends "
+            "what it wrote, chmod or chown the rest",
+        )
+    return ok("files", f"{user(switch.uid)} can read all {len(files)}, in {script_dir} and {conf_dir}")
+
+
+@contextlib.contextmanager
+def acting_as(switch: Process) -> Iterator[None]:
+    """With the rights of FreeSWITCH's user, for who is root."""
+    if os.geteuid() != 0 or switch.uid is None:
+        yield
+        return
+    ours = os.getgroups()
+    os.setgroups(switch.groups)
+    os.setegid(switch.gid)
+    os.seteuid(switch.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(ours)
+
+
+def can_read(path: Path) -> bool:
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            path.open("rb").close()
+    except OSError:
+        return False
+    return True
+
+
+def check_status(status: str, script_dir: Path) -> Iterator[Finding]:
+    """What the node itself warns of; first, whether what runs is what is installed. status: `erlang status json`."""
+    told = read_status(status)
+    versions = told.get("versions", {})
+    if "digest" not in versions and (script_dir / PACKAGES / "mod_erlang_py" / "code.py").exists():
+        running = versions.get("mod_erlang_py", "an early version")
+        yield warn("version", f"files are newer, running is {running}: unload mod_erlang_py, then pyrun erlang_py")
+    for warning in told.get("warnings", ()):
+        if warning.startswith("the cookie is "):
+            continue  # found below, too
+        check = "version" if warning.startswith("files are ") else "status"
+        serious = " is broken: " in warning or ": nobody can connect" in warning
+        yield Finding(Level.FAIL if serious else Level.WARN, check, warning)
 
 
 @dataclass(frozen=True)
@@ -316,27 +413,47 @@ def check_port(node: Node, addresses: Sequence[str], cookie: str | None) -> tupl
     return contact, ok("port", f"{node.name} answers on {', '.join(addresses)}, port {node.port}")
 
 
-def check_otp(node: Node, cookie: str | None, contact: Contact, epmd_port: str | None) -> Finding:
-    """An Erlang node connects and asks for the version."""
+def check_otp(node: Node, cookie: str | None, contact: Contact, epmd_port: str | None) -> Iterator[Finding]:
+    """An Erlang node connects, asks for the version, and takes a call."""
     if cookie is None:
-        return warn("OTP", "not tried without the cookie; --cookie-file FILE gives one")
+        yield warn("OTP", "not tried without the cookie, nor a call; --cookie-file FILE gives one")
+        return
     if not contact.cookie_accepted:
-        return fail(
+        yield fail(
             "OTP", "wrong cookie: the node refuses it; if the file was changed since it started, restart the node"
         )
+        return
     erl = shutil.which("erl")
     if erl is None or epmd_port is None:
-        return warn("OTP", f"not tried, without {'an epmd' if erl else 'erl here'}; but the node takes the cookie")
+        lacking = "an epmd" if erl else "erl here"
+        yield warn("OTP", f"not tried, nor a call, without {lacking}; but the node takes the cookie")
+        return
     try:
-        answer = erl_asks(erl, node, cookie, epmd_port)
+        said = erl_asks(erl, node, cookie, epmd_port)
     except Trouble as trouble:
-        return fail("OTP", str(trouble))
-    pong, _, version = answer.partition(" ")
+        yield fail("OTP", str(trouble))
+        return
+    pong, _, version = said["answer"].partition(" ")
     if pong != "pong":
-        return fail("OTP", f"{erl}: net_adm:ping says {pong}, although the node takes the cookie; see FreeSWITCH's log")
-    if not version.startswith("ok "):
-        return fail("OTP", f"connected, but {{api, version}} got {version}")
-    return ok("OTP", f"{erl} connects: pong, {version[3:]}")
+        yield fail("OTP", f"{erl}: net_adm:ping says {pong}, although the node takes the cookie; see FreeSWITCH's log")
+    elif not version.startswith("ok "):
+        yield fail("OTP", f"connected, but {{api, version}} got {version}")
+    else:
+        yield ok("OTP", f"{erl} connects: pong, {version[3:]}")
+        yield judge_call(said.get("call", "nothing was said of it"))
+
+
+def judge_call(said: str) -> Finding:
+    """said: "over", or what went wrong."""
+    if said == "over":
+        return ok("call", "FreeSWITCH made one into the application `erlang`; a process had it, and hung it up")
+    if "CHAN_NOT_IMPLEMENTED" in said:
+        return warn("call", "not tried: FreeSWITCH has no endpoint `null`, which mod_loopback brings")
+    return fail(
+        "call",
+        f"{said}: FreeSWITCH was to make one into the application `erlang`; its log says more. Where that has Invalid "
+        "Application: unload mod_erlang_py, then pyrun erlang_py",
+    )
 
 
 # --- what is asked: FreeSWITCH, its process, the resolver ---------------------------------------------------------
@@ -374,6 +491,8 @@ class Process:
     """FreeSWITCH's process, as far as it can be seen."""
 
     uid: int | None = None
+    gid: int = 0
+    groups: Sequence[int] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """Ours, where its own is not for us to read."""
 
@@ -392,16 +511,22 @@ def find_process(run_dir: str) -> Process:
     """The one whose pid is in run_dir."""
     try:
         folder = Path("/proc", str(int(Path(run_dir, "freeswitch.pid").read_text())))
-        uid = next(int(line.split()[1]) for line in (folder / "status").read_text().splitlines() if "Uid:" in line)
-    except (OSError, ValueError):
+        lines = [line.split() for line in (folder / "status").read_text().splitlines()]
+        ids = {
+            words[0]: [int(word) for word in words[1:]]
+            for words in lines
+            if words[:1] in (["Uid:"], ["Gid:"], ["Groups:"])
+        }
+        uid, gid, groups = ids["Uid:"][1], ids["Gid:"][1], ids["Groups:"]
+    except (OSError, ValueError, LookupError):
         return Process()
     try:
-        return Process(uid, parse_environment((folder / "environ").read_bytes()))
+        return Process(uid, gid, groups, parse_environment((folder / "environ").read_bytes()))
     except OSError:
         try:
-            return Process(uid, {**os.environ, "HOME": pwd.getpwuid(uid).pw_dir})
+            return Process(uid, gid, groups, {**os.environ, "HOME": pwd.getpwuid(uid).pw_dir})
         except KeyError:
-            return Process(uid)
+            return Process(uid, gid, groups)
 
 
 def parse_environment(environ: bytes) -> dict[str, str]:
@@ -566,24 +691,47 @@ def digest(cookie: str, challenge: int) -> bytes:
 ASKING = """
 [Name] = init:get_plain_arguments(),
 Node = list_to_atom(Name),
-Pong = net_adm:ping(Node),
-Answer = case Pong of
-    pong ->
-        {doctor, Node} ! {api, version},
-        receive
-            {ok, Version} -> ["ok ", Version];
-            Other -> io_lib:format("~0p", [Other])
-        after 5000 -> "no answer in 5 s"
-        end;
-    pang -> ""
+Ask = fun(Request) ->
+    {doctor, Node} ! Request,
+    receive
+        {ok, Reply} -> ["ok ", Reply];
+        ok -> "ok";
+        {error, Reason} -> io_lib:format("{error,~0p}", [Reason])
+    after 5000 -> "no answer in 5 s"
+    end
 end,
-io:format("~nanswer ~s ~s~n", [Pong, Answer]),
+Say = fun(What, Text) -> io:format("~n~s ~s~n", [What, string:replace(Text, "\\n", " ", all)]) end,
+Hung = fun(UUID) ->
+    Hangup = [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}],
+    case lists:flatten(Ask({sendmsg, UUID, Hangup})) of
+        "ok" ->
+            receive {call_hangup, UUID} -> "over"
+            after 5000 -> "the call was not hung up in 5 s"
+            end;
+        Other -> ["a call came, but sendmsg got ", Other]
+    end
+end,
+case net_adm:ping(Node) of
+    pong ->
+        Say("answer", ["pong ", Ask({api, version, ""})]),
+        register(doctor, self()),
+        Variables = "{origination_caller_id_name=erlang_py_doctor,erlang_on_handler_exit=hangup,process_cdr=false}",
+        Dial = [Variables, "null/doctor '&erlang(doctor ", atom_to_list(node()), ")'"],
+        Made = Ask({api, originate, lists:flatten(Dial)}),
+        Say("call", receive
+            {call, {event, [UUID | _]}} -> Hung(UUID)
+        after 5000 -> ["no call came in 5 s, originate got ", Made]
+        end);
+    pang ->
+        Say("answer", "pang ")
+end,
 halt().
 """
 
 
-def erl_asks(erl: str, node: Node, cookie: str, epmd_port: str) -> str:
-    """ "pong ok VERSION", from an Erlang node that pings ours and asks for {api, version}. Raises Trouble."""
+def erl_asks(erl: str, node: Node, cookie: str, epmd_port: str) -> dict[str, str]:
+    """What an Erlang node says that pings ours, asks for {api, version}, and has a call made to it: "answer", as
+    "pong ok VERSION", and "call", as "over". Raises Trouble."""
     name = f"doctor_{secrets.token_hex(4)}"
     names = ["-name", f"{name}@127.0.0.1"] if node.is_long else ["-sname", f"{name}@localhost"]
     command = [
@@ -617,10 +765,11 @@ def erl_asks(erl: str, node: Node, cookie: str, epmd_port: str) -> str:
             raise Trouble(f"{erl}: {error.strerror}") from None
         except subprocess.TimeoutExpired:
             raise Trouble(f"{erl}: no answer in {ERL_SECONDS:g} s") from None
-    for line in done.stdout.decode(errors="replace").splitlines():
-        if line.startswith("answer "):
-            return line.removeprefix("answer ")
-    raise Trouble(f"{erl} does not start: {last_line(done.stdout)}")
+    lines = [line.partition(" ") for line in done.stdout.decode(errors="replace").splitlines()]
+    said = {what: text for what, _, text in lines if what in ("answer", "call")}
+    if "answer" not in said:
+        raise Trouble(f"{erl} does not start: {last_line(done.stdout)}")
+    return said
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import fs_cli
+from scripts.fs_cli import FsCli
 
 
 class InstallError(Exception):
@@ -27,9 +27,9 @@ DEBIAN = Folders(Path("/etc/freeswitch"), Path("/usr/share/freeswitch/scripts"),
 PREFIXES = (Path("/opt/freeswitch"), Path("/usr/local/freeswitch"), Path("/usr/local"))
 
 
-def find_folders(conf: Path | None = None, scripts: Path | None = None) -> Folders:
+def find_folders(fs_cli: FsCli, conf: Path | None = None, scripts: Path | None = None) -> Folders:
     """FS_CONF_DIR and FS_SCRIPT_DIR win where they are given. Raises InstallError."""
-    running = _running()
+    running = _running(fs_cli)
     known: Folders | None
     if conf is None:
         known = running or _only_installed()
@@ -46,7 +46,7 @@ def find_folders(conf: Path | None = None, scripts: Path | None = None) -> Folde
     return Folders(conf, scripts, modules if modules and modules.is_dir() else None)
 
 
-def _running() -> Folders | None:
+def _running(fs_cli: FsCli) -> Folders | None:
     """Those of the FreeSWITCH that answers fs_cli."""
     told = [fs_cli.ask(f"global_getvar {name}") for name in ("conf_dir", "script_dir", "mod_dir")]
     conf, scripts, modules = (Path(path) if path and path.startswith("/") else None for path in told)

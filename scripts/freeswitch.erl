@@ -21,7 +21,7 @@
 -export([start_log_handler/4, register_log_handler/1, set_log_level/2, nolog/1]).
 -export([get_event_header/2, get_event_name/1, get_event_body/1]).
 %% Calls.
--export([handlecall/2, handlecall/3, nohandle/2, nohandle/3, sendmsg/3]).
+-export([handlecall/2, handlecall/3, nohandle/2, nohandle/3, sendmsg/3, execute/4]).
 -export([session_event/2, session_nixevent/2, session_setevent/2, session_noevents/1]).
 %% XML: configuration, directory, dialplan.
 -export([start_fetch_handler/5, bind/2, unbind/2, fetch_reply/3]).
@@ -216,10 +216,24 @@ nohandle(Node, UUID, Then) ->
 
 %% @doc Have a call do something:
 %% `[{"call-command", "execute"}, {"execute-app-name", App}, {"execute-app-arg", Arg}]' or
-%% `[{"call-command", "hangup"}, {"hangup-cause", Cause}]'. What it is told while it executes waits its turn.
+%% `[{"call-command", "hangup"}, {"hangup-cause", Cause}]'. `ok' says that it was told, not that it has done it. What it
+%% is told while an application waits for media it does at once, inside that application, unless that was told with
+%% `{"event-lock", "true"}', as {@link execute/4} does.
 -spec sendmsg(node(), uuid(), [header()]) -> ok | failure().
 sendmsg(Node, UUID, Headers) ->
     ask(Node, {sendmsg, UUID, Headers}).
+
+%% @doc Have a call execute an application. Those of one process are executed one after the other, each when the one
+%% before is done, and so is what {@link sendmsg/3} tells it behind them. At once come `uuid_break', which ends what is
+%% being played, and `uuid_kill', which ends the call, both by {@link api/3}.
+-spec execute(node(), uuid(), Application :: text(), Argument :: text()) -> ok | failure().
+execute(Node, UUID, Application, Argument) ->
+    sendmsg(Node, UUID, [
+        {"call-command", "execute"},
+        {"execute-app-name", Application},
+        {"execute-app-arg", Argument},
+        {"event-lock", "true"}
+    ]).
 
 %% @doc Ask for these events of the caller's call too. Before the first such request it gets them all.
 -spec session_event(node(), atom() | [event_name()]) -> ok | failure().

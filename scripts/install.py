@@ -8,24 +8,29 @@
     FS_CONF_DIR/...                       the files of conf/
 
 The scripts and the packages are ours and are replaced. A file of the configuration is replaced only while it is byte
-for byte what an earlier install wrote; otherwise ours goes beside it as NAME.new. Prints one line a file, and one for
-each thing that is left to do.
+for byte what an earlier install wrote; otherwise ours goes beside it as NAME.new. What was chosen once, extras and the
+dialplan, stays chosen. Prints one line a file, and one for each thing that is left to do.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import contextlib
+import json
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mod_erlang_py import code
+from scripts import fs_cli as fs_cli_options
+from scripts import libraries
 from scripts.folders import Folders, InstallError, find_folders
+from scripts.fs_cli import FsCli
 from scripts.manifest import Manifest
-from scripts.preflight import parse, preflight
+from scripts.preflight import check_writable, elements, preflight
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = "erlang_py.py"
@@ -33,75 +38,97 @@ DOCTOR = "erlang_py_doctor"
 PACKAGES = "erlang_py_packages"
 MANIFEST = "erlang_py_manifest.json"
 MODULES = Path("autoload_configs/modules.conf.xml")
-CONFIGURATION = (
-    Path("autoload_configs/erlang_event.conf.xml"),
-    Path("autoload_configs/python.conf.xml"),
-    Path("dialplan/default/erlang.xml"),
-)
-EXTRAS = ("prometheus",)
-_EXECUTABLE = 0o755
+CONFIGURATION = (Path("autoload_configs/erlang_event.conf.xml"), Path("autoload_configs/python.conf.xml"))
+DIALPLAN = Path("dialplan/default/erlang.xml")
+"""Extensions 7501 to 7503, to try it: only for who asks."""
+NO_EXTRAS = "none"
+_FILE = 0o644
+_EXECUTABLE = 0o755  # and folders
 
 
-def install(folders: Folders, python: str, extras: Sequence[str] = ()) -> Iterator[str]:
+def install(
+    folders: Folders,
+    python: str,
+    fs_cli: FsCli,
+    *,
+    extras: Sequence[str] | None = None,
+    dialplan: bool = False,
+    wheels: Path | None = None,
+) -> Iterator[str]:
     """Install everything; yields one line for each thing done or to do. Raises InstallError, OSError.
 
-    extras: of the package's optional dependencies, "prometheus".
+    extras: of the package's optional dependencies, "prometheus"; those that are there when None. dialplan: bring
+    DIALPLAN, which is updated all the same where an earlier install brought it. wheels: a folder to take the libraries
+    from, instead of an index.
     """
     erlang_event = next(
         base / CONFIGURATION[0] for base in (folders.conf, ROOT / "conf") if (base / CONFIGURATION[0]).exists()
     )
-    to_do = preflight(folders, python, erlang_event)
-    yield from install_scripts(folders.scripts, python, extras)
-    yield from install_configuration(folders.conf, folders.scripts / MANIFEST)
-    for line in [*to_do, *_configuration_to_do(folders.conf)]:
+    to_do = preflight(folders, python, erlang_event, fs_cli)
+    check_writable([folders.scripts, folders.conf / MODULES.parent, *([folders.conf / DIALPLAN] if dialplan else [])])
+    yield from install_scripts(folders.scripts, python, extras, wheels=wheels)
+    yield from install_configuration(folders.conf, folders.scripts / MANIFEST, dialplan)
+    for line in [*to_do, *_configuration_to_do(folders.conf), *_restart_to_do(folders.scripts, fs_cli)]:
         yield f"to do     {line}"
 
 
-def install_scripts(script_dir: Path, python: str, extras: Sequence[str] = ()) -> Iterator[str]:
-    """The scripts and the packages, for the interpreter `python`."""
+def install_scripts(
+    script_dir: Path,
+    python: str,
+    extras: Sequence[str] | None = None,
+    *,
+    wheels: Path | None = None,
+    fetched: Path | None = None,
+) -> Iterator[str]:
+    """The scripts and the packages, for the interpreter `python`. fetched: a folder with the libraries, if there is."""
     if not script_dir.is_dir():
         if not script_dir.parent.is_dir():
             raise InstallError(f"{script_dir} cannot be made: {script_dir.parent} is no folder; give FS_SCRIPT_DIR=...")
-        script_dir.mkdir()
+        _make(script_dir)
     manifest = Manifest(script_dir / MANIFEST)
+    packages = script_dir / PACKAGES
+    before = packages.exists()
+    if extras is None:
+        extras = [extra for extra, brought in libraries.EXTRAS.items() if (packages / brought).is_dir()]
+        kept = extras
+    else:
+        kept = []
     with tempfile.TemporaryDirectory(prefix=f".{PACKAGES}.", dir=script_dir) as temporary:
         staging = Path(temporary) / PACKAGES
-        _pip_install(python, staging, requirements(extras))
+        if fetched:
+            shutil.copytree(fetched, staging)
+        else:
+            libraries.fetch(python, staging, extras, wheels)
         shutil.copytree(ROOT / "mod_erlang_py", staging / "mod_erlang_py", ignore=_not_installed)
         _check(python, staging)
-        packages = script_dir / PACKAGES
-        before = packages.exists()
-        if before:
-            packages.rename(Path(temporary) / "before")
-        staging.rename(packages)
-    manifest.forget(packages)
-    for path in packages.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            manifest.record(path)
+        _for_everybody(staging)
+        manifest.forget(packages)
+        for path in staging.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                manifest.record(packages / path.relative_to(staging), path.read_bytes())
+        _swap(staging, packages, Path(temporary) / "before")
+        manifest.save()
     yield f"{'updated' if before else 'installed':9} {packages}/ (for {python})"
-    for name, mode in ((ENTRY, None), (DOCTOR, _EXECUTABLE)):
-        yield _write(script_dir / name, (ROOT / "scripts" / name).read_bytes(), mode)
-        manifest.record(script_dir / name)
+    yield from (f"kept      {extra}, chosen before; EXTRAS={NO_EXTRAS} takes it away" for extra in kept)
+    for name, mode in ((ENTRY, _FILE), (DOCTOR, _EXECUTABLE)):
+        content = (ROOT / "scripts" / name).read_bytes()
+        yield _write(script_dir / name, content, mode)
+        manifest.record(script_dir / name, content)
     manifest.save()
 
 
-def requirements(extras: Sequence[str]) -> list[str]:
-    """What the package needs, and what these extras of it do, as pip takes it."""
-    wanted = {"", *(f'extra == "{extra}"' for extra in extras)}
-    parts = [line.partition(";") for line in importlib.metadata.requires("mod-erlang-py") or []]
-    return [requirement.strip() for requirement, _, marker in parts if marker.strip() in wanted]
-
-
-def install_configuration(conf_dir: Path, manifest_file: Path) -> Iterator[str]:
+def install_configuration(conf_dir: Path, manifest_file: Path, dialplan: bool = False) -> Iterator[str]:
     """The files of conf/, an operator's changes kept."""
     manifest = Manifest(manifest_file)
-    try:
-        for name in CONFIGURATION:
-            yield from _install_file(ROOT / "conf" / name, conf_dir / name, manifest)
-        if not (conf_dir / MODULES).exists() or manifest.is_unchanged(conf_dir / MODULES):
-            yield from _install_file(ROOT / "conf" / MODULES, conf_dir / MODULES, manifest)
-    finally:
+    names = [*CONFIGURATION]
+    if dialplan or (conf_dir / DIALPLAN in manifest.paths() and (conf_dir / DIALPLAN).exists()):
+        names.append(DIALPLAN)
+    if not (conf_dir / MODULES).exists() or manifest.is_unchanged(conf_dir / MODULES):
+        names.append(MODULES)
+    for name in names:
+        line = _install_file(ROOT / "conf" / name, conf_dir / name, manifest)
         manifest.save()
+        yield line
 
 
 def _configuration_to_do(conf_dir: Path) -> Iterator[str]:
@@ -114,53 +141,87 @@ def _configuration_to_do(conf_dir: Path) -> Iterator[str]:
         yield f'{conf_dir / MODULES}: remove <load module="mod_erlang_event"/>, which wants the same port'
 
 
+def _restart_to_do(script_dir: Path, fs_cli: FsCli) -> Iterator[str]:
+    """When the FreeSWITCH of that folder runs other code than the files have now."""
+    if fs_cli.ask("global_getvar script_dir") != str(script_dir) or not fs_cli.is_loaded("mod_erlang_py"):
+        return
+    installed = code.read(script_dir / PACKAGES / "mod_erlang_py")
+    versions: dict[str, str] = {}
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # of an early version, which says nothing of it
+        versions = json.loads(fs_cli.ask("erlang status json") or "")["versions"]
+    running = code.Code(versions.get("mod_erlang_py", "another"), versions.get("digest", "not known"))
+    if installed != running:
+        yield f"fs_cli: unload mod_erlang_py, then pyrun erlang_py: files are {installed}, running is {running}"
+
+
 def starts_entry(conf_dir: Path) -> bool:
     """Whether python.conf.xml has our startup-script."""
-    params = parse(conf_dir / CONFIGURATION[1]).iterfind(".//param[@name='startup-script']")
-    return "erlang_py" in {param.get("value") for param in params}
+    params = elements(conf_dir / CONFIGURATION[1], "param")
+    return {"name": "startup-script", "value": "erlang_py"} in params
 
 
 def loaded_modules(conf_dir: Path) -> set[str]:
     """What modules.conf.xml loads."""
-    return {str(load.get("module")) for load in parse(conf_dir / MODULES).iterfind(".//load")}
+    return {load.get("module", "") for load in elements(conf_dir / MODULES, "load")}
 
 
-def _install_file(source: Path, target: Path, manifest: Manifest) -> Iterator[str]:
-    """One file of the configuration."""
+def _install_file(source: Path, target: Path, manifest: Manifest) -> str:
+    """One file of the configuration; the line that says what was done."""
     ours = source.read_bytes()
     beside = target.with_name(f"{target.name}.new")
     if not target.exists() or target.read_bytes() == ours or manifest.is_unchanged(target):
-        yield _write(target, ours)
-        manifest.record(target)
+        line = _write(target, ours, _FILE)
+        manifest.record(target, ours)
         if manifest.is_unchanged(beside):
             beside.unlink()
         manifest.forget(beside)
-        return
-    _write(beside, ours)
-    manifest.record(beside)
-    yield f"kept      {target}, which is not as installed; the new one is {beside.name}"
+        return line
+    _write(beside, ours, _FILE)
+    manifest.record(beside, ours)
+    return f"kept      {target}, which is not as installed; the new one is {beside.name}"
 
 
-def _write(target: Path, content: bytes, mode: int | None = None) -> str:
-    """Write the file whole or not at all; returns the line that says what was done."""
+def _write(target: Path, content: bytes, mode: int) -> str:
+    """Write the file whole or not at all, whatever the umask; the line that says what was done."""
     before = target.read_bytes() if target.exists() else None
     if before == content:
-        return f"unchanged {target}"
-    target.parent.mkdir(parents=True, exist_ok=True)
+        if target.stat().st_mode & mode == mode:
+            return f"unchanged {target}"
+        target.chmod(mode)
+        return f"mended    {target}, which not everybody could read"
+    _make(target.parent)
     temporary = target.with_name(f".{target.name}.part")
     temporary.write_bytes(content)
-    if before is not None:
-        shutil.copymode(target, temporary)
-    if mode is not None:
-        temporary.chmod(mode)
+    temporary.chmod(mode)
     temporary.replace(target)
     return f"{'installed' if before is None else 'updated':9} {target}"
 
 
-def _pip_install(python: str, target: Path, requirements: list[str]) -> None:
-    """`pip install --target` for that interpreter, which need not have pip itself."""
-    arguments = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", str(target)]
-    _run([sys.executable, "-m", "pip", "--python", python, *arguments, *requirements], "pip")
+def _make(folder: Path) -> None:
+    """The folder, and those above it that are missing."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir()
+        folder.chmod(_EXECUTABLE)
+
+
+def _for_everybody(folder: Path) -> None:
+    """FreeSWITCH's user is to read what is in there, whatever the umask was, here and when the sources were copied."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(_EXECUTABLE if path.is_dir() or path.stat().st_mode & 0o100 else _FILE)
+
+
+def _swap(new: Path, place: Path, old: Path) -> None:
+    """Move what is in the place to `old`, and the new one there; or nothing."""
+    if not place.exists():
+        new.rename(place)
+        return
+    place.rename(old)
+    try:
+        new.rename(place)
+    except BaseException:
+        old.rename(place)
+        raise
 
 
 def _not_installed(folder: str, names: list[str]) -> set[str]:
@@ -172,18 +233,7 @@ def _not_installed(folder: str, names: list[str]) -> set[str]:
 def _check(python: str, packages: Path) -> None:
     """The packages can be imported by that interpreter: right version, right machine."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); import erlang, lxml.etree, mod_erlang_py"
-    _run([python, "-c", code, str(packages)], f"{python} cannot use the packages")
-
-
-def _run(command: list[str], what: str) -> None:
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallError(f"{what}: {error}") from None
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or [f"exit {done.returncode}"]
-        raise InstallError(f"{what}: {errors[-1]}; nothing was installed")
+    libraries.run([python, "-B", "-c", code, str(packages)], f"{python} cannot use the packages")
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
@@ -195,16 +245,34 @@ def _folder(path: str) -> Path:
     return Path(path).absolute()
 
 
+def tell(lines: Iterator[str]) -> None:
+    """Print each line as it comes. When nobody reads any more (`make install | head`) the work goes on."""
+    for line in lines:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make install", description="Install into a FreeSWITCH.")
     add_folders(parser)
+    fs_cli_options.add_options(parser)
     parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter mod_python3 embeds (PYTHON)")
-    parser.add_argument("--extra", action="append", choices=EXTRAS, default=[], help="prometheus: metrics (EXTRAS)")
+    parser.add_argument(
+        "--extra",
+        action="append",
+        choices=[*libraries.EXTRAS, NO_EXTRAS],
+        help="prometheus: metrics; none: without those of before (EXTRAS)",
+    )
+    parser.add_argument("--dialplan", action="store_true", help="extensions 7501 to 7503, to try it (DIALPLAN=yes)")
+    parser.add_argument("--wheels", type=_folder, help="take the libraries from there, not from an index (WHEELS)")
     options = parser.parse_args(arguments)
+    fs_cli = fs_cli_options.of(options)
+    extras = None if options.extra is None else [extra for extra in options.extra if extra != NO_EXTRAS]
     try:
-        folders = find_folders(options.conf_dir, options.script_dir)
-        for line in install(folders, options.python, options.extra):
-            print(line, flush=True)
+        folders = find_folders(fs_cli, options.conf_dir, options.script_dir)
+        tell(install(folders, options.python, fs_cli, extras=extras, dialplan=options.dialplan, wheels=options.wheels))
     except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)
         return 1

@@ -20,9 +20,9 @@ class Manifest:
         if isinstance(content, dict):
             self._digests = {str(path): str(digest) for path, digest in content.items()}
 
-    def record(self, path: Path) -> None:
-        """The file as it is now is ours."""
-        self._digests[str(path)] = _digest(path)
+    def record(self, path: Path, content: bytes) -> None:
+        """The file with that content is ours."""
+        self._digests[str(path)] = _digest(content)
 
     def forget(self, path: Path) -> None:
         """That file, or everything in that folder."""
@@ -36,11 +36,15 @@ class Manifest:
     def is_unchanged(self, path: Path) -> bool:
         """Whether the file is there, byte for byte as it was written."""
         digest = self._digests.get(str(path))
-        return digest is not None and path.is_file() and digest == _digest(path)
+        return digest is not None and path.is_file() and digest == _digest(path.read_bytes())
 
     def save(self) -> None:
-        self.file.write_text(json.dumps(self._digests, indent=2, sort_keys=True) + "\n")
+        """Whole or not at all."""
+        temporary = self.file.with_name(f".{self.file.name}.part")
+        temporary.write_text(json.dumps(self._digests, indent=2, sort_keys=True) + "\n")
+        temporary.chmod(0o644)
+        temporary.replace(self.file)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -116,16 +116,17 @@ handle(Node) ->
         ok
     end.
 
-%% FreeSWITCH executes one application after the other, in the order of our messages, and sends CHANNEL_EXECUTE and
-%% CHANNEL_EXECUTE_COMPLETE for each. We need not wait for these here. What happens with the answer: CHANNEL_ANSWER.
+%% freeswitch:execute has the call execute one application after the other, so we need not wait for each to be done,
+%% which CHANNEL_EXECUTE_COMPLETE would say. {error, nosession} when the call is over; then its call_hangup is here or
+%% comes soon.
 talk(Node, UUID) ->
-    execute(Node, UUID, "answer", ""),
-    execute(Node, UUID, "playback", ?TONE),
+    freeswitch:execute(Node, UUID, "answer", ""),
+    freeswitch:execute(Node, UUID, "playback", ?TONE),
     case digits(UUID, "", deadline(?DIAL_TIME)) of
         {ok, Digits} ->
             say(UUID, "digits \"~s\"", [Digits]),
-            [execute(Node, UUID, "playback", ?BEEP) || _ <- Digits],
-            execute(Node, UUID, "hangup", "NORMAL_CLEARING"),
+            [freeswitch:execute(Node, UUID, "playback", ?BEEP) || _ <- Digits],
+            freeswitch:execute(Node, UUID, "hangup", "NORMAL_CLEARING"),
             until_hangup(Node, UUID);
         over ->
             say(UUID, "over", [])
@@ -173,21 +174,11 @@ until_hangup(Node, UUID) ->
         hang_up(Node, UUID)
     end.
 
-%% ---- what a call is told ----------------------------------------------------------------------------------------
-
-%% {error, nosession} when the call is over; then its call_hangup is here or comes soon.
-execute(Node, UUID, Application, Argument) ->
-    freeswitch:sendmsg(Node, UUID, [
-        {"call-command", "execute"},
-        {"execute-app-name", Application},
-        {"execute-app-arg", Argument}
-    ]).
+%% ---- small things -----------------------------------------------------------------------------------------------
 
 %% At once, whatever is being played.
 hang_up(Node, UUID) ->
     freeswitch:api(Node, uuid_kill, UUID).
-
-%% ---- small things -----------------------------------------------------------------------------------------------
 
 say(UUID, Format, Arguments) ->
     io:format("~s: " ++ Format ++ "~n", [UUID | Arguments]).

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import errno
+import getpass
+import os
 import re
 import socket
 import subprocess
+from collections.abc import Iterable
+from html.parser import HTMLParser
 from pathlib import Path
 
-from lxml import etree
-
-from scripts import fs_cli
 from scripts.folders import Folders, InstallError
+from scripts.fs_cli import FsCli
 
 _DEFAULTS = {"listen-ip": "0.0.0.0", "listen-port": "8031"}
 
 
-def preflight(folders: Folders, python: str, erlang_event: Path) -> list[str]:
+def preflight(folders: Folders, python: str, erlang_event: Path, fs_cli: FsCli) -> list[str]:
     """What the operator has to do, a line each. erlang_event: the configuration file that will be in force.
 
     Raises InstallError, which says what to do, for what would make the installation useless.
@@ -43,10 +45,18 @@ def preflight(folders: Folders, python: str, erlang_event: Path) -> list[str]:
     if fs_cli.is_loaded("mod_erlang_event"):
         to_do.append("fs_cli: unload mod_erlang_event, which has the API command erlang and perhaps the port")
     elif not fs_cli.is_loaded("mod_erlang_py"):
-        taken = port_taken(erlang_event)
+        taken = port_taken(erlang_event, fs_cli.silence())
         if taken:
             to_do.append(taken)
     return to_do
+
+
+def check_writable(places: Iterable[Path]) -> None:
+    """Raises InstallError for the first that this user may not write to, or make."""
+    for place in places:
+        there = next(path for path in (place, *place.parents) if path.exists())
+        if not os.access(there, os.W_OK):
+            raise InstallError(f"{there} is not for {getpass.getuser()} to write: run it as root; nothing was changed")
 
 
 def python_version(python: str) -> str:
@@ -79,10 +89,12 @@ def check_python(python: str, embedded: str | None) -> None:
         )
 
 
-def port_taken(erlang_event: Path) -> str | None:
-    """Why the node could not listen as that file says, and what to do; None when it could, or that cannot be told."""
-    params = parse(erlang_event)
-    settings = _DEFAULTS | {str(p.get("name")): str(p.get("value")) for p in params.iterfind(".//param")}
+def port_taken(erlang_event: Path, silence: str | None) -> str | None:
+    """Why the node could not listen as that file says, and what to do; None when it could, or that cannot be told.
+
+    silence: why fs_cli had no answer, if it had none: it may be the node itself that has the port.
+    """
+    settings = _DEFAULTS | {param.get("name", ""): param.get("value", "") for param in elements(erlang_event, "param")}
     ip, port = settings["listen-ip"], settings["listen-port"]
     try:
         address = socket.getaddrinfo("0.0.0.0" if ip == "*" else ip, int(port), type=socket.SOCK_STREAM)[0]
@@ -95,18 +107,35 @@ def port_taken(erlang_event: Path) -> str | None:
             probe.bind(sockaddr)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return (
-                f"{erlang_event}: choose another listen-port; {port} is taken, ss -ltnp 'sport = :{port}' says by whom"
-            )
+            by_whom = f"ss -ltnp 'sport = :{port}' says by whom"
+            if silence is not None:
+                return (
+                    f"{erlang_event}: listen-port {port} is taken, {by_whom}; if by FreeSWITCH, all may be well, but "
+                    f"it cannot be asked (fs_cli: {silence}): give fs_cli's options, "
+                    'ARGS="-H HOST -P PORT -p PASSWORD"'
+                )
+            return f"{erlang_event}: choose another listen-port; {port} is taken, {by_whom}"
         if error.errno == errno.EADDRNOTAVAIL:
             return f"{erlang_event}: choose another listen-ip; {ip} is no address of this machine"
     return None
 
 
-def parse(file: Path) -> etree._Element:
-    """A file of the configuration, which need not be quite XML; an empty element when there is nothing to read."""
+def elements(file: Path, name: str) -> list[dict[str, str]]:
+    """The attributes of the elements of that name in a file of the configuration, which need not be quite XML."""
+    reader = _Elements(name)
     try:
-        tree = etree.fromstring(file.read_bytes(), etree.XMLParser(recover=True, resolve_entities=False))
-    except (OSError, etree.XMLSyntaxError):
-        tree = None
-    return etree.Element("none") if tree is None else tree
+        reader.feed(file.read_text(errors="replace"))
+    except OSError:
+        return []
+    return reader.found
+
+
+class _Elements(HTMLParser):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.found: list[dict[str, str]] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag == self.name:
+            self.found.append({name: value or "" for name, value in attributes})

@@ -1,32 +1,37 @@
 """`make run`: our node on this machine, to try it out from an `erl` in another terminal.
 
 In a scratch FreeSWITCH where one with mod_python3 is installed, else on the simulated switch. Listens
-on 127.0.0.1 alone. Everything is in a temporary folder, which is gone after Ctrl-C.
+on 127.0.0.1 alone. Its dialplan is ours, and what files are given. Everything is in a temporary folder, which is gone
+after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from scripts.epmd import Epmd, epmd_names, wait_until_registered
+from scripts.epmd import Epmd, EpmdError, epmd_names, wait_until_registered
 from scripts.folders import InstallError
 from scripts.install import ROOT
+from scripts.preflight import python_version
 from scripts.scratch import (
     FreeSwitch,
     ScratchError,
     ScratchFreeSwitch,
     find_freeswitch,
     free_port,
+    link_extensions,
     local_host_name,
+    write_dialplan,
     write_settings,
 )
 
@@ -40,8 +45,12 @@ class RunError(Exception):
     """Why the node does not run, in a few lines."""
 
 
-def run(folder: Path, epmd_port: int) -> int:
-    """Run until the switch ends by itself; its exit code. KeyboardInterrupt stops it. Raises RunError."""
+def run(folder: Path, epmd_port: int, extensions: Sequence[Path], libraries: Path | None = None) -> int:
+    """Run until the switch ends by itself; its exit code. KeyboardInterrupt stops it. Raises RunError.
+
+    extensions: files for the dialplan's context "default", beside ours. libraries: a folder that has what the package
+    needs, for this Python.
+    """
     name = "freeswitch"
     if name in (epmd_names(epmd_port) or {}):
         name = f"freeswitch_{os.getpid()}"  # another switch of this machine has the name
@@ -53,14 +62,24 @@ def run(folder: Path, epmd_port: int) -> int:
     }
     found = find_freeswitch()
     if isinstance(found, FreeSwitch):
-        return _freeswitch(found, folder, settings, epmd_port)
-    print(f"Running the simulated switch: {found}.", flush=True)
-    return _simulated(folder, settings, epmd_port)
+        return _freeswitch(found, folder, settings, epmd_port, extensions, libraries)
+    print(f"Running the simulated switch in {folder}: {found}.", flush=True)
+    return _simulated(folder, settings, epmd_port, extensions)
 
 
-def _freeswitch(found: FreeSwitch, folder: Path, settings: dict[str, str], epmd_port: int) -> int:
+def _freeswitch(
+    found: FreeSwitch,
+    folder: Path,
+    settings: dict[str, str],
+    epmd_port: int,
+    extensions: Sequence[Path],
+    libraries: Path | None,
+) -> int:
     print(f"Running {found.binary} in {folder}; preparing takes some seconds.", flush=True)
-    switch = ScratchFreeSwitch(found, folder, settings=settings, epmd_port=epmd_port)
+    if python_version(found.python) != python_version(sys.executable):
+        libraries = None
+    switch = ScratchFreeSwitch(found, folder, settings=settings, epmd_port=epmd_port, libraries=libraries)
+    link_extensions(switch.conf_dir, extensions)
     switch.start()
     try:
         if not _registered(settings, epmd_port, lambda: switch.alive):
@@ -74,8 +93,10 @@ def _freeswitch(found: FreeSwitch, folder: Path, settings: dict[str, str], epmd_
         switch.stop()
 
 
-def _simulated(folder: Path, settings: dict[str, str], epmd_port: int) -> int:
+def _simulated(folder: Path, settings: dict[str, str], epmd_port: int, extensions: Sequence[Path]) -> int:
     write_settings(folder, settings)
+    write_dialplan(folder)
+    link_extensions(folder, extensions)
     process = subprocess.Popen(
         [sys.executable, "-m", "mod_erlang_py", "--conf", str(folder)],
         stdin=subprocess.DEVNULL,
@@ -115,6 +136,7 @@ and there:
     net_adm:ping('{node}').
     {{foo, '{node}'}} ! {{api, status, ""}}, receive R -> R after 5000 -> timeout end.
 
+Calls to 7501, 7502 and 7503 are for calls@{local_host_name()}, as conf/dialplan/default/erlang.xml says.
 Ctrl-C ends it.
 """,
         flush=True,
@@ -141,16 +163,28 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _epmd_port() -> int:
+    """Raises RunError."""
+    given = os.environ.get("ERL_EPMD_PORT", str(DEFAULT_EPMD_PORT))
+    if not given.isdecimal() or not 0 < int(given) < 65536:
+        raise RunError(f"ERL_EPMD_PORT={given} is no port")
+    return int(given)
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="make run", description="Run a node on this machine, to try it out.")
+    parser.add_argument("--libraries", type=Path, help="a folder that has what the package needs, for this Python")
+    parser.add_argument("extensions", nargs="*", type=Path, help="files for the dialplan's context default")
+    given = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
-    port = int(os.environ.get("ERL_EPMD_PORT", DEFAULT_EPMD_PORT))
     try:
+        port = _epmd_port()
         with tempfile.TemporaryDirectory(prefix="mod_erlang_py.") as folder, _epmd(port):
-            return run(Path(folder), port)
+            return run(Path(folder), port, given.extensions, given.libraries)
     except KeyboardInterrupt:
         return 0
-    except (RunError, ScratchError, InstallError, OSError) as error:
+    except (RunError, EpmdError, ScratchError, InstallError, OSError) as error:
         print(f"run: {error}", file=sys.stderr)
         return 1
 

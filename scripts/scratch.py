@@ -136,6 +136,7 @@ class ScratchFreeSwitch:
             with their packages (pip), and the certificates that FreeSWITCH makes. `folder` itself when not given.
         files: more files, their path in conf_dir -> their text; they win over all others.
         environment: variables in place of ours.
+        libraries: a folder that has what the package needs; taken by pip when not given.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class ScratchFreeSwitch:
         shared: Path | None = None,
         files: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        libraries: Path | None = None,
     ) -> None:
         self.found = found
         self.folder = folder
@@ -165,7 +167,7 @@ class ScratchFreeSwitch:
         for made in [*(folder / name for name in _FOLDERS), self.script_dir, self._certs]:
             made.mkdir(parents=True, exist_ok=True)
         if erlang == "mod_python3" and not (self.script_dir / PACKAGES).exists():
-            for _ in install_scripts(self.script_dir, found.python):
+            for _ in install_scripts(self.script_dir, found.python, fetched=libraries):
                 pass
         self._write_configuration([*modules, erlang] if erlang else modules)
         if erlang:
@@ -307,7 +309,7 @@ class ScratchFreeSwitch:
         _write_files(self.conf_dir, ours)
 
     def _install_configuration(self, settings: Mapping[str, str]) -> None:
-        for _ in install_configuration(self.conf_dir, self.folder / MANIFEST):
+        for _ in install_configuration(self.conf_dir, self.folder / MANIFEST, dialplan=True):
             pass
         erlang_event = self.conf_dir / CONFIGURATION[0]
         erlang_event.write_text(with_settings(erlang_event.read_text(), settings))
@@ -317,6 +319,24 @@ def write_settings(conf_dir: Path, settings: Mapping[str, str]) -> None:
     """erlang_event.conf.xml as it is shipped, with those settings, for a switch that has no other configuration."""
     shipped = (ROOT / "conf" / CONFIGURATION[0]).read_text()
     _write_files(conf_dir, {str(CONFIGURATION[0]): with_settings(shipped, settings)})
+
+
+def write_dialplan(conf_dir: Path) -> None:
+    """The dialplan as it is shipped, for a switch that has no other configuration."""
+    shutil.copytree(ROOT / "conf" / "dialplan", conf_dir / "dialplan", dirs_exist_ok=True)
+
+
+def link_extensions(conf_dir: Path, files: Sequence[Path]) -> None:
+    """Those files, of extensions in the context "default"; what is changed in them later counts, as they are links.
+
+    Raises OSError for one that is not there.
+    """
+    folder = conf_dir / "dialplan" / "default"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        link = folder / file.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(file.resolve(strict=True))
 
 
 def with_settings(text: str, settings: Mapping[str, str]) -> str:

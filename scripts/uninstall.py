@@ -11,20 +11,33 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts import fs_cli
+from scripts import fs_cli as fs_cli_options
 from scripts.folders import Folders, InstallError, find_folders
-from scripts.install import CONFIGURATION, ENTRY, MANIFEST, MODULES, PACKAGES, add_folders, loaded_modules, starts_entry
+from scripts.fs_cli import FsCli
+from scripts.install import (
+    CONFIGURATION,
+    ENTRY,
+    MANIFEST,
+    MODULES,
+    PACKAGES,
+    add_folders,
+    loaded_modules,
+    starts_entry,
+    tell,
+)
 from scripts.manifest import Manifest
+from scripts.preflight import check_writable
 
 
-def uninstall(folders: Folders) -> Iterator[str]:
-    """Yields one line for each thing done or to do. Raises OSError."""
+def uninstall(folders: Folders, fs_cli: FsCli) -> Iterator[str]:
+    """Yields one line for each thing done or to do. Raises InstallError, OSError."""
     file = folders.scripts / MANIFEST
     if not file.is_file():
         yield f"nothing   to remove: {file} is not there"
         return
     manifest = Manifest(file)
     packages = folders.scripts / PACKAGES
+    check_writable(sorted({path.parent for path in manifest.paths()} | {folders.scripts}))
     yield from _remove(manifest, packages)
     _forget_compiled(folders.scripts)
     if packages.is_dir():
@@ -32,7 +45,7 @@ def uninstall(folders: Folders) -> Iterator[str]:
         if not packages.exists():
             yield f"removed   {packages}/"
     file.unlink()
-    yield from (f"to do     {line}" for line in _to_do(folders.conf))
+    yield from (f"to do     {line}" for line in _to_do(folders.conf, fs_cli))
 
 
 def _remove(manifest: Manifest, packages: Path) -> Iterator[str]:
@@ -70,7 +83,7 @@ def _prune(folder: Path) -> None:
         folder.rmdir()
 
 
-def _to_do(conf_dir: Path) -> Iterator[str]:
+def _to_do(conf_dir: Path, fs_cli: FsCli) -> Iterator[str]:
     if starts_entry(conf_dir):
         yield f'{conf_dir / CONFIGURATION[1]}: take out <param name="startup-script" value="erlang_py"/>'
     if "mod_python3" in loaded_modules(conf_dir):
@@ -82,10 +95,11 @@ def _to_do(conf_dir: Path) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make uninstall", description="Remove what make install wrote.")
     add_folders(parser)
+    fs_cli_options.add_options(parser)
     options = parser.parse_args(arguments)
+    fs_cli = fs_cli_options.of(options)
     try:
-        for line in uninstall(find_folders(options.conf_dir, options.script_dir)):
-            print(line, flush=True)
+        tell(uninstall(find_folders(fs_cli, options.conf_dir, options.script_dir), fs_cli))
     except (InstallError, OSError) as error:
         print(f"uninstall: {error}", file=sys.stderr)
         return 1

@@ -24,13 +24,15 @@ CALLS = EVENTS | {"calls"}
 XML = EVENTS | {"xml"}
 LOGS = EVENTS | {"logs"}
 REQUESTS = CALLS | XML | LOGS | {"requests"}
-FIGURES = REQUESTS | {"figures", ""}
+FIGURES = REQUESTS | {"figures", "installed", ""}
 CONSOLE = FIGURES | {"console"}
 
 MAY_IMPORT = {
     "": frozenset(),
     "errors": frozenset(),
     "log_levels": frozenset(),
+    "code": frozenset(),
+    "installed": frozenset({"code"}),
     "config": ERRORS | {"config"},
     "etf": ETF,
     "distribution": DISTRIBUTION,

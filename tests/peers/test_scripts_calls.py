@@ -9,10 +9,15 @@ import pytest
 
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
+from tests.peers.hearing import Listener, one_after_the_other
 from tests.peers.test_scripts import with_scripts
 from tests.waiting import wait_until
 
 FORMS = ["myhandler", "myhandler:!", "myhandler:launch"]
+
+# What myhandler plays: 300 ms of sound and 100 ms of silence; 80 ms of each.
+TONE = ("playback", "tone_stream://%(300,100,440)")
+BEEP = ("playback", "tone_stream://%(80,80,880)")
 
 PARK = """
 <context name="default">
@@ -163,6 +168,52 @@ def test_a_call_let_go(handlers: Erl, arguments: str, exists: str) -> None:
     assert own.text("wait_until(fun() -> not Exists(U) end)") == "true"
 
 
+SECOND = "tone_stream://%(1000,0,440)"
+
+
+def test_one_application_after_the_other(handlers: Erl, node: RunningNode, erl: StartErl) -> None:
+    listener = Listener(erl(node), node)
+    handlers.eval('U = Call("park()"), ok = freeswitch:handlecall(N, U)')
+    handlers.eval(
+        f'[ok = freeswitch:execute(N, U, App, Arg) || {{App, Arg}} <- [{{"answer", ""}}, {{"playback", "{SECOND}"}},'
+        f' {{"playback", "{SECOND}"}}, {{"hangup", "USER_BUSY"}}]]'
+    )
+    heard = listener.until_hangup(handlers.eval("list_to_binary(U)").value.decode())
+    assert one_after_the_other(heard) == [
+        ("answer", ""),
+        ("playback", SECOND),
+        ("playback", SECOND),
+        ("hangup", "USER_BUSY"),
+    ]
+    assert [round(one.seconds) for one in heard[1:3]] == [1, 1], heard
+
+
+def test_without_event_lock_inside_what_waits_for_media(handlers: Erl, node: RunningNode, erl: StartErl) -> None:
+    """What docs/messages.md says of FreeSWITCH."""
+    listener = Listener(erl(node), node)
+    handlers.eval('U = Call("park()"), ok = freeswitch:handlecall(N, U)')
+    handlers.eval(f'[ok = Execute(U, App, Arg) || {{App, Arg}} <- [{{"playback", "{SECOND}"}}, {{"hangup", ""}}]]')
+    playback, hangup = listener.until_hangup(handlers.eval("list_to_binary(U)").value.decode())
+    assert hangup.within == "playback"
+    assert playback.seconds < 0.5
+
+
+@pytest.mark.freeswitch
+def test_what_does_not_wait(freeswitch_node: RunningNode, erl: StartErl) -> None:
+    """uuid_break ends what is being played, and the next begins."""
+    own = prepared(freeswitch_node, erl)
+    listener = Listener(erl(freeswitch_node), freeswitch_node)
+    own.eval('U = Call("park()"), ok = freeswitch:handlecall(N, U)')
+    own.eval(
+        '[ok = freeswitch:execute(N, U, App, Arg) || {App, Arg} <- [{"answer", ""},'
+        f' {{"playback", "silence_stream://-1"}}, {{"playback", "{SECOND}"}}, {{"hangup", "USER_BUSY"}}]]'
+    )
+    own.eval('{U, _} = Named("PLAYBACK_START"), {ok, _} = freeswitch:api(N, uuid_break, U)')
+    heard = listener.until_hangup(own.eval("list_to_binary(U)").value.decode())
+    assert [name for name, _ in one_after_the_other(heard)] == ["answer", "playback", "playback", "hangup"]
+    assert round(heard[2].seconds) == 1
+
+
 # --- myhandler.erl ------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +228,19 @@ def test_a_call_from_its_tone_to_its_end(handlers: Erl, form: str, dialled: str,
     wait_said(handlers, uuid, "over")
     assert handlers.text(f'wait_until(fun() -> Handlers() =:= [] andalso not Exists("{uuid}") end)') == "true"
     assert handlers.text("myhandler:stop()") == "ok"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_its_tones_are_heard(handlers: Erl, node: RunningNode, erl: StartErl, form: str) -> None:
+    listener = Listener(erl(node), node)
+    handlers.eval("myhandler:start(N)")
+    uuid = call(handlers, form)
+    handlers.eval(f'{{ok, _}} = freeswitch:api(N, uuid_recv_dtmf, "{uuid} 12#")')
+    heard = listener.until_hangup(uuid)
+    assert one_after_the_other(heard) == [("answer", ""), TONE, BEEP, BEEP, ("hangup", "NORMAL_CLEARING")]
+    tone, *beeps = heard[1:-1]
+    assert 0.35 < tone.seconds < 0.8, heard
+    assert all(0.13 < beep.seconds < 0.4 for beep in beeps), heard
 
 
 @pytest.mark.parametrize("form", FORMS)
