@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+import wave
+from pathlib import Path
 
 import pytest
 
+from mod_erlang_py.switch.port import Event
 from tests.switch.conftest import MakeDesk, MakeSimulatedDesk
 from tests.switch.desks import WAIT, Desk, extension, text
 from tests.waiting import wait_until
@@ -31,6 +34,13 @@ def application_call(desk: Desk, what: str) -> str:
     uuid = desk.call(f"loopback/answered '&{what}'")
     desk.next("CHANNEL_EXECUTE", uuid)
     return uuid
+
+
+def test_what_it_has_not_is_named_in_the_log(simulated_desk: MakeSimulatedDesk) -> None:
+    desk = simulated_desk()
+    uuid = desk.call("loopback/answered &sleep(1000)")
+    desk.next("CHANNEL_HANGUP", uuid)
+    wait_until(lambda: "The simulated switch has no sleep, only answer, bridge, " in desk.log())
 
 
 # --- set ----------------------------------------------------------------------------------------------------------
@@ -66,9 +76,9 @@ def test_a_variable_needs_a_name(desk: Desk) -> None:
 
 
 def test_what_is_not_understood_stays_as_it_is(simulated_desk: MakeSimulatedDesk) -> None:
-    desk = simulated_desk()
-    uuid = desk.call("loopback/answered '&set(a=${uuid:0:2} ${echo(x)} ${echo x})'")
-    complete = desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
+    desk = simulated_desk(extension("sets", "set a=${uuid:0:2} ${echo(x)} ${echo x}", "answer", "park"))
+    desk.call("loopback/sets &park")
+    complete = desk.next("CHANNEL_EXECUTE_COMPLETE", Application="set")
     assert text(complete, "variable_a") == "${uuid:0:2} ${echo(x)} ${echo x}"
 
 
@@ -102,10 +112,58 @@ def test_playing_until_the_call_ends(desk: Desk) -> None:
     assert text(desk.next("CHANNEL_EXECUTE_COMPLETE", uuid), "Application-Response") == "PLAYBACK ERROR"
 
 
-def test_any_file_plays_where_there_is_no_sound(simulated_desk: MakeSimulatedDesk) -> None:
-    desk = simulated_desk()
-    uuid = application_call(desk, "playback(/no/such.wav)")
-    assert int(text(desk.next("PLAYBACK_STOP", uuid), "variable_playback_ms") or 0) >= 100
+@pytest.mark.parametrize(
+    ("what", "milliseconds"),
+    [
+        ("tone_stream://%(1500,0,440)", 1500),
+        ("tone_stream://%(100,50,440,480);loops=3", 450),
+        ("tone_stream://L=3;%(100,50,440)", 450),
+        ("tone_stream://l=2;%(100,50,440)%(100,0,480)", 400),
+        ("tone_stream://v=-7;%(100,0,941.0,1477.0);>=2;+=.1;%(200, 0, 350, 440)", 300),
+        ("tone_stream://12", 625),
+        ("tone_stream://d=200;w=100;12", 600),
+        ("tone_stream://%(100,50)", 0),
+        ("tone_stream://%(100,50,0)", 0),
+        ("tone_stream://nonsense", 0),
+        ("silence_stream://500,1400", 500),
+    ],
+)
+def test_what_is_played_takes_its_time(make_desk: MakeDesk, what: str, milliseconds: int) -> None:
+    desk = make_desk(extension("plays", "answer", f"playback {what}", "park"))
+    uuid = desk.other(desk.call("loopback/plays &park"))
+    started, stopped = (_microseconds(desk.find(name, uuid)) for name in ("PLAYBACK_START", "PLAYBACK_STOP"))
+    complete = desk.find("CHANNEL_EXECUTE_COMPLETE", uuid, Application="playback")
+    assert text(complete, "Application-Response") == "FILE PLAYED"
+    assert text(complete, "variable_playback_ms") == str(milliseconds)
+    assert text(complete, "variable_playback_samples") == str(milliseconds * 8)
+    assert milliseconds - 40 < (stopped - started) / 1000 < milliseconds + 400
+
+
+def _microseconds(event: Event) -> int:
+    return int(text(event, "Event-Date-Timestamp") or 0)
+
+
+def test_a_wav_file_plays_for_as_long_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    desk.ask("load mod_sndfile")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 8000))
+    uuid = application_call(desk, f"playback({tmp_path}/a.wav)")
+    assert text(desk.next("PLAYBACK_STOP", uuid), "variable_playback_ms") == "1000"
+
+
+@pytest.mark.parametrize("what", ["/no/such.wav", "no-such.wav", "/etc/hostname", "nosuch://x", "silence_stream://0"])
+def test_what_cannot_be_played_is_not_found(desk: Desk, what: str) -> None:
+    uuid = application_call(desk, f"playback({what})")
+    complete = desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
+    assert text(complete, "Application-Response") == "FILE NOT FOUND"
+    assert text(complete, "variable_playback_ms") is None
+    assert [event.name for event in desk.events if event.name.startswith("PLAYBACK")] == []
+
+
+def test_playing_nothing(desk: Desk) -> None:
+    uuid = application_call(desk, "playback()")
+    assert text(desk.next("CHANNEL_EXECUTE_COMPLETE", uuid), "Application-Response") == "PLAYBACK ERROR"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +242,49 @@ def test_a_bridge_that_fails(desk: Desk, number: str, answer: str) -> None:
     told = desk.next("CHANNEL_EXECUTE_COMPLETE", Application="bridge")
     assert text(told, "variable_originate_disposition") == "USER_BUSY"
     assert text(told, "variable_DIALSTATUS") == "BUSY"
+    assert text(told, "variable_originate_failed_cause") == "USER_BUSY"
+    assert text(told, "variable_last_bridge_hangup_cause") == "USER_BUSY"
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"),
+    [
+        ("USER_BUSY", "BUSY"),
+        ("NO_ANSWER", "NOANSWER"),
+        ("CALL_REJECTED", "DONTCALL"),
+        ("DESTINATION_OUT_OF_ORDER", "INVALIDARGS"),
+        ("NORMAL_TEMPORARY_FAILURE", "NORMAL_TEMPORARY_FAILURE"),
+    ],
+)
+def test_what_a_bridge_fails_for(make_desk: MakeDesk, cause: str, status: str) -> None:
+    desk = make_desk(extension("ends", f"hangup {cause}"))
+    desk.call("{continue_on_fail=true}loopback/answered '&bridge(loopback/ends)'")
+    told = desk.next("CHANNEL_EXECUTE_COMPLETE", Application="bridge")
+    assert text(told, "variable_DIALSTATUS") == status
+    for name in ("originate_disposition", "originate_failed_cause", "last_bridge_hangup_cause"):
+        assert text(told, f"variable_{name}") == cause, name
+
+
+def test_a_bridge_to_nobody_that_there_is(desk: Desk) -> None:
+    desk.call("{continue_on_fail=true}loopback/answered '&bridge(nosuch/x)'")
+    told = desk.next("CHANNEL_EXECUTE_COMPLETE", Application="bridge")
+    assert text(told, "variable_originate_failed_cause") == "CHAN_NOT_IMPLEMENTED"
+    assert text(told, "variable_last_bridge_hangup_cause") is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "dialed", "cause"),
+    [
+        ("", "[leg_timeout=1]loopback/park", "ALLOTTED_TIMEOUT"),
+        ("", "{leg_timeout=1}loopback/park", "ALLOTTED_TIMEOUT"),
+        ("", "{leg_timeout=9,originate_timeout=1}loopback/park", "NO_ANSWER"),
+        (",call_timeout=1", "loopback/park", "NO_ANSWER"),
+    ],
+)
+def test_nobody_answers_in_time(desk: Desk, variables: str, dialed: str, cause: str) -> None:
+    desk.call(f"{{continue_on_fail=true{variables}}}loopback/answered '&bridge({dialed})'")
+    told = desk.next("CHANNEL_EXECUTE_COMPLETE", Application="bridge")
+    assert text(told, "variable_originate_failed_cause") == cause
 
 
 def test_a_bridge_waits_for_the_answer_when_early_media_is_ignored(desk: Desk) -> None:

@@ -168,6 +168,7 @@ def test_an_application_that_there_is_not(desk: Desk) -> None:
         ("loopback/answered/default/nodialplan &park", "NO_ROUTE_DESTINATION"),
         ("nosuch/x &park", "CHAN_NOT_IMPLEMENTED"),
         ("{originate_timeout=1}loopback/park &park", "NO_ANSWER"),
+        ("{leg_timeout=1}loopback/park &park", "ALLOTTED_TIMEOUT"),
         ("loopback/park &park XML default name number 1", "NO_ANSWER"),
     ],
 )
@@ -180,6 +181,11 @@ def test_calls_that_are_not_answered(desk: Desk, what: str, cause: str) -> None:
 def test_originate_s_usage(desk: Desk, arguments: str) -> None:
     assert desk.ask(f"originate {arguments}").startswith("-USAGE: <call url> <exten>|&<application_name>")
     desk.all_gone()
+
+
+def test_an_argument_ends_with_the_first_parenthesis(desk: Desk) -> None:
+    uuid = desk.call("loopback/answered '&set(a=(b)c)'")
+    assert text(desk.next("CHANNEL_EXECUTE_COMPLETE", uuid), "variable_a") == "(b"
 
 
 def test_an_extension_for_the_called_leg(desk: Desk) -> None:

@@ -12,6 +12,7 @@ in its calls. What it does, it does as FreeSWITCH: tests/switch asks both. It is
     variables.py    variables, and ${name}                           loadable.py     the one module, mod_erlang_py
     directory.py    its users
     xml_bindings.py who answers look-ups before the files do         settings.py     autoload_configs/*.xml
+    loose_xml.py    XML as FreeSWITCH's own parser takes it
     log.py          the console log; a thread for each listener      origin.py       who fired or logged it
     regex.py        /expressions/                                    words.py        texts
     commands/       the API commands, a small function each

@@ -45,6 +45,7 @@ from mod_erlang_py.switch.simulated.events import EventBus
 from mod_erlang_py.switch.simulated.heartbeat import Heartbeat, heartbeat_event
 from mod_erlang_py.switch.simulated.loadable import API_NAME, Loadable
 from mod_erlang_py.switch.simulated.log import ConsoleHandler, ConsoleLog
+from mod_erlang_py.switch.simulated.loose_xml import parse_loosely
 from mod_erlang_py.switch.simulated.origin import Origin
 from mod_erlang_py.switch.simulated.regex import matcher
 from mod_erlang_py.switch.simulated.settings import read_settings, settings_in
@@ -181,6 +182,19 @@ class SimulatedSwitch:
         """Asked are they for the dialplan, settings and users; nothing else is looked up."""
         return self._bindings.bind(answer)
 
+    def xml_error(self, text: bytes) -> str | None:
+        try:
+            parse_loosely(text)
+        except SwitchError as error:
+            return error.reason
+        return None
+
+    def variable(self, name: bytes) -> bytes | None:
+        return self._variables.get(name)
+
+    def set_variable(self, name: bytes, value: bytes) -> None:
+        self._variables.set(name, value)
+
     @contextmanager
     def locate(self, uuid: str, ended: bool = False) -> Iterator[Session | None]:
         with self._exchange.held(uuid, ended) as channel:
@@ -195,6 +209,15 @@ class SimulatedSwitch:
             return address in ipaddress.ip_network(acl, strict=False)
         except ValueError:
             return False
+
+    def has_acl(self, acl: str) -> bool:
+        if acl == "loopback.auto":
+            return True
+        try:
+            ipaddress.ip_network(acl, strict=False)
+        except ValueError:
+            return False
+        return True
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())
@@ -216,6 +239,16 @@ class SimulatedSwitch:
             return []
         return read_settings(self._conf_dir, file, self._variable)
 
+    def reload_xml(self) -> None:
+        self.execute("reloadxml", b"")
+
+    def settings_error(self, file: str) -> str | None:
+        try:
+            self.settings(file)
+        except SwitchError as error:
+            return error.reason
+        return None
+
     def log_handler(self) -> logging.Handler:
         return ConsoleHandler(self._console)
 
@@ -225,6 +258,9 @@ class SimulatedSwitch:
     def unload(self) -> None:
         """Does nothing when no module is loaded. Raises SwitchError while one of its applications runs."""
         self._modules.unload()
+
+    def faults(self) -> tuple[str, ...]:
+        return ()
 
     def _application(self, name: str) -> Application | None:
         """The module's, or else the switch's own."""

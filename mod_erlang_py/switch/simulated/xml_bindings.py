@@ -10,7 +10,7 @@ from lxml import etree
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Event, Fetch, Section
-from mod_erlang_py.switch.simulated.settings import parse_xml
+from mod_erlang_py.switch.simulated.loose_xml import parse_loosely
 
 Answer = Callable[[Fetch], "bytes | None"]
 
@@ -57,7 +57,7 @@ class XmlBindings:
         if text is None:
             return None
         try:
-            root = parse_xml(text, "look-up")
+            root = parse_loosely(text)
         except SwitchError as error:
             self._log.error("%s", error)
             return None

@@ -10,6 +10,7 @@
     progress.py      early media, answer: from one leg to the other
     parking.py  transfer.py  bridging.py              what applications, commands and sessions have in common
     dialing.py       dial strings, and waiting for who is called
+    sounds.py        how long what is played takes
     session.py       the port's Session
     table.py         all channels, and how many there were
     services.py      what channels use of the switch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +12,12 @@ from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.simulated.calls import parking, progress
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
-from mod_erlang_py.switch.simulated.words import is_true, whole_number
-
-FILE_MILLISECONDS = 100
-"""How long a file plays, whatever is in it, or whether there is one."""
+from mod_erlang_py.switch.simulated.calls.sounds import NoSound, duration
+from mod_erlang_py.switch.simulated.words import is_true
 
 SAMPLES_PER_MILLISECOND = 8
 TERMINATORS = b"*"
 """The digits that end what is played, unless the variable playback_terminators says otherwise."""
-
-_SILENCE = re.compile(rb"silence_stream://(-?\d{1,9})")
 
 
 class Calls(Protocol):
@@ -38,6 +34,10 @@ class Application:
     name: str
     run: Callable[[Channel, bytes, Calls], None]
     media: bool = False
+
+
+def names() -> list[str]:
+    return sorted(_APPLICATIONS)
 
 
 def find(name: str) -> Application | None:
@@ -83,26 +83,36 @@ def _bridge(channel: Channel, data: bytes, calls: Calls) -> None:
 def _playback(channel: Channel, data: bytes, _calls: Calls) -> None:
     """Without a sound: it takes time, and tells of it. A digit that is a terminator ends it."""
     channel.set_variable(b"playback_terminator_used", None)
-    if data:
-        about = ((b"Playback-File-Path", data),)
-        channel.fire("PLAYBACK_START", behind=about)
-        began = time.monotonic()
-        stopped = _play(channel, _seconds(data))
-        passed = int((time.monotonic() - began) * 1000)
-        channel.set_variables((
-            (b"playback_last_offset_pos", b"%d" % (passed * SAMPLES_PER_MILLISECOND)),
-            (b"playback_seconds", b"%d" % (passed // 1000)),
-            (b"playback_ms", b"%d" % passed),
-            (b"playback_samples", b"%d" % (passed * SAMPLES_PER_MILLISECOND)),
-        ))  # fmt: skip
-        channel.fire("PLAYBACK_STOP", behind=(*about, (b"Playback-Status", b"break" if stopped else b"done")))
-    channel.set_variable(b"current_application_response", b"FILE PLAYED" if channel.ready() else b"PLAYBACK ERROR")
+    channel.set_variable(b"current_application_response", _played(channel, data))
 
 
-def _play(channel: Channel, seconds: float | None) -> bool:
+def _played(channel: Channel, path: bytes) -> bytes:
+    if not path:
+        return b"PLAYBACK ERROR"
+    try:
+        seconds = duration(path)
+    except NoSound as error:
+        channel.log(LogLevel.ERR, f"Cannot play {path.decode('utf-8', 'replace')}: {error}")
+        return b"FILE NOT FOUND"
+    about = ((b"Playback-File-Path", path),)
+    channel.fire("PLAYBACK_START", behind=about)
+    began = time.monotonic()
+    stopped = _play(channel, seconds)
+    passed = round(min(time.monotonic() - began, seconds) * 1000)
+    channel.set_variables((
+        (b"playback_last_offset_pos", b"%d" % (passed * SAMPLES_PER_MILLISECOND)),
+        (b"playback_seconds", b"%d" % (passed // 1000)),
+        (b"playback_ms", b"%d" % passed),
+        (b"playback_samples", b"%d" % (passed * SAMPLES_PER_MILLISECOND)),
+    ))  # fmt: skip
+    channel.fire("PLAYBACK_STOP", behind=(*about, (b"Playback-Status", b"break" if stopped else b"done")))
+    return b"FILE PLAYED" if channel.ready() else b"PLAYBACK ERROR"
+
+
+def _play(channel: Channel, seconds: float) -> bool:
     """Until it is over, the channel is not ready any more, or a terminator comes; whether it was that."""
     terminators = channel.variable(b"playback_terminators") or TERMINATORS
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = None if math.isinf(seconds) else time.monotonic() + seconds
     while True:
         left = None if deadline is None else deadline - time.monotonic()
         if not channel.wait(lambda: not channel.ready() or channel.has_digits(), left):
@@ -113,15 +123,6 @@ def _play(channel: Channel, seconds: float | None) -> bool:
         if digit is not None and terminators != b"none" and (digit in terminators or terminators == b"any"):
             channel.set_variable(b"playback_terminator_used", digit)
             return True
-
-
-def _seconds(path: bytes) -> float | None:
-    """None: for ever."""
-    found = _SILENCE.match(path)
-    if found is None:
-        return FILE_MILLISECONDS / 1000
-    milliseconds = whole_number(found.group(1))
-    return None if milliseconds < 0 else milliseconds / 1000
 
 
 _APPLICATIONS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.words import is_true, separate, whole_number
 
 DEFAULT_TIMEOUT = 60
@@ -36,13 +37,13 @@ class Dialed:
         found = [value for key, value in self.variables if key.lower() == name]
         return found[-1] if found else None
 
-    def timeout(self) -> int:
-        """Seconds."""
-        for name in (b"originate_timeout", b"leg_timeout", b"call_timeout"):
-            seconds = whole_number(self.variable(name) or b"")
-            if seconds > 0:
-                return seconds
-        return DEFAULT_TIMEOUT
+    def patience(self, caller: bytes | None = None) -> tuple[int, Cause]:
+        """How many seconds it may ring, and what for it is hung up then. caller: the caller's variable call_timeout."""
+        whole = whole_number(self.variable(b"originate_timeout") or caller or b"")
+        leg = whole_number(self.variable(b"leg_timeout") or b"")
+        limits = [(whole if whole > 0 else DEFAULT_TIMEOUT, Cause.NO_ANSWER)]
+        limits += [(leg, Cause.ALLOTTED_TIMEOUT)] if leg > 0 else []
+        return min(limits)
 
     def waits_for_answer(self) -> bool:
         """Early media is not enough."""

@@ -82,10 +82,11 @@ class Exchange:
         if isinstance(leg, Cause):
             return leg
         early = not dialed.waits_for_answer()
+        seconds, too_late = dialed.patience()
         with leg.changed:
-            in_time = leg.changed.wait_for(lambda: _answered(leg, early), dialed.timeout())
+            in_time = leg.changed.wait_for(lambda: _answered(leg, early), seconds)
         if not in_time:
-            leg.hangup(Cause.NO_ANSWER)
+            leg.hangup(too_late)
         if leg.has_hung_up:
             return leg.cause
         _turn_around(leg)
@@ -96,7 +97,8 @@ class Exchange:
         return leg
 
     def bridge(self, channel: Channel, dial_string: bytes) -> Cause | None:
-        """By the channel's thread. Sets originate_disposition and DIALSTATUS."""
+        """By the channel's thread. Sets originate_disposition and DIALSTATUS; originate_failed_cause when nobody
+        answers, and then last_bridge_hangup_cause if somebody was called."""
         if channel.answered:
             channel.set_call_state(CallState.RING_WAIT)
         dialed = dialed_by(dial_string)
@@ -107,7 +109,10 @@ class Exchange:
         channel.set_variables(((b"originate_disposition", disposition), (b"DIALSTATUS", status)))
         if channel.answered:
             channel.set_call_state(CallState.ACTIVE)
+        if isinstance(leg, Channel) and cause is not None:
+            channel.set_variable(b"last_bridge_hangup_cause", disposition)
         if cause is not None or isinstance(leg, Cause):
+            channel.set_variable(b"originate_failed_cause", disposition)
             return cause
         channel.watch(leg)
         try:
@@ -119,9 +124,10 @@ class Exchange:
     def _await(self, channel: Channel, leg: Channel, dialed: Dialed) -> Cause | None:
         """Until somebody answers the channel's call; why nobody does."""
         early = not dialed.waits_for_answer()
+        seconds, too_late = dialed.patience(channel.variable(b"call_timeout"))
         channel.watch(leg)
         try:
-            in_time = channel.wait(lambda: not channel.ready() or _answered(leg, early), dialed.timeout())
+            in_time = channel.wait(lambda: not channel.ready() or _answered(leg, early), seconds)
         finally:
             channel.watch_no_more(leg)
         with leg.changed:
@@ -129,7 +135,7 @@ class Exchange:
         if not channel.ready():
             leg.hangup(Cause.ORIGINATOR_CANCEL)
         elif not in_time:
-            leg.hangup(Cause.NO_ANSWER)
+            leg.hangup(too_late)
         return leg.cause if leg.has_hung_up else None
 
     def _dial(self, dialed: Dialed, caller: Channel | None) -> Channel | Cause:
@@ -259,7 +265,9 @@ _DIAL_STATUS: dict[Cause | None, bytes] = {
     Cause.USER_BUSY: b"BUSY",
     Cause.NO_ANSWER: b"NOANSWER",
     Cause.ORIGINATOR_CANCEL: b"CANCEL",
-    Cause.CALL_REJECTED: b"BUSY",
+    Cause.CALL_REJECTED: b"DONTCALL",
+    Cause.DESTINATION_OUT_OF_ORDER: b"INVALIDARGS",
+    Cause.INVALID_PROFILE: b"INVALIDARGS",
 }
 
 

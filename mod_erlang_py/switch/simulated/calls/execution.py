@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from mod_erlang_py.log_levels import LogLevel
-from mod_erlang_py.switch.simulated.calls.applications import Application, Calls
+from mod_erlang_py.switch.simulated.calls.applications import Application, Calls, names
 from mod_erlang_py.switch.simulated.calls.causes import Cause
 from mod_erlang_py.switch.simulated.calls.channel import Channel
 from mod_erlang_py.switch.simulated.calls.messages import Execute, Hangup, Message
@@ -33,7 +33,9 @@ class Execution:
             return
         application = self._find(name.decode("utf-8", "replace"))
         if application is None:
-            channel.log(LogLevel.ERR, f"Invalid Application {name.decode('utf-8', 'replace')}")
+            shown = name.decode("utf-8", "replace")
+            channel.log(LogLevel.ERR, f"Invalid Application {shown}")
+            channel.log(LogLevel.WARNING, f"The simulated switch has no {shown}, only {', '.join(names())}")
             channel.hangup(Cause.DESTINATION_OUT_OF_ORDER)
             return
         if application.media:

@@ -47,8 +47,8 @@ def originate(context: Context, argument: bytes) -> bytes:
 def _target(extension: bytes, dialplan: bytes, context: bytes) -> Sequence[Task] | Endpoint:
     if not extension.startswith(b"&") or extension == b"&":
         return Endpoint(extension, context or b"default", dialplan or b"XML", b"")
-    name, _, rest = extension[1:].partition(b"(")
-    return (Task(name, rest.rpartition(b")")[0] if b")" in rest else rest),)
+    name, _, data = extension[1:].partition(b")")[0].partition(b"(")
+    return (Task(name, data),)
 
 
 @command("uuid_exists")

@@ -17,7 +17,7 @@ CONTEXT = re.compile(r"(?!\.)[^/\0]{1,200}")
 """Names of contexts that are looked for among the files."""
 
 _GLOBAL = re.compile(rb"\$\$\{([^}]*)\}")
-_KNOWN = {
+KNOWN = {
     "extension": ({"name"}, {"condition"}),
     "condition": ({"field", "expression"}, {"action"}),
     "action": ({"application", "data"}, set[str]()),
@@ -121,9 +121,9 @@ class DialplanFiles:
 
 
 def _unknown(element: etree._Element) -> str:
-    """The first thing in it, "condition break" or "anti-action", that is not in _KNOWN; "" when there is none."""
+    """The first thing in it, "condition break" or "anti-action", that is not in KNOWN; "" when there is none."""
     tag = str(element.tag)
-    attributes, inside = _KNOWN[tag]
+    attributes, inside = KNOWN[tag]
     for name in element.keys():  # noqa: SIM118 - an element's items are its children
         if str(name) not in attributes:
             return f"{tag} {name!s}"
