@@ -16,6 +16,7 @@ from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
 from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.config import settings as config
+from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded, compare
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.errors import ConfigError, SwitchError
@@ -52,8 +53,11 @@ class Service:
     def __init__(self, switch: Switch) -> None:
         """Raises ConfigError for a setting that has no safe default."""
         self._switch = switch
-        settings, wrong = _read(switch.settings(config.FILE))
-        _complain(settings, wrong)
+        given = switch.settings(config.FILE)
+        settings, wrong = _read(given)
+        self._complaints = Complaints(partial(switch.settings_error, config.FILE), switch.has_acl)
+        self._complaints.read(settings, bool(given), wrong)
+        self._complain(settings, wrong)
         if settings.compat_rel:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
         name = node_name(settings, switch.hostname())
@@ -81,7 +85,9 @@ class Service:
         )
         self._applications = Applications(self.node, self._calls, self._asking, parking, text)
         self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._calls.look_after)
-        self._fetches = Fetches(switch, encoders[form], text, settings.fetch_timeout, settings.max_xml_bytes)
+        self._fetches = Fetches(
+            switch, encoders[form], text, settings.fetch_timeout, settings.max_xml_bytes, settings.expand_xml
+        )
         self._context = Context(
             self.node,
             switch,
@@ -95,6 +101,7 @@ class Service:
             self._fetches,
             text,
             self.reload,
+            self._complaints,
         )
         self._dispatcher = Dispatcher(self._context)
         self._metrics: MetricsServer | None = None
@@ -151,9 +158,18 @@ class Service:
 
         Raises ConfigError, SwitchError: then all is as it was.
         """
-        said = self._switch.execute("reloadxml", b"").output.decode(errors="replace").strip()
-        if said != "+OK [Success]":
-            raise SwitchError("reloadxml", said)
+        try:
+            found = self._reload()
+        except (ConfigError, SwitchError) as error:
+            self._complaints.refused(str(error))
+            raise
+        self._complain(found.config, found.wrong)
+        for change in found.changed:
+            log.log(NOTICE, "%s: changed %s", config.FILE, change)
+        return found
+
+    def _reload(self) -> Reloaded:
+        self._switch.reload_xml()
         given = self._switch.settings(config.FILE)
         if not given:
             raise SwitchError(config.FILE, "not there, or without settings")
@@ -161,9 +177,7 @@ class Service:
         with self._reloading:
             found = compare(self.node.config, settings, wrong)
             self._configure(found.config)
-        _complain(found.config, wrong)
-        for change in found.changed:
-            log.log(NOTICE, "%s: changed %s", config.FILE, change)
+            self._complaints.read(found.config, True, wrong)
         return found
 
     def _configure(self, settings: Config) -> None:
@@ -172,15 +186,21 @@ class Service:
         self._logs.configure(settings.max_log_bulk)
         self._calls.configure(settings.on_handler_exit)
         self._asking.configure(settings.handler_timeout)
-        self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes)
+        self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes, settings.expand_xml)
+
+    def _complain(self, settings: Config, wrong: Iterable[ConfigError]) -> None:
+        for error in wrong:
+            log.error("%s: %s", config.FILE, error)
+        for warning in (*figures.advice(settings), *self._complaints.warnings()):
+            log.warning("%s", warning)
 
     def _refuses(self, ip: str) -> str | None:
         return refuses(self._switch, self.node.config.apply_inbound_acl, ip)
 
     # Receiver
 
-    def received(self, link: Link, sender: Pid | None, payload: bytes) -> Job | None:
-        return self._dispatcher.received(link, sender, payload)
+    def received(self, link: Link, sender: Pid | None, to: Pid | str, payload: bytes) -> Job | None:
+        return self._dispatcher.received(link, sender, to, payload)
 
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         _tell(partial(self._subscriptions.exited, link, pid, reason))
@@ -199,13 +219,6 @@ class Service:
 def _read(given: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
     home = os.environ.get("HOME")
     return config.read(given, Path(home) if home else None)
-
-
-def _complain(settings: Config, wrong: Iterable[ConfigError]) -> None:
-    for error in wrong:
-        log.error("%s: %s", config.FILE, error)
-    for warning in figures.advice(settings):
-        log.warning("%s", warning)
 
 
 def _room(settings: Config) -> Room:

@@ -28,7 +28,14 @@ from typing import Protocol
 import pytest
 
 from scripts.epmd import Epmd, wait_until_registered
-from scripts.scratch import FreeSwitch, ScratchFreeSwitch, find_freeswitch, local_host_name, write_settings
+from scripts.scratch import (
+    FreeSwitch,
+    ScratchFreeSwitch,
+    find_freeswitch,
+    local_host_name,
+    write_dialplan,
+    write_settings,
+)
 from scripts.scratch import free_port as find_free_port
 from tests.peers.erl import Erl, missing
 from tests.waiting import wait_until
@@ -122,6 +129,7 @@ class SimulatedHost:
         self._epmd_port = epmd_port
         self._cookie = settings["cookie"]
         write_settings(folder / "conf", settings)
+        write_dialplan(folder / "conf")
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

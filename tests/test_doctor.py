@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -310,19 +313,42 @@ END
 
 
 @pytest.mark.parametrize(
-    ("printed", "level", "text"),
+    ("printed", "otp", "call"),
     [
-        ("\nanswer pong ok FreeSWITCH Version 1", Level.OK, "connects: pong, FreeSWITCH Version 1"),
-        ("answer pong no answer in 5 s", Level.FAIL, "{api, version} got no answer in 5 s"),
-        ("answer pang ", Level.FAIL, "net_adm:ping says pang, although the node takes the cookie"),
-        ("{error_logger,...}\nKernel pid terminated\n", Level.FAIL, "does not start: Kernel pid terminated"),
+        (
+            "\nanswer pong ok FreeSWITCH Version 1\n\ncall over",
+            (Level.OK, "connects: pong, FreeSWITCH Version 1"),
+            (Level.OK, "a process had it, and hung it up"),
+        ),
+        (
+            "answer pong ok Version 1\ncall no call came in 5 s, originate got ok +OK 1234",
+            (Level.OK, "pong, Version 1"),
+            (Level.FAIL, "no call came in 5 s, originate got ok +OK 1234: FreeSWITCH was to make one into"),
+        ),
+        (
+            "answer pong ok Version 1\ncall no call came in 5 s, originate got ok -ERR CHAN_NOT_IMPLEMENTED",
+            (Level.OK, "pong, Version 1"),
+            (Level.WARN, "not tried: FreeSWITCH has no endpoint `null`, which mod_loopback brings"),
+        ),
+        ("answer pong ok Version 1", (Level.OK, "pong, Version 1"), (Level.FAIL, "nothing was said of it")),
+        ("answer pong no answer in 5 s", (Level.FAIL, "{api, version} got no answer in 5 s"), None),
+        ("answer pang ", (Level.FAIL, "net_adm:ping says pang, although the node takes the cookie"), None),
+        (
+            "{error_logger,...}\nKernel pid terminated\n",
+            (Level.FAIL, "does not start: Kernel pid terminated"),
+            None,
+        ),
     ],
 )
-def test_otp(fake_erl: Callable[[str], Path], printed: str, level: Level, text: str) -> None:
+def test_otp(
+    fake_erl: Callable[[str], Path], printed: str, otp: tuple[Level, str], call: tuple[Level, str] | None
+) -> None:
     calls = fake_erl(printed)
-    finding = doctor.check_otp(LOOPBACK, "secret", doctor.Contact(LOOPBACK.name, True), "4370")
-    assert finding.level is level
-    assert text in finding.text
+    findings = list(doctor.check_otp(LOOPBACK, "secret", doctor.Contact(LOOPBACK.name, True), "4370"))
+    expected = [("OTP", *otp)] + ([("call", *call)] if call else [])
+    assert [(finding.check, finding.level) for finding in findings] == [found[:2] for found in expected]
+    for finding, (_, _, text) in zip(findings, expected, strict=True):
+        assert text in finding.text
     called = calls.read_text()
     assert "secret" not in called
     assert "-rw-------" in called
@@ -332,13 +358,39 @@ def test_otp(fake_erl: Callable[[str], Path], printed: str, level: Level, text: 
 
 def test_otp_not_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     accepted = doctor.Contact(LOOPBACK.name, True)
-    assert doctor.check_otp(LOOPBACK, None, doctor.Contact(LOOPBACK.name, None), "4369").level is Level.WARN
-    assert doctor.check_otp(LOOPBACK, "secret", accepted, None).level is Level.WARN
-    refused = doctor.check_otp(LOOPBACK, "secret", doctor.Contact(LOOPBACK.name, False), "4369")
+    (without_cookie,) = doctor.check_otp(LOOPBACK, None, doctor.Contact(LOOPBACK.name, None), "4369")
+    assert without_cookie.level is Level.WARN
+    assert "nor a call" in without_cookie.text
+    (without_epmd,) = doctor.check_otp(LOOPBACK, "secret", accepted, None)
+    assert without_epmd.level is Level.WARN
+    (refused,) = doctor.check_otp(LOOPBACK, "secret", doctor.Contact(LOOPBACK.name, False), "4369")
     assert refused.level is Level.FAIL
     assert refused.text.startswith("wrong cookie")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "without erl here" in doctor.check_otp(LOOPBACK, "secret", accepted, "4369").text
+    (without_erl,) = doctor.check_otp(LOOPBACK, "secret", accepted, "4369")
+    assert "not tried, nor a call, without erl here" in without_erl.text
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "text"),
+    [
+        ('{"listeners": [{}, {}]}', Level.OK, "loaded; nodes connected: 2"),
+        ("USAGE:\n----\nerlang listeners\n", Level.OK, "nodes connected: 0"),  # the first versions
+        (
+            "-ERR erlang status json Command not found!",
+            Level.FAIL,
+            "its command `erlang` is gone or another's: -ERR erlang status json Command not found!; unload",
+        ),
+        ("-ERR the module is being unloaded", Level.FAIL, "is being unloaded"),
+        ('{"error": "internal"}', Level.FAIL, "internal"),
+        ("", Level.FAIL, "gone or another's"),
+    ],
+)
+def test_the_command_that_is_not_ours(status: str, level: Level, text: str) -> None:
+    """An error message was taken for a list of nodes."""
+    finding = doctor.check_command(status)
+    assert (finding.check, finding.level) == ("mod_erlang_py", level)
+    assert text in finding.text
 
 
 # --- as a whole ---------------------------------------------------------------------------------------------------
@@ -356,9 +408,11 @@ def test_a_finding_is_one_line() -> None:
     assert str(doctor.warn("OTP", "one\n  two")) == "warn  OTP            one two"
 
 
-def test_a_switch_without_us() -> None:
+def test_a_switch_without_us(tmp_path: Path) -> None:
     """What depends on the module is not looked at; the rest is."""
     answers = {
+        "global_getvar script_dir": str(tmp_path),
+        "global_getvar conf_dir": str(tmp_path),
         "status": "UP 0 years\nFreeSWITCH is ready",
         "module_exists mod_python3": "false",
         "global_getvar run_dir": "-ERR no reply",
@@ -366,5 +420,92 @@ def test_a_switch_without_us() -> None:
         "xml_locate configuration configuration name erlang_event.conf": "can't find anything",
     }
     findings = list(doctor.examine(answers.__getitem__, None))
-    assert [finding.check for finding in findings] == ["fs_cli", "mod_python3", "settings", "cookie", "name"]
+    assert [finding.check for finding in findings] == ["fs_cli", "mod_python3", "files", "settings", "cookie", "name"]
     assert [finding.check for finding in findings if finding.level is Level.FAIL][:1] == ["mod_python3"]
+
+
+# --- the files ----------------------------------------------------------------------------------------------------
+
+NOBODY = Process(uid=65534, gid=65534)
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who can be another user")
+
+
+@pytest.fixture
+def installed() -> Iterator[Path]:
+    """A script folder that everybody can reach; it has the configuration too."""
+    with tempfile.TemporaryDirectory(prefix="erlang_py_test.") as temporary:
+        folder = Path(temporary)
+        (folder / "erlang_py_packages" / "mod_erlang_py").mkdir(parents=True)
+        (folder / "autoload_configs").mkdir()
+        files = ("erlang_py.py", "erlang_py_packages/mod_erlang_py/entry.py", "autoload_configs/python.conf.xml")
+        for name in files:
+            (folder / name).touch()
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        yield folder
+
+
+@as_root
+def test_files_that_the_switch_can_read(installed: Path) -> None:
+    finding = doctor.check_files(installed, installed, NOBODY)
+    assert finding == doctor.ok("files", f"nobody can read all 5, in {installed} and {installed}")
+    assert os.geteuid() == 0
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("name", "mode", "more"),
+    [
+        ("erlang_py.py", 0o640, ""),
+        ("erlang_py_packages/mod_erlang_py/entry.py", 0o640, ""),
+        ("erlang_py_packages/mod_erlang_py", 0o750, " and 1 more"),
+        ("autoload_configs/python.conf.xml", 0o600, ""),
+    ],
+)
+def test_files_that_the_switch_cannot_read(installed: Path, name: str, mode: int, more: str) -> None:
+    (installed / name).chmod(mode)
+    finding = doctor.check_files(installed, installed, NOBODY)
+    assert finding.level is Level.FAIL
+    assert finding.text.startswith(f"nobody cannot read {installed / name}{more}, which the next start needs;")
+    os.chown(installed / name, 0, 12345)
+    assert doctor.check_files(installed, installed, Process(uid=65534, gid=1, groups=[12345])).level is (
+        Level.FAIL if mode == 0o600 else Level.OK
+    )
+
+
+def test_files_that_are_gone(installed: Path) -> None:
+    (installed / "erlang_py.py").unlink()
+    finding = doctor.check_files(installed, installed, NOBODY)
+    assert finding.level is Level.FAIL
+    assert finding.text.startswith(f"{installed / 'erlang_py.py'} is not there")
+
+
+def test_files_of_a_switch_that_cannot_be_seen(installed: Path) -> None:
+    assert doctor.check_files(installed, installed, Process()).level is Level.WARN
+
+
+def test_what_runs_is_not_what_is_installed(installed: Path) -> None:
+    old = json.dumps({"versions": {"mod_erlang_py": "0.1.0"}, "warnings": ["the cookie is ClueCon"]})
+    assert list(doctor.check_status(old, installed)) == []
+    (installed / "erlang_py_packages" / "mod_erlang_py" / "code.py").touch()
+    newer = "files are newer, running is %s: unload mod_erlang_py, then pyrun erlang_py"
+    assert list(doctor.check_status(old, installed)) == [doctor.warn("version", newer % "0.1.0")]
+    assert list(doctor.check_status("USAGE:", installed)) == [doctor.warn("version", newer % "an early version")]
+    told = "files are 0.2.0 (1234567), running is 0.2.0 (89abcde): unload mod_erlang_py, then pyrun erlang_py"
+    new = {"versions": {"mod_erlang_py": "0.2.0", "digest": "89abcde"}, "warnings": [told]}
+    assert list(doctor.check_status(json.dumps(new), installed)) == [doctor.warn("version", told)]
+    assert list(doctor.check_status(json.dumps(new | {"warnings": []}), installed)) == []
+
+
+@pytest.mark.parametrize(
+    ("warning", "level"),
+    [
+        ("erlang_event.conf: encoding='utf-9': expected string or binary; it has no effect", Level.WARN),
+        ("erlang_event.conf: there is no access control list office: nobody can connect", Level.FAIL),
+        ("/c/erlang_event.conf.xml is broken: unclosed <!--, near line 2; the settings are those ...", Level.FAIL),
+        ("mod_erlang_event has our command `erlang`, and the applications that have its names: unload it", Level.WARN),
+    ],
+)
+def test_what_the_node_warns_of(installed: Path, warning: str, level: Level) -> None:
+    status = {"versions": {"digest": "1"}, "warnings": [warning]}
+    assert list(doctor.check_status(json.dumps(status), installed)) == [doctor.Finding(level, "status", warning)]

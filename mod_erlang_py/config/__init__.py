@@ -3,4 +3,5 @@
 settings.py     the settings as one frozen value, and reading them
 disposition.py  what becomes of a call whose process is lost: a setting, and a channel variable
 reload.py       what changes when the file is read again
+complaints.py   what is wrong with them
 """

@@ -17,6 +17,7 @@ CHANGEABLE = frozenset(
         "handler_timeout",
         "fetch_timeout",
         "max_xml_bytes",
+        "expand_xml",
         "max_event_bulk",
         "max_log_bulk",
         "outbox_bytes",

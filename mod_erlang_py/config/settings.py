@@ -69,6 +69,8 @@ class Config:
     """Seconds that the bound processes have to answer an XML look-up. (mod_erlang_event: 5, fixed.)"""
     max_xml_bytes: int = 16 * 1024 * 1024
     """The longest XML that is taken as an answer. Ours."""
+    expand_xml: bool = False
+    """Whether $${variables} and X-PRE-PROCESS set are done in an answer, as in mod_xml_curl's. Ours."""
     net_ticktime: int = 60
     """Seconds without a byte after which a peer counts as gone, as kernel's net_ticktime. Ours."""
     prometheus_listen_ip: str = "127.0.0.1"
@@ -231,6 +233,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "handler-timeout": _whole(1, 3600),
     "fetch-timeout": _whole(1, 3600),
     "max-xml-bytes": _whole(1, 2**31),
+    "expand-xml": _flag,
     "net-ticktime": _whole(1, 3600),
     "prometheus-listen-ip": _address,
     "prometheus-listen-port": _whole(1, 65535),

@@ -6,7 +6,7 @@ import platform
 import time
 from dataclasses import dataclass
 
-from mod_erlang_py import __version__
+from mod_erlang_py import installed
 from mod_erlang_py.config.settings import DEFAULT_COOKIE, Config
 from mod_erlang_py.events.counts import Tally
 from mod_erlang_py.node.link import Link
@@ -17,7 +17,10 @@ from mod_erlang_py.requests.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Versions:
+    """digest: of the code that runs."""
+
     mod_erlang_py: str
+    digest: str
     switch: str
     python: str
 
@@ -86,7 +89,9 @@ def gather(context: Context) -> Figures:
         addresses=node.addresses,
         epmd=_epmd(node.registration),
         up_seconds=time.monotonic() - node.started,
-        versions=Versions(__version__, context.switch.description, platform.python_version()),
+        versions=Versions(
+            installed.RUNNING.version, installed.RUNNING.digest, context.switch.description, platform.python_version()
+        ),
         encoding=node.config.encoding.value,
         listeners=listeners(context),
         calls=CallFigures(len(calls), calls.ever),
@@ -94,7 +99,13 @@ def gather(context: Context) -> Figures:
         log_lines=context.logs.tally(),
         requests=node.requests(),
         fetches=FetchFigures(fetches.asked, fetches.answered, fetches.timed_out),
-        warnings=(*advice(node.config), *_faults(context)),
+        warnings=(
+            *advice(node.config),
+            *context.complaints.lines(),
+            *context.switch.faults(),
+            *_faults(context),
+            *installed.differences(),
+        ),
     )
 
 

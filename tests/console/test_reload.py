@@ -20,6 +20,7 @@ NEW = {
     "handler_timeout": "6",
     "fetch_timeout": "7",
     "max_xml_bytes": "8000",
+    "expand_xml": "true",
     "max_event_bulk": "9",
     "max_log_bulk": "10",
     "outbox_bytes": "70000",
@@ -39,7 +40,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     peer = standing.link()
     standing.configure(**NEW)
     assert standing.ask("reload") == (
-        "+OK 11 changed\n"
+        "+OK 12 changed\n"
         "changed: cookie *** -> ***\n"
         "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
         "changed: max-event-bulk 32 -> 9\n"
@@ -50,6 +51,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
         "changed: handler-timeout 5 -> 6\n"
         "changed: fetch-timeout 5 -> 7\n"
         "changed: max-xml-bytes 16777216 -> 8000\n"
+        "changed: expand-xml false -> true\n"
         "changed: net-ticktime 60 -> 13\n"
     )
     context, service = standing.context, standing.service
@@ -57,7 +59,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert service._refuses("127.0.0.1") == "10.0.0.0/8"
     assert service._refuses("10.1.2.3") is None
     assert (context.calls._on_exit, context.asking.timeout) == (Hangup("USER_BUSY"), 6)
-    assert (context.fetches._timeout, context.fetches._max_bytes) == (7, 8000)
+    assert (context.fetches._timeout, context.fetches._max_bytes, context.fetches._expand) == (7, 8000, True)
     assert (context.pump._bulk, context.logs._bulk) == (9, 10)
     assert context.node._room == peer.outbox.resized == Room(70000, 12)
     assert context.node._ticker.tick_time == 13

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import platform
 import re
 from pathlib import Path
 
 from mod_erlang_py import __version__
+from mod_erlang_py.figures import figures
+from mod_erlang_py.installed import RUNNING
 from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.node.registration import epmd_port
+from mod_erlang_py.service import Service
+from mod_erlang_py.switch.simulated import SimulatedSwitch
 from tests.console.standing import Standing
 from tests.waiting import wait_until
 
@@ -44,6 +49,7 @@ def test_as_json(standing: Standing) -> None:
         "epmd": {"port": epmd_port(), "registered": False, "state": "not registered"},
         "versions": {
             "mod_erlang_py": __version__,
+            "digest": RUNNING.digest,
             "switch": "simulated switch",
             "python": platform.python_version(),
         },
@@ -98,3 +104,37 @@ def test_what_went_wrong_inside_is_a_warning(standing: Standing) -> None:
     missing = "the thread ticker, which serves everybody, is missing: see the log, and restart the module"
     assert standing.json("status")["warnings"] == [missing, "2 rounds of events failed: see the log"]
     assert f"\nwarning    {missing}\n" in standing.ask("status")
+
+
+def test_what_is_wrong_with_the_settings(standing: Standing, tmp_path: Path) -> None:
+    """As long as it is so."""
+    assert standing.json("status")["warnings"] == []
+    standing.configure(encoding="utf-9", apply_inbound_acl="office")
+    standing.ask("reload")
+    assert standing.json("status")["warnings"] == [
+        "erlang_event.conf: encoding='utf-9': expected string or binary; it has no effect",
+        "erlang_event.conf: there is no access control list office: nobody can connect",
+    ]
+    standing.configure(cookie="")
+    standing.ask("reload")
+    assert standing.json("status")["warnings"][2:] == [
+        "the last `erlang reload` changed nothing: cookie='***': expected 1 to 255 Latin-1 characters"
+    ]
+    standing.configure()
+    standing.ask("reload")
+    assert standing.json("status")["warnings"] == []
+    (file,) = (tmp_path / "autoload_configs").iterdir()
+    file.write_text("<configuration")
+    (warning,) = standing.json("status")["warnings"]
+    assert warning.startswith(f"{file}: ")
+    assert warning.endswith("; the settings are those read before")
+
+
+def test_no_settings(tmp_path: Path) -> None:
+    standing = Standing(tmp_path)
+    (file,) = (tmp_path / "autoload_configs").iterdir()
+    file.unlink()
+    service = Service(SimulatedSwitch(tmp_path, log_to=io.StringIO()))
+    warning = "erlang_event.conf is not there, or has no settings: the defaults hold"
+    assert warning in figures.gather(service._context).warnings
+    assert standing.json("status")["warnings"] == []

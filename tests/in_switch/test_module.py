@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.freeswitch import FreeSwitch
+from mod_erlang_py.switch.freeswitch import FreeSwitch, module, reload
 from mod_erlang_py.switch.port import Application, Completion, Module, Session
 from tests.in_switch.conftest import originate
 from tests.waiting import wait_until
@@ -144,6 +144,67 @@ def test_unloaded(switch: FreeSwitch) -> None:
     assert not switch.execute("erlang", b"x").found
     with pytest.raises(SwitchError, match="No such module"):
         switch.unload()
+
+
+def test_no_thread_outlives_it(switch: FreeSwitch) -> None:
+    """That which looks for a `reload` ends when it was none, and is not needed when it is us who unload."""
+
+    def ours() -> set[str]:
+        return {thread.name for thread in threading.enumerate()} & {"erlang:names", "erlang:reload"}
+
+    switch.load(Calls().module())
+    assert ours() == {"erlang:names"}
+    switch.unload()
+    assert ours() == set()
+    switch.load(Calls().module())
+    assert switch.execute("unload", b"mod_erlang_py").output == b"+OK\n"
+    wait_until(lambda: ours() == set(), reload.SECONDS / 2)
+
+
+def test_registered_again(switch: FreeSwitch, calls: Calls) -> None:
+    """In the place of what was there; a call in an application of that is in nobody's way."""
+    call = originate(switch, "&test_wait(x)")
+    wait_until(lambda: calls.applied)
+    module._register_again()
+    test_the_api(switch, calls)
+    test_completion(switch, calls)
+    calls.go_on.set()
+    wait_until(lambda: not is_up(switch, call))
+    calls.applied.clear()
+    test_an_application(switch, calls)
+    assert switch.faults() == ()
+
+
+def test_registered_again_too_late(switch: FreeSwitch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the switch has begun to unload the module: it unloads what came then, too."""
+    calls = Calls()
+    switch.load(calls.module())
+    late = threading.Event()
+
+    def exists() -> bool:
+        """As it was a moment before."""
+        if threading.current_thread() is registering:
+            late.set()
+            unloading.join(0.3)  # until it waits for us
+            return True
+        return bool(switch.execute("module_exists", b"mod_erlang_py").output == b"true")
+
+    monkeypatch.setattr(module, "_exists", exists)
+    registering = threading.Thread(target=module._register_again)
+
+    def unload_then() -> None:
+        late.wait(10)
+        switch.unload()
+
+    unloading = threading.Thread(target=unload_then)
+    unloading.start()
+    registering.start()
+    registering.join(10)
+    unloading.join(10)
+    assert not any(thread.is_alive() for thread in (registering, unloading))
+    assert calls.shutdowns == 1
+    assert switch.execute("module_exists", b"mod_erlang_py").output == b"false"
+    assert not switch.execute("erlang", b"x").found
 
 
 def test_a_shutdown_that_fails(switch: FreeSwitch) -> None:

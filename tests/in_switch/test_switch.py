@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.freeswitch import FreeSwitch
+from mod_erlang_py.switch.freeswitch.switch import AUTOMATIC_LISTS
+from mod_erlang_py.switch.freeswitch.xml import plainly
 from mod_erlang_py.switch.port import Event, Wanted
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES
+
+
+@pytest.fixture
+def conf_dir(switch: FreeSwitch) -> Path:
+    return Path((switch.variable(b"conf_dir") or b"").decode())
 
 
 def test_commands(switch: FreeSwitch) -> None:
@@ -83,3 +91,67 @@ def test_names(switch: FreeSwitch) -> None:
     assert switch.hostname() == socket.gethostname()
     assert switch.description.startswith("FreeSWITCH 1.")
     assert len({switch.create_uuid() for _ in range(100)}) == 100
+
+
+def test_access_control_lists(switch: FreeSwitch, conf_dir: Path) -> None:
+    assert all(switch.has_acl(name) for name in ("loopback.auto", "wan_v4.auto", "10.0.0.0/8", "::1/128"))
+    assert not switch.has_acl("office")
+    file = conf_dir / "autoload_configs" / "acl.conf.xml"
+    before = file.read_text()
+    try:
+        file.write_text(before.replace("<network-lists>", '<network-lists><list name="office" default="allow"/>'))
+        switch.reload_xml()
+        assert switch.has_acl("office")
+    finally:
+        file.write_text(before)
+        switch.reload_xml()
+    assert not switch.has_acl("office")
+
+
+def test_the_automatic_lists_are_those_of_the_switch(switch: FreeSwitch) -> None:
+    """Each of them lets somebody in."""
+    addresses = ("127.0.0.1", "::1", "10.0.0.1", "100.64.0.1", "192.0.2.1", "2001:db8::1")
+    refusing = {name for name in AUTOMATIC_LISTS if not any(switch.allows(name, ip) for ip in addresses)}
+    assert refusing <= {"localnet.auto", "nat.auto"}  # of this machine's own network
+
+
+GOOD = '<configuration name="broken.conf"><settings><param name="a" value="1"/></settings></configuration>'
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (GOOD, None),
+        (f'<?xml version="1.0"?>\n<!-- {GOOD} -->\n{GOOD}', None),
+        (f"<include>\n{GOOD}\n</include>\n", None),
+        (f"{GOOD}\n{GOOD}", None),
+        (GOOD.replace('"1"', '"$${domain}&"'), None),
+        (GOOD.replace("<settings>", "<settings>\n<param>"), "unexpected closing tag </settings>, near line 2"),
+        (GOOD.replace("<settings>", "\n\n<settings><!--"), "unclosed <!--, near line 3"),
+        (GOOD.replace("</configuration>", ""), "unclosed tag <configuration>, near line 1"),
+    ],
+)
+def test_broken_xml(switch: FreeSwitch, conf_dir: Path, text: str, wrong: str | None) -> None:
+    """Of a file, as the switch's own parser has it; and of reloadxml, which says +OK to it."""
+    file = conf_dir / "autoload_configs" / "broken.conf.xml"
+    assert switch.settings_error("broken.conf") is None
+    try:
+        file.write_text(text)
+        found = switch.settings_error("broken.conf")
+        if wrong is None:
+            assert found is None
+            switch.reload_xml()
+            assert dict(switch.settings("broken.conf"))["a"].startswith(("1", "&", "$"))
+        else:
+            assert found == f"{file} is broken: {wrong}"
+            with pytest.raises(SwitchError, match=r"^reloadxml: [^\[\]]*, near line \d+ of freeswitch.xml.fsxml"):
+                switch.reload_xml()
+            assert switch.settings("event_socket.conf")
+    finally:
+        file.unlink()
+        switch.reload_xml()
+
+
+def test_words_that_are_no_error_in_a_line() -> None:
+    assert plainly("[error near line 7]: unclosed <a>") == "unclosed <a>, near line 7"
+    assert plainly("Cannot Open log directory or XML Root!") == "Cannot Open log directory or XML Root!"

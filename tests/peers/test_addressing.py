@@ -108,7 +108,8 @@ def test_rpc_is_refused_at_once(node: RunningNode, peer: Erl) -> None:
 
 
 def test_spawn_does_not_hang(node: RunningNode, peer: Erl) -> None:
-    assert peer.text(f"is_pid(spawn('{node.name}', erlang, node, []))") == "true"
+    """It is a pid that is dead already; OTP 23 raises notsup."""
+    assert peer.text(f"try is_pid(spawn('{node.name}', erlang, node, [])) catch error:notsup -> true end") == "true"
     assert peer.text(f"catch element(1, spawn_monitor('{node.name}', erlang, node, [])), flush(), done") == "done"
 
 

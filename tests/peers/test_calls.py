@@ -198,7 +198,9 @@ def test_handlecall_by_a_registered_process(node: RunningNode, taker: Erl, order
         ('{handlecall, "no-such-call"}', "{error,badsession}"),
         ("{handlecall, 12}", "{error,badarg}"),
         ("{handlecall}", "{error,badarg}"),
-        ('{handlecall, "' + "x" * 37 + '"}', "{error,badarg}"),
+        ('{handlecall, "' + "x" * 256 + '"}', "{error,badsession}"),
+        ('{handlecall, "' + "x" * 257 + '"}', "{error,badarg}"),
+        ("{handlecall, [$a, 0, $b]}", "{error,badarg}"),
         ('{nohandle, "no-such-call"}', "{error,badsession}"),
         ('{nohandle, "no-such-call", elsewhere}', "{error,badarg}"),
         ('{sendmsg, "no-such-call", []}', "{error,nosession}"),
@@ -223,6 +225,35 @@ def test_sendmsg_is_executed(node: RunningNode, taker: Erl) -> None:
     wait_until(lambda: api(node, taker, "uuid_getvar", f"{uuid} erl_test") == '{ok,"1"}', 5)
     hangup = '[{<<"call-command">>,<<"hangup">>},{"hangup-cause","USER_BUSY"}]'
     assert taker.request(node.name, f'{{sendmsg, <<"{uuid}">>, {hangup}}}') == "ok"
+    assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
+
+
+@pytest.mark.parametrize("headers", ['{"execute-app-arg", ""}', ""])
+def test_a_body_is_the_argument(node: RunningNode, taker: Erl, headers: str) -> None:
+    """As with mod_event_socket: a text of several lines, of the type text/plain."""
+    uuid = parked(node, taker)
+    headers += ", " if headers else ""
+    body = f'{headers}{{"Content-Type", "text/plain"}}, {{body, "erl_test=one\\ntwo"}}'
+    message = f'[{{"call-command", execute}}, {{"execute-app-name", "set"}}, {body}]'
+    assert taker.request(node.name, f'{{sendmsg, "{uuid}", {message}}}') == "ok"
+    wait_until(lambda: api(node, taker, "uuid_getvar", f"{uuid} erl_test") == '{ok,"one\\ntwo"}', 5)
+    hang_up(node, taker, uuid)
+
+
+def test_any_text_is_a_uuid(node: RunningNode, taker: Erl) -> None:
+    """As a Call-ID has it, with sofia's inbound-use-callid-as-uuid."""
+    uuid = f"{'x' * 180}-{node.kind}@192.0.2.1"
+    reply = taker.request(
+        node.name, f'{{api, originate, "{{origination_uuid={uuid}}}loopback/park/default &park()"}}', 15
+    )
+    assert reply == f'{{ok,"+OK {uuid}\\n"}}'
+    assert taker.request(node.name, f'{{handlecall, taker, "{uuid}"}}') == "ok"
+    assert called(taker) == uuid
+    execute(node, taker, uuid, "set", "erl_test=1")
+    wait_until(lambda: api(node, taker, "uuid_getvar", f"{uuid} erl_test") == '{ok,"1"}', 5)
+    assert taker.request(node.name, f'{{nohandle, "{uuid}"}}') == "ok"
+    assert taker.request(node.name, f'{{handlecall, "{uuid}", taker}}') == "ok"
+    assert taker.request(node.name, f'{{sendmsg, "{uuid}", [{{"call-command", hangup}}]}}') == "ok"
     assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
 
 
@@ -270,6 +301,42 @@ def test_erlang_sendmsg(node: RunningNode, taker: Erl) -> None:
     assert taker.request(node.name, f'{{sendmsg, "{uuid}", {message}}}') == "ok"
     wait_until(lambda: taker.text("call_tests:messages(T)") == '[{freeswitch_sendmsg,"two words"}]', 5)
     hang_up(node, taker, uuid)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("taker  NODE   two  words ", "two  words"),
+        ("'taker' 'NODE' 'quotes  vanish'", "quotes  vanish"),
+        ("taker NODE it's kept", "it's kept"),
+        ("taker NODE ", None),
+    ],
+)
+def test_what_is_sent_is_split_as_freeswitch_does(
+    node: RunningNode, taker: Erl, written: str, sent: str | None
+) -> None:
+    uuid = parked(node, taker)
+    execute(node, taker, uuid, "erlang_sendmsg", written.replace("NODE", taker.name))
+    execute(node, taker, uuid, "erlang_sendmsg", f"taker {taker.name} last")
+    messages = [f'{{freeswitch_sendmsg,"{text}"}}' for text in (sent, "last") if text]
+    wait_until(lambda: taker.text("call_tests:messages(T)") == f"[{','.join(messages)}]", 5)
+    hang_up(node, taker, uuid)
+
+
+@pytest.mark.parametrize("written", ["  taker   NODE  ", "'taker' 'NODE'", "^^;taker:!;NODE", "taker 'nobody@x|NODE'"])
+def test_who_is_to_have_it_is_split_as_freeswitch_does(node: RunningNode, taker: Erl, written: str) -> None:
+    """In a dialplan that Erlang answers."""
+    action = f'<action application=\\"erlang\\" data=\\"{written.replace("NODE", taker.name)}\\"/>'
+    taker.eval(f"""N = '{node.name}', D = spawn(fun() ->
+        {{foo, N}} ! {{bind, dialplan}},
+        Xml = "<extension name=\\"e\\"><condition>{action}</condition></extension>",
+        (fun F() -> receive {{fetch, _, _, _, _, Id, _}} -> {{foo, N}} ! {{fetch_reply, Id, Xml}}; _ -> ok end, F()
+            end)() end), ok""")
+    wait_until(lambda: "dialplan" in api(node, taker, "erlang", "bindings"), 5)
+    taker.eval('{foo, N} ! {bgapi, originate, "loopback/split/default &park()"}, ok')
+    hang_up(node, taker, called(taker))
+    taker.eval("exit(D, kill), ok")
+    wait_until(lambda: "dialplan" not in api(node, taker, "erlang", "bindings"), 5)
 
 
 def test_erlang_sessions(node: RunningNode, taker: Erl) -> None:

@@ -7,17 +7,19 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from scripts.epmd import Epmd
-from scripts.install import ROOT
+from scripts.install import CONFIGURATION, ROOT
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.freeswitch
 
+_numbers = count(1)
 COOKIE = "a-cookie-of-our-own"
 
 
@@ -61,16 +63,20 @@ def test_healthy(freeswitch_node: RunningNode, erl: StartErl) -> None:
         ("fs_cli", "ok"),
         ("mod_python3", "ok"),
         ("mod_erlang_py", "ok"),
+        ("files", "ok"),
         ("settings", "ok"),
         ("cookie", "ok"),
         ("name", "ok"),
         ("epmd", "ok"),
         ("port", "ok"),
         ("OTP", "ok"),
+        ("call", "ok"),
     ], report.output
     assert report.code == 0
     assert f"{freeswitch_node.name}, listening on 127.0.0.1:{freeswitch_node.port}" in report.line("settings")
     assert "connects: pong, FreeSWITCH Version" in report.line("OTP")
+    assert report.line("call").endswith("made one into the application `erlang`; a process had it, and hung it up")
+    wait_until(lambda: "erlang_py_doctor" not in freeswitch_node.api("show channels"))
     assert re.search("nodes connected: [1-9]", report.line("mod_erlang_py"))  # nodes of other tests may be leaving
 
 
@@ -89,6 +95,91 @@ def test_module_not_loaded(start_node: StartNode) -> None:
     assert report.code == 1
     assert report.line("mod_erlang_py").startswith("FAIL  mod_erlang_py  is not loaded; `pyrun erlang_py`")
     assert [check for check, level in report.lines.items() if level != "ok"] == ["mod_erlang_py"]
+
+
+def sabotage(node: RunningNode, code: str) -> None:
+    """Run Python in the switch, which has `module`: the one that registers us."""
+    assert isinstance(node.host, FreeSwitchHost)
+    name = f"sabotage{next(_numbers)}"
+    script = node.host.switch.script_dir / f"{name}.py"
+    lines = ["from mod_erlang_py.errors import SwitchError", "from mod_erlang_py.switch.freeswitch import module", code]
+    script.write_text("def runtime(_):\n    import freeswitch\n" + "".join(f"    {line}\n" for line in lines))
+    with script.open("a") as more:
+        more.write(f"    freeswitch.consoleLog('info', '{name} is done\\n')\n")
+    try:
+        node.api(f"pyrun {name}")
+        wait_until(lambda: f"{name} is done" in node.log(), told=node.log)
+    finally:
+        script.unlink()
+
+
+def test_the_command_is_gone(start_node: StartNode) -> None:
+    """It went with another module, and could not be registered again: no application either, and every call fails."""
+    node = start_node("freeswitch")
+    assert isinstance(node.host, FreeSwitchHost)
+    if not (node.host.switch.found.mod_dir / "mod_erlang_event.so").exists():
+        pytest.skip("no mod_erlang_event to take our names")
+    sabotage(node, "module._register = lambda: (_ for _ in ()).throw(SwitchError('it', 'was told to'))")
+    assert "-ERR" not in node.api("load mod_erlang_event")
+    both = examine(node)
+    assert both.code == 1
+    assert both.line("mod_erlang_py").endswith("loaded, and mod_erlang_event too; unload one of them")
+    assert node.api("unload mod_erlang_event") == "+OK"
+    wait_until(lambda: "cannot be registered again (it: was told to)" in node.log())
+    report = examine(node)
+    assert report.code == 1
+    assert report.line("mod_erlang_py") == (
+        "FAIL  mod_erlang_py  loaded, but its command `erlang` is gone or another's: "
+        "-ERR erlang status json Command not found!; unload mod_erlang_py, then pyrun erlang_py"
+    )
+    assert node.api("unload mod_erlang_py") == "+OK"
+    node.api("pyrun erlang_py")
+    wait_until(lambda: "listens on" in node.api("erlang status"))
+    wait_until(lambda: examine(node).code == 0)
+
+
+def test_calls_fail(start_node: StartNode) -> None:
+    """And nothing else."""
+    node = start_node("freeswitch")
+    sabotage(node, "module._find = lambda name: None")
+    report = examine(node)
+    assert report.code == 1
+    assert report.line("call").startswith("FAIL  call           no call came in 5 s, originate got ok +OK ")
+    assert [check for check, level in report.lines.items() if level != "ok"] == ["call"]
+
+
+def test_without_an_endpoint_for_the_call(start_node: StartNode) -> None:
+    node = start_node("freeswitch")
+    node.api("unload mod_loopback")
+    report = examine(node)
+    assert report.code == 0
+    assert report.line("call").startswith("warn  call           not tried: FreeSWITCH has no endpoint `null`")
+
+
+def test_settings_that_are_wrong(start_node: StartNode) -> None:
+    node = start_node("freeswitch", encoding="utf-9", apply_inbound_acl="office")
+    report = examine(node)
+    assert report.code == 1
+    told = [line for line in report.output.splitlines() if line.split()[1] == "status"]
+    assert told == [
+        "warn  status         erlang_event.conf: encoding='utf-9': expected string or binary; it has no effect",
+        "FAIL  status         erlang_event.conf: there is no access control list office: nobody can connect",
+    ]
+    assert "apply-inbound-acl refuses the address" in report.line("port")
+
+
+def test_broken_xml(start_node: StartNode) -> None:
+    """The node goes on with what was read before; the next start of FreeSWITCH would fail."""
+    node = start_node("freeswitch")
+    assert isinstance(node.host, FreeSwitchHost)
+    file = node.host.switch.conf_dir / CONFIGURATION[0]
+    file.write_text(file.read_text().replace("</settings>", ""))
+    report = examine(node)
+    assert report.code == 1
+    assert report.line("status").startswith(
+        f"FAIL  status         {file} is broken: unexpected closing tag </configuration>, near line "
+    )
+    assert [check for check, level in report.lines.items() if level != "ok"] == ["status"]
 
 
 def test_epmd_gone(epmd: Epmd, start_node: StartNode) -> None:

@@ -21,8 +21,11 @@ from mod_erlang_py.console import _COMMANDS
 from mod_erlang_py.console.printout import USAGE
 from mod_erlang_py.etf import Atom
 from mod_erlang_py.requests import registry
+from mod_erlang_py.switch.simulated.calls import applications
+from mod_erlang_py.switch.simulated.calls.dialplan import files
+from mod_erlang_py.switch.simulated.commands import built_in
 from scripts.install import ROOT
-from tests.conftest import FreeSwitchHost, RunningNode, SimulatedHost, StartErl, StartNode
+from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
 from tests.console.standing import Standing
 from tests.figures.test_prometheus import exported, samples
 from tests.pages import steps
@@ -78,21 +81,13 @@ def _tools(folder: Path, node: RunningNode) -> Path:
     return folder
 
 
-def with_our_dialplan(node: RunningNode) -> RunningNode:
-    """The simulated switch comes without one."""
-    if isinstance(node.host, SimulatedHost):
-        folder = conf_dir(node) / "dialplan" / "default"
-        folder.mkdir(parents=True)
-        (folder.parent / "default.xml").write_text(
-            '<include><context name="default"><X-PRE-PROCESS cmd="include" data="default/*.xml"/></context></include>'
-        )
-        (folder / "erlang.xml").write_text((ROOT / "conf" / "dialplan" / "default" / "erlang.xml").read_text())
-    return node
-
-
 @pytest.mark.parametrize("kind", ["simulated", pytest.param("freeswitch", marks=pytest.mark.freeswitch)])
 def test_messages(kind: str, start_node: StartNode, read: Read) -> None:
-    read("messages.md", with_our_dialplan(start_node(kind)))
+    read("messages.md", start_node(kind))
+
+
+def test_the_simulated_switch(start_node: StartNode, read: Read) -> None:
+    read("simulated.md", start_node("simulated"))
 
 
 @pytest.mark.freeswitch
@@ -172,9 +167,9 @@ def arity(term: str) -> tuple[str, int]:
 
 
 def test_messages_are_those_of_the_code() -> None:
-    """Every tag with each of its arities. An arity of 1 is there only to be refused."""
+    """Every tag with each of its arities. An arity of 1 is there only to be refused. Ref and Pid are no tags."""
     terms = [term for sent, *_ in rows("messages.md", "sent", "answered") for term in code(sent)]
-    asked = {arity(term) for term in terms if not term.startswith("{Ref,")}
+    asked = {arity(term) for term in terms if not term.startswith(("{Ref,", "{Pid,"))}
     for tag, elements in asked:
         term = tuple(Atom(word) for word in [tag] + ["x"] * (elements - 1)) if elements else Atom(tag)
         assert registry.find(term) is not None, (tag, elements)
@@ -186,6 +181,15 @@ def test_commands_are_those_of_the_console() -> None:
     commands = [line for line in USAGE.splitlines() if line.startswith("erlang ")]
     assert [code(cell) for cell, _ in rows("console.md", "command", "")] == [[line] for line in commands]
     assert {line.split()[1] for line in commands} == set(_COMMANDS)
+
+
+def test_the_simulated_switch_has_what_its_page_says() -> None:
+    for what, has in (("application", applications.names()), ("command", sorted(built_in()))):
+        assert [code(cell) for cell, _ in rows("simulated.md", what, "")] == [[name] for name in has]
+    table = rows("simulated.md", "element", "attributes", "")
+    assert {code(element)[0]: set(code(attributes)) for element, attributes, _ in table} == {
+        element: attributes for element, (attributes, _) in files.KNOWN.items()
+    }
 
 
 def test_metrics_are_those_exported(tmp_path: Path) -> None:
@@ -217,3 +221,23 @@ def anchors(page: Path) -> set[str]:
     """Of the headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# --- tables -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_tables(page: Path) -> None:
+    """As GitHub renders them: a header, a line of dashes, rows of as many cells, ended by what is no row."""
+    width = 0
+    lines = page.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if not line.strip().startswith("|"):
+            width = 0
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        if not width:
+            following = lines[number + 1] if number + 1 < len(lines) else ""
+            assert re.fullmatch(r"\s*\|(\s*:?-+:?\s*\|)+", following), f"{page.name}:{number + 1}: no header of a table"
+            width = cells
+        assert cells == width, f"{page.name}:{number + 1}"

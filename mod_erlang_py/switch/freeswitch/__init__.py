@@ -6,6 +6,8 @@ libfreeswitch is called by ctypes, which lets other Python threads run meanwhile
     prototypes.py, structs.py   their prototypes, and the structures and callbacks they take
     switch.py   class FreeSwitch, the Switch of port.py
     module.py   the module `mod_erlang_py`, registered from Python
+    names.py    keeps its names when another module had them too; reload.py  starts it again after `reload`
+    core.py     commands, and whether the switch is ending
     completion.py  what TAB offers in fs_cli
     events.py   events: fired, and read where they lie; event_json.py   what they are read from
     source/     where events come from

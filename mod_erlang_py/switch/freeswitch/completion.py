@@ -10,13 +10,11 @@ from typing import Any
 
 from mod_erlang_py.switch.port import Completion
 
+from .core import is_shutting_down
 from .ffi import without_gil
 from .structs import COMPLETE_FUNCTION, FALSE, SUCCESS
 
 log = logging.getLogger(__name__)
-
-SCF_SHUTTING_DOWN = 1 << 3
-"""switch_core_flag_enum_t; the same since 2011."""
 
 _words: dict[str, Callable[[], Iterable[str]]] = {}
 """By the name of a list, what makes its words now."""
@@ -36,12 +34,12 @@ def remove(command: bytes, completion: Completion) -> None:
 
     Not while the switch shuts down: a module made from Python goes last, after the database that keeps the lines.
     """
-    if without_gil().switch_core_flags() & SCF_SHUTTING_DOWN:
+    if is_shutting_down():
         return
     without_gil().switch_console_set_complete(b"del %s" % command)
     for name in completion.lists:
         without_gil().switch_console_del_complete_func(name.encode())
-        del _words[name]
+        _words.pop(name, None)
 
 
 @cache

@@ -10,7 +10,7 @@ from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import ALL, Event, Headers, sequence_number
 
 from .event_json import cut
-from .ffi import keeping_gil, take_string, without_gil
+from .ffi import keeping_gil, leaving_python, take_string, without_gil
 from .structs import STACK_BOTTOM, SUCCESS, EventStruct
 
 FILE = b"mod_erlang_py"
@@ -68,7 +68,7 @@ def fire(event: Event) -> None:
         add(made, STACK_BOTTOM, name, value)
     if event.body is not None:
         without_gil().switch_event_set_body(made, event.body)
-    if without_gil().switch_event_fire_detailed(FILE, b"fire", 0, byref(made), None) != SUCCESS:
+    if leaving_python().switch_event_fire_detailed(FILE, b"fire", 0, byref(made), None) != SUCCESS:
         destroy(made)
         raise SwitchError("switch_event_fire", "the switch takes no events")
 

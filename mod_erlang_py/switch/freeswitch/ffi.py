@@ -2,6 +2,7 @@
 
 Whoever waits for a mutex with the GIL kept stops all of Python, for as long as another has the mutex; and for ever when
 that one is waiting for the GIL. So a function is called without the GIL, unless its prototype says why it need not be.
+And one that may come back into Python on the same thread is called as if that thread had never been in Python.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from mod_erlang_py.errors import SwitchError
 
+from .left import left
 from .prototypes import PROTOTYPES, Prototype
 
 
@@ -40,8 +42,19 @@ class Library:
 
 @cache
 def without_gil() -> Library:
-    """All functions; other Python threads run while one of them does."""
-    return Library(ctypes.CDLL(None), PROTOTYPES)
+    """Functions that no Python runs in; other Python threads run while one of them does."""
+    may = {name: prototype for name, prototype in PROTOTYPES.items() if not prototype.may_run_python}
+    return Library(ctypes.CDLL(None), may)
+
+
+@cache
+def leaving_python() -> Library:
+    """The functions in which a Python script of somebody else's may run; see left.py. Without the GIL, too."""
+    may = {name: prototype for name, prototype in PROTOTYPES.items() if prototype.may_run_python}
+    library = Library(ctypes.CDLL(None), may)
+    for name in may:
+        setattr(library, name, left(getattr(library, name)))
+    return library
 
 
 @cache

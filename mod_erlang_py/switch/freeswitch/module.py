@@ -9,15 +9,17 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Application, Module
 
-from . import completion
+from . import completion, reload
 from . import log as switch_log
+from .core import is_shutting_down
 from .ffi import without_gil
+from .names import Keeper
 from .session import FreeSwitchSession
 from .structs import (
     API_FUNCTION,
@@ -39,30 +41,69 @@ log = logging.getLogger(__name__)
 NAME = b"mod_erlang_py"
 API = b"erlang"
 
-_loading = threading.Lock()
+_loading = threading.RLock()
 _loaded: Module | None = None
+_keeper: Keeper | None = None
+_by_us = False
+"""Whether it is us who unload it."""
 
 
 def load(module: Module) -> None:
     """Register the module and its API command. Raises SwitchError when the switch will not have it."""
-    global _loaded
+    global _loaded, _keeper
     with _loading:
         if _loaded is not None:
             raise SwitchError("switch_loadable_module_build_dynamic", "the module is loaded already")
         _loaded = module
-        if (
-            without_gil().switch_loadable_module_build_dynamic(NAME, _load_function, None, _shutdown_function, 0)
-            != SUCCESS
-        ):
+        try:
+            _register()
+        except SwitchError:
             _loaded = None
-            raise SwitchError("switch_loadable_module_build_dynamic", "refused")
+            raise
+        _keeper = Keeper(NAME, API, _register_again)
+
+
+def _register() -> None:
+    build = without_gil().switch_loadable_module_build_dynamic
+    if build(NAME, _load_function, None, _shutdown_function, 0) != SUCCESS:
+        raise SwitchError("switch_loadable_module_build_dynamic", "refused")
+
+
+def _register_again() -> None:
+    """All of it, in the place of what was registered before: that, a few KiB, the switch keeps for ever, since calls
+    may be in it. Raises SwitchError."""
+    with _loading:
+        if _loaded is not None and _exists() and not is_shutting_down():
+            completion.remove(API, _loaded.completion)
+            _register()
+
+
+def _exists() -> bool:
+    """Whether the switch has the module: no longer once it begins to unload it."""
+    status: int = without_gil().switch_loadable_module_exists(NAME)
+    return status == SUCCESS
 
 
 def unload() -> None:
     """Raises SwitchError, for instance while one of the module's functions runs."""
+    global _by_us
+    _by_us = True
+    try:
+        _unload()
+    finally:
+        _by_us = False
+
+
+def _unload() -> None:
     reason = ctypes.c_char_p()
     if without_gil().switch_loadable_module_unload_module(b"", NAME, 0, ctypes.byref(reason)) != SUCCESS:
         raise SwitchError("switch_loadable_module_unload_module", (reason.value or b"refused").decode())
+
+
+def faults() -> tuple[str, ...]:
+    """What keeps others from reaching the module."""
+    keeper = _keeper
+    return (keeper.fault,) if keeper and keeper.fault else ()
 
 
 def is_loaded() -> bool:
@@ -91,19 +132,33 @@ def _load(interface: Any, pool: int) -> int:
 
 
 def _shutdown() -> int:
-    global _loaded
-    module, _loaded = _loaded, None
-    try:
-        assert module is not None
+    """A step that fails keeps no other from being done."""
+    module, keeper = _let_go()
+    if module is None or keeper is None:  # of what was registered again, too late
+        return SUCCESS
+    steps = (keeper.close, partial(completion.remove, API, module.completion), module.shutdown, switch_log.unbind)
+    for step in (*steps, _follow):
         try:
-            completion.remove(API, module.completion)
-        finally:
-            module.shutdown()
-    except Exception:
-        log.exception("shutdown failed")
-    finally:
-        switch_log.unbind()
+            step()
+        except Exception:
+            log.exception("shutdown failed")
     return SUCCESS
+
+
+def _let_go() -> tuple[Module | None, Keeper | None]:
+    """What was loaded. From now on nothing is registered again."""
+    global _loaded, _keeper
+    with _loading:
+        module, keeper = _loaded, _keeper
+        _loaded = _keeper = None
+        if module is not None and _exists() and not is_shutting_down():
+            _unload()  # what was registered again when the switch had begun to unload
+    return module, keeper
+
+
+def _follow() -> None:
+    if not _by_us and not is_shutting_down():
+        reload.follow(NAME)
 
 
 def _api(command: bytes | None, _session: int | None, stream: Any) -> int:

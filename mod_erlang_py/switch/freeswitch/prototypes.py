@@ -11,11 +11,13 @@ from .structs import COMPLETE_FUNCTION, LOAD_FUNCTION, LOG_FUNCTION, SEARCH_FUNC
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """restype, argtypes: as ctypes has them. keeps_gil: why it may be called with the GIL kept; "" where it may not."""
+    """restype, argtypes: as ctypes has them. keeps_gil: why it may be called with the GIL kept; "" where it may not.
+    may_run_python: how a Python script of somebody else's may come to run in it, on the calling thread."""
 
     restype: Any
     argtypes: tuple[Any, ...]
     keeps_gil: str = ""
+    may_run_python: str = ""
 
 
 _FIELD = "reads or writes one field of what we hold"
@@ -27,7 +29,9 @@ _LIBC = "the C library's; takes no mutex of FreeSWITCH's"
 
 PROTOTYPES: dict[str, Prototype] = {
     # switch_status_t (const char *cmd, const char *arg, switch_core_session_t *, switch_stream_handle_t *)
-    "switch_api_execute": Prototype(c_int, (c_char_p, c_char_p, c_void_p, POINTER(StreamHandle))),
+    "switch_api_execute": Prototype(
+        c_int, (c_char_p, c_char_p, c_void_p, POINTER(StreamHandle)), may_run_python="`python`, `pyrun`, hooks"
+    ),
     # switch_status_t (const char *name, switch_event_types_t *)
     "switch_name_event": Prototype(c_int, (c_char_p, POINTER(c_int))),
     # const char *(switch_event_types_t)
@@ -41,7 +45,11 @@ PROTOTYPES: dict[str, Prototype] = {
     # switch_status_t (switch_event_t *, const char *body)
     "switch_event_set_body": Prototype(c_int, (c_void_p, c_char_p)),
     # switch_status_t (file, func, line, switch_event_t **, void *user_data)
-    "switch_event_fire_detailed": Prototype(c_int, (c_char_p, c_char_p, c_int, POINTER(c_void_p), c_void_p)),
+    "switch_event_fire_detailed": Prototype(
+        c_int,
+        (c_char_p, c_char_p, c_int, POINTER(c_void_p), c_void_p),
+        may_run_python="who is bound, where no thread dispatches",
+    ),
     # switch_status_t (switch_event_t **copy, switch_event_t *)
     "switch_event_dup": Prototype(c_int, (POINTER(c_void_p), c_void_p)),
     # void (switch_event_t **)
@@ -95,11 +103,13 @@ PROTOTYPES: dict[str, Prototype] = {
     # switch_call_cause_t (const char *)
     "switch_channel_str2cause": Prototype(c_int, (c_char_p,)),
     # switch_channel_state_t (switch_channel_t *, file, func, line, switch_call_cause_t)
-    "switch_channel_perform_hangup": Prototype(c_int, (c_void_p, c_char_p, c_char_p, c_int, c_int)),
+    "switch_channel_perform_hangup": Prototype(
+        c_int, (c_void_p, c_char_p, c_char_p, c_int, c_int), may_run_python="hooks"
+    ),
     # switch_status_t (switch_core_session_t *, extension, dialplan, context)
-    "switch_ivr_session_transfer": Prototype(c_int, (c_void_p, c_char_p, c_char_p, c_char_p)),
+    "switch_ivr_session_transfer": Prototype(c_int, (c_void_p, c_char_p, c_char_p, c_char_p), may_run_python="hooks"),
     # switch_status_t (switch_core_session_t *, switch_input_args_t *)
-    "switch_ivr_park": Prototype(c_int, (c_void_p, c_void_p)),
+    "switch_ivr_park": Prototype(c_int, (c_void_p, c_void_p), may_run_python="applications"),
     # switch_regex_t *(const char *pattern, int options, int *errorcode, unsigned *erroroffset, void *context)
     "switch_regex_compile": Prototype(c_void_p, (c_char_p, c_int, c_void_p, c_void_p, c_void_p)),
     # void (void *)
@@ -123,8 +133,16 @@ PROTOTYPES: dict[str, Prototype] = {
     "switch_xml_set_binding_sections": Prototype(None, (c_void_p, c_int)),
     # switch_xml_t (char *, switch_bool_t dup)
     "switch_xml_parse_str_dynamic": Prototype(c_void_p, (c_char_p, c_int)),
+    # const char *(switch_xml_t): "" for none
+    "switch_xml_error": Prototype(c_char_p, (c_void_p,)),
+    # char *(const char *name); the caller frees
+    "switch_core_get_variable_dup": Prototype(c_void_p, (c_char_p,)),
+    # void (const char *name, const char *value)
+    "switch_core_set_variable": Prototype(None, (c_char_p, c_char_p)),
     # switch_xml_t (const char *file_path, switch_xml_t *node, switch_event_t *params)
-    "switch_xml_open_cfg": Prototype(c_void_p, (c_char_p, POINTER(c_void_p), c_void_p)),
+    "switch_xml_open_cfg": Prototype(
+        c_void_p, (c_char_p, POINTER(c_void_p), c_void_p), may_run_python="an XML binding of mod_python3"
+    ),
     # char *(switch_xml_t, switch_bool_t prn_header, switch_bool_t use_utf8_encoding); the caller frees
     "switch_xml_toxml_ex": Prototype(c_void_p, (c_void_p, c_int, c_int)),
     # void (switch_xml_t)
@@ -139,6 +157,8 @@ PROTOTYPES: dict[str, Prototype] = {
     "switch_loadable_module_create_module_interface": Prototype(c_void_p, (c_void_p, c_char_p)),
     # void *(switch_loadable_module_interface_t *, switch_module_interface_name_t)
     "switch_loadable_module_create_interface": Prototype(c_void_p, (c_void_p, c_int)),
+    # switch_status_t (const char *mod)
+    "switch_loadable_module_exists": Prototype(c_int, (c_char_p,)),
     # switch_status_t (const char *dir, const char *fname, switch_bool_t force, const char **err)
     "switch_loadable_module_unload_module": Prototype(c_int, (c_char_p, c_char_p, c_int, POINTER(c_char_p))),
     # uint32_t (void)

@@ -9,7 +9,7 @@ from ctypes import byref
 from mod_erlang_py.switch.port import Event, Header
 
 from .events import FILE, create, destroy, read
-from .ffi import keeping_gil, without_gil
+from .ffi import keeping_gil, leaving_python, without_gil
 from .structs import STACK_BOTTOM, SUCCESS
 
 CF_CONTROLLED = 16
@@ -62,7 +62,7 @@ class FreeSwitchSession:
         return False
 
     def park(self) -> None:
-        without_gil().switch_ivr_park(self._session, None)
+        leaving_python().switch_ivr_park(self._session, None)
 
     def let_go(self) -> bool:
         if not self.is_controlled():
@@ -72,10 +72,10 @@ class FreeSwitchSession:
 
     def hangup(self, cause: str) -> None:
         number = without_gil().switch_channel_str2cause(cause.encode())
-        without_gil().switch_channel_perform_hangup(self._channel, FILE, b"hangup", 0, number)
+        leaving_python().switch_channel_perform_hangup(self._channel, FILE, b"hangup", 0, number)
 
     def transfer(self, extension: str, dialplan: str | None, context: str | None) -> None:
-        without_gil().switch_ivr_session_transfer(self._session, extension.encode(), _c(dialplan), _c(context))
+        leaving_python().switch_ivr_session_transfer(self._session, extension.encode(), _c(dialplan), _c(context))
 
     def soft_lock(self, seconds: int) -> None:
         keeping_gil().switch_core_session_soft_lock(self._session, seconds)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from lxml import etree
 
+from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import (
     ApiResult,
     Encoder,
@@ -23,17 +26,17 @@ from mod_erlang_py.switch.port import (
     XmlBinding,
 )
 
-from . import events, log, module, regex
-from .ffi import address_of, keeping_gil, take_string, without_gil
+from . import core, events, log, module, regex
+from .ffi import leaving_python, take_string, without_gil
 from .session import locate
 from .source.python import PythonSource
-from .structs import SUCCESS, StreamHandle
-from .xml import Binding
+from .xml import Binding, error_in, plainly
 
-CHUNK = 1024
-"""SWITCH_CMD_CHUNK_LEN."""
-INVALID_COMMAND = b"INVALID COMMAND!\n"
-"""What switch_api_execute writes when no module has the command."""
+AUTOMATIC_LISTS = frozenset(
+    {"any_v4.auto", "any_v6.auto", "localnet.auto", "loopback.auto", "nat.auto"}
+    | {"rfc1918.auto", "rfc6598.auto", "wan.auto", "wan_v4.auto", "wan_v6.auto"}
+)
+"""Access control lists that the switch makes itself (switch_load_network_lists)."""
 
 
 class FreeSwitch:
@@ -42,22 +45,9 @@ class FreeSwitch:
     def __init__(self) -> None:
         version: bytes = without_gil().switch_version_full()
         self.description = f"FreeSWITCH {version.decode(errors='replace')}"
-        self._execute = without_gil().switch_api_execute
-        self._calloc = keeping_gil().calloc
-        self._empty = StreamHandle(
-            write_function=address_of("switch_console_stream_write"),
-            raw_write_function=address_of("switch_console_stream_raw_write"),
-            data_size=CHUNK,
-            alloc_len=CHUNK,
-            alloc_chunk=CHUNK,
-        )
 
     def execute(self, command: str, arguments: bytes) -> ApiResult:
-        stream = StreamHandle.from_buffer_copy(self._empty)
-        stream.data = stream.end = self._calloc(1, CHUNK)
-        status = self._execute(command.encode(), arguments, None, stream)
-        output = take_string(stream.data)
-        return ApiResult(status == SUCCESS or output != INVALID_COMMAND, status == SUCCESS, output)
+        return core.execute(command, arguments)
 
     def event_type(self, name: str) -> str | None:
         return events.event_type(name)
@@ -80,11 +70,29 @@ class FreeSwitch:
     def bind_xml(self, answer: Callable[[Fetch], bytes | None]) -> XmlBinding:
         return Binding(answer)
 
+    def xml_error(self, text: bytes) -> str | None:
+        return error_in(text)
+
+    def variable(self, name: bytes) -> bytes | None:
+        value = without_gil().switch_core_get_variable_dup(name)
+        return take_string(value) if value else None
+
+    def set_variable(self, name: bytes, value: bytes) -> None:
+        without_gil().switch_core_set_variable(name, value)
+
     def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[Session | None]:
         return locate(uuid, ended)
 
     def allows(self, acl: str, ip: str) -> bool:
         return bool(without_gil().switch_check_network_list_ip_token(ip.encode(), acl.encode(), None))
+
+    def has_acl(self, acl: str) -> bool:
+        return "/" in acl or acl in AUTOMATIC_LISTS or acl in self._lists()
+
+    def _lists(self) -> set[str]:
+        """The names in acl.conf. One that is written there later is not in force before `reloadacl`."""
+        root = self._configuration("acl.conf")
+        return set() if root is None else {one.get("name", "") for one in root.iterfind("network-lists/list")}
 
     def create_uuid(self) -> str:
         return str(uuid.uuid4())
@@ -97,15 +105,39 @@ class FreeSwitch:
         return name.decode(errors="replace")
 
     def settings(self, file: str) -> list[tuple[str, str]]:
+        root = self._configuration(file)
+        return [] if root is None else parameters(root)
+
+    def _configuration(self, file: str) -> etree._Element | None:
+        """As the switch has it: read when it last read all of its XML, or answered by a binding."""
         configuration = ctypes.c_void_p()
-        root = without_gil().switch_xml_open_cfg(file.encode(), ctypes.byref(configuration), None)
+        root = leaving_python().switch_xml_open_cfg(file.encode(), ctypes.byref(configuration), None)
         if not root:
-            return []
+            return None
         try:
             text = take_string(without_gil().switch_xml_toxml_ex(configuration, 0, 0))
         finally:
             without_gil().switch_xml_free(root)
-        return parameters(text)
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+        return etree.fromstring(text, parser)
+
+    def reload_xml(self) -> None:
+        said = core.execute("reloadxml", b"").output.decode(errors="replace").strip()
+        if said != "+OK [Success]":  # +OK with an error, too
+            raise SwitchError("reloadxml", plainly(said.removeprefix("+OK ")))
+
+    def settings_error(self, file: str) -> str | None:
+        path = Path(os.fsdecode(self.variable(b"conf_dir") or b""), "autoload_configs", f"{file}.xml")
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None  # it may be elsewhere
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        said = error_in(text)
+        if not said or not error_in(b"<include>%s</include>" % text):  # as it is read: between others
+            return None
+        return f"{path} is broken: {plainly(said)}"
 
     def log_handler(self) -> logging.Handler:
         return log.SwitchLogHandler()
@@ -116,13 +148,14 @@ class FreeSwitch:
     def unload(self) -> None:
         module.unload()
 
+    def faults(self) -> tuple[str, ...]:
+        return module.faults()
+
     def has_module(self) -> bool:
         """Whether ours is loaded."""
         return module.is_loaded()
 
 
-def parameters(configuration: bytes) -> list[tuple[str, str]]:
+def parameters(configuration: etree._Element) -> list[tuple[str, str]]:
     """The names and values in the <settings> of a <configuration>."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
-    root = etree.fromstring(configuration, parser)
-    return [(param.get("name", ""), param.get("value", "")) for param in root.iterfind("settings/param")]
+    return [(param.get("name", ""), param.get("value", "")) for param in configuration.iterfind("settings/param")]

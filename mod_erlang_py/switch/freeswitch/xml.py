@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from ctypes import byref, c_void_p
 from itertools import count
@@ -65,3 +66,23 @@ class Binding:
     def close(self) -> None:
         without_gil().switch_xml_unbind_search_function(byref(self._binding))
         _answers.pop(self._number, None)
+
+
+def error_in(text: bytes) -> str | None:
+    """What switch_xml_parse_str_dynamic has against a text, in its own words."""
+    parsed = without_gil().switch_xml_parse_str_dynamic(text, 1)
+    try:
+        said: bytes = without_gil().switch_xml_error(parsed)
+        return said.decode(errors="replace") or None
+    finally:
+        without_gil().switch_xml_free(parsed)
+
+
+def plainly(error: str) -> str:
+    """Such words, "[error near line 68]: unexpected closing tag", as part of a sentence. reloadxml puts them in one
+    more pair of brackets, and counts the lines of all files as one."""
+    found = re.fullmatch(r"(\[)?\[error near line (\d+)\]: (.*?)(?(1)\])", error.strip(), re.DOTALL)
+    if found is None:
+        return error
+    of_all = " of freeswitch.xml.fsxml, in the log folder" if found[1] else ""
+    return f"{found[3]}, near line {found[2]}{of_all}"

@@ -76,6 +76,15 @@ class Switch(Protocol):
     def bind_xml(self, answer: Callable[[Fetch], bytes | None]) -> XmlBinding:
         """Have look-ups answered by a <document>, or None for "not found here"; in the thread that looks up."""
 
+    def xml_error(self, text: bytes) -> str | None:
+        """What the switch's own parser, which is not strict, has against a text as XML; None when it takes it. The text
+        has no NUL, and not so many levels that a small stack could not hold them."""
+
+    def variable(self, name: bytes) -> bytes | None:
+        """The value of a global variable, as `$${name}` has it."""
+
+    def set_variable(self, name: bytes, value: bytes) -> None: ...
+
     def locate(self, uuid: str, ended: bool = False) -> AbstractContextManager[Session | None]:
         """The session of that UUID, held for the `with` block; None when there is none.
 
@@ -85,6 +94,10 @@ class Switch(Protocol):
     def allows(self, acl: str, ip: str) -> bool:
         """Whether an access control list of that name, or a network in CIDR form, has the address
         (switch_check_network_list_ip)."""
+
+    def has_acl(self, acl: str) -> bool:
+        """Whether there is an access control list of that name, or it is a network in CIDR form. One that is not there
+        allows nobody. May look up a configuration."""
 
     def create_uuid(self) -> str: ...
 
@@ -97,6 +110,13 @@ class Switch(Protocol):
     def settings(self, file: str) -> list[tuple[str, str]]:
         """The <param name= value=> of the <settings> of a configuration file, in order; [] where there is none."""
 
+    def reload_xml(self) -> None:
+        """Read all configuration anew. Raises SwitchError, with the reason in one line: then all is as it was."""
+
+    def settings_error(self, file: str) -> str | None:
+        """What is wrong with a configuration file as it lies in the switch's folder, which the switch may have read
+        before it was so; None when it can be read, or lies elsewhere."""
+
     def log_handler(self) -> logging.Handler:
         """A handler that writes records of `logging` to the switch's own log, at its levels."""
 
@@ -105,3 +125,6 @@ class Switch(Protocol):
 
     def unload(self) -> None:
         """Take the module out again, as `unload mod_erlang_py` does; calls its shutdown."""
+
+    def faults(self) -> tuple[str, ...]:
+        """What keeps others from reaching the module, a line each, with what to do."""
