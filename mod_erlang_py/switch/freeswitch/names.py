@@ -43,8 +43,12 @@ class Keeper:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._closing:
-            self._look(self._source.take(SECONDS, 100))
+        try:
+            while not self._closing:
+                self._look(self._source.take(SECONDS, 100))
+        except Exception:
+            self.fault = "nobody looks any more whether another module takes our names: see the log"
+            log.exception("thread erlang:names failed")
 
     def _look(self, events: Iterable[Received]) -> None:
         for event in events:
