@@ -110,6 +110,7 @@ names({event, [_ | Headers]}) -> {event_name(Headers), [text(Key) || {Key, _} <-
 storm(Node, Count, AtOnce) ->
     Me = self(),
     Desk = spawn_link(fun() -> register(storm_desk, self()), storm_desk(Node, Me) end),
+    wait_registered(storm_desk, Desk),
     [storm_dial(Node) || _ <- lists:seq(1, min(Count, AtOnce))],
     Good = storm_follow(Node, Count, Count - min(Count, AtOnce), 0),
     unlink(Desk),

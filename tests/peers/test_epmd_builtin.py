@@ -72,12 +72,13 @@ def test_the_next_epmd_has_them_again(kind: str, end: str, start_node: StartNode
     try:
         wait_until(lambda: "peer" in (epmd.names() or {}), RENEWED)
         again = start_node(kind, epmd="builtin", epmd_port=node.epmd_port, listen_port=str(node.port))
-        assert f"another epmd has port {node.epmd_port}: ours takes over when that one goes away" in again.log()
+        told = f"another epmd has port {node.epmd_port}: ours takes over when that one goes away"
+        wait_until(lambda: told in again.log(), told=again.log)  # it is said once we are registered
         assert ping(peer, node.name) == "pong"
     finally:
         epmd.stop()
     wait_until(lambda: sorted(epmd_names(node.epmd_port) or {}) == ["freeswitch", "peer"], RENEWED, again.log)
-    assert f"built-in epmd listens on port {node.epmd_port}" in again.log()
+    wait_until(lambda: f"built-in epmd listens on port {node.epmd_port}" in again.log(), told=again.log)
     assert ping(erl(again), node.name) == "pong"
 
 
