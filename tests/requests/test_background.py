@@ -71,6 +71,7 @@ def test_who_waits_for_his_turn_is_answered_at_once(bench: Bench, monkeypatch: p
     monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     originate = Originate(bench, "u1")
     assert bench.ask(ORIGINATE) == ANSWER
+    originate.makes = ()  # nobody looks for the call of the next one
     looked_for = bench.switch.looked_for
     assert bench.ask(bgapi(Atom("originate"), b"{origination_uuid=u2}a/1 &park()")) == ANSWER
     assert bench.switch.looked_for == looked_for
