@@ -630,7 +630,9 @@ def test_erlang_listeners_counts(node: RunningNode, erl: StartErl) -> None:
     )
     handler.text("Fire([]), Fire([]), [Next(), Next()]")
     handler.text(
-        "[request(N, {sendevent, T, []}) || T <- ['CHANNEL_CREATE', 'CHANNEL_CREATE', 'CHANNEL_HANGUP_COMPLETE']],"
+        'As = [{"Unique-ID", "counted"}],'
+        " [request(N, {sendevent, T, As}) || T <- ['CHANNEL_CREATE', 'CHANNEL_CREATE', 'CHANNEL_HANGUP_COMPLETE']],"
+        " request(N, {sendevent, 'CHANNEL_DESTROY', As}),"  # or `show channels` has it for good
         " [Next(), Next(), Next()]"
     )
     assert listener(node, peer).endswith(" events: 5 (lost:0) logs: 0 (lost:0) 2/1")
