@@ -47,10 +47,10 @@ lint: $(READY) ## ruff and mypy
 bench: $(READY) erlang tcmalloc ## measure requests and events a second
 	@$(PY) -m scripts.bench $(ARGS)
 
-install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON=]
+install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON= EVENT_SOURCE=]
 	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.install --python '$(PYTHON)' $(FOLDERS) \
 		$(foreach extra,$(EXTRAS),--extra '$(extra)') $(if $(filter yes,$(DIALPLAN)),--dialplan) \
-		$(if $(WHEELS),--wheels '$(WHEELS)') $(ARGS)
+		$(if $(WHEELS),--wheels '$(WHEELS)') $(if $(EVENT_SOURCE),--event-source '$(EVENT_SOURCE)') $(ARGS)
 
 uninstall: ## remove what install wrote, except what was changed since [FS_CONF_DIR=... FS_SCRIPT_DIR=...]
 	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.uninstall $(FOLDERS) $(ARGS)

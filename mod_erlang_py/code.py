@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+SOURCES = (".py", ".c")
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -22,7 +24,7 @@ class Code:
 def read(package: Path) -> Code:
     """What lies in that folder. Raises OSError."""
     digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
+    for file in sorted(file for file in package.rglob("*") if file.suffix in SOURCES):
         digest.update(f"{file.relative_to(package)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     version = re.search(r'^__version__ = "(.*)"$', (package / "__init__.py").read_text(), re.MULTILINE)
     return Code(version[1] if version else "unknown", digest.hexdigest()[:7])

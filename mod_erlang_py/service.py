@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
 from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher, as_text
-from mod_erlang_py.switch.port import Encoder, Form, Module, Switch
+from mod_erlang_py.switch.port import Encoder, EventSource, Form, Implementation, Module, Switch
 from mod_erlang_py.xml.fetches import Fetches
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Service:
         form = Form(settings.encoding.value)
         encoders: dict[Form, Encoder] = {one: EventEncoder(one is Form.BINARY).headers for one in Form}
         text = partial(as_text, settings.encoding)
-        source = switch.events(encoders)
+        source = _source(switch, encoders, settings.event_source)
         self._subscriptions = Subscriptions(source, switch.fire)
         self._event_handlers = EventHandlers(self._subscriptions, form)
         self._logs = Logs(switch, settings.max_log_bulk)
@@ -219,6 +219,13 @@ class Service:
 def _read(given: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
     home = os.environ.get("HOME")
     return config.read(given, Path(home) if home else None)
+
+
+def _source(switch: Switch, encoders: Mapping[Form, Encoder], which: config.EventSource) -> EventSource:
+    try:
+        return switch.events(encoders, Implementation(which.value))
+    except SwitchError as error:
+        raise ConfigError("event-source", which.value, f"one that can be had, or auto; {error}") from None
 
 
 def _room(settings: Config) -> Room:

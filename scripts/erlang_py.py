@@ -59,13 +59,14 @@ def _drop() -> None:
     """Forget the code of a node that ended, so that what is in the files now is loaded.
 
     A thread of the switch may be on its way into a callback of it: it is held until the next one is dropped. Libraries
-    in C stay: they cannot be loaded twice.
+    in C stay: they cannot be loaded twice; what is in C of our own can, and says itself when it is of other code.
     """
     loaded = {name: module for name, module in sys.modules.items() if _is_ours(name, module)}
     for name in loaded:
         del sys.modules[name]
     ours = _kept.libraries | loaded
     compiled = {_top(name) for name, module in ours.items() if _file(module).endswith(tuple(EXTENSION_SUFFIXES))}
+    compiled.discard(NAME)
     _kept.libraries = {name: module for name, module in ours.items() if _top(name) in compiled}
     _kept.dropped = {name: module for name, module in ours.items() if _top(name) not in compiled}
     for module in _kept.dropped.values():

@@ -25,8 +25,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mod_erlang_py import code
+from scripts import extension, libraries
 from scripts import fs_cli as fs_cli_options
-from scripts import libraries
 from scripts.folders import Folders, InstallError, find_folders
 from scripts.fs_cli import FsCli
 from scripts.manifest import Manifest
@@ -54,19 +54,20 @@ def install(
     extras: Sequence[str] | None = None,
     dialplan: bool = False,
     wheels: Path | None = None,
+    event_source: str = extension.AUTO,
 ) -> Iterator[str]:
     """Install everything; yields one line for each thing done or to do. Raises InstallError, OSError.
 
     extras: of the package's optional dependencies, "prometheus"; those that are there when None. dialplan: bring
     DIALPLAN, which is updated all the same where an earlier install brought it. wheels: a folder to take the libraries
-    from, instead of an index.
+    from, instead of an index. event_source: COMPILED when it is to fail where that cannot be built.
     """
     erlang_event = next(
         base / CONFIGURATION[0] for base in (folders.conf, ROOT / "conf") if (base / CONFIGURATION[0]).exists()
     )
     to_do = preflight(folders, python, erlang_event, fs_cli)
     check_writable([folders.scripts, folders.conf / MODULES.parent, *([folders.conf / DIALPLAN] if dialplan else [])])
-    yield from install_scripts(folders.scripts, python, extras, wheels=wheels)
+    yield from install_scripts(folders.scripts, python, extras, wheels=wheels, event_source=event_source)
     yield from install_configuration(folders.conf, folders.scripts / MANIFEST, dialplan)
     for line in [*to_do, *_configuration_to_do(folders.conf), *_restart_to_do(folders.scripts, fs_cli)]:
         yield f"to do     {line}"
@@ -79,6 +80,7 @@ def install_scripts(
     *,
     wheels: Path | None = None,
     fetched: Path | None = None,
+    event_source: str = extension.AUTO,
 ) -> Iterator[str]:
     """The scripts and the packages, for the interpreter `python`. fetched: a folder with the libraries, if there is."""
     if not script_dir.is_dir():
@@ -101,6 +103,7 @@ def install_scripts(
             libraries.fetch(python, staging, extras, wheels)
         shutil.copytree(ROOT / "mod_erlang_py", staging / "mod_erlang_py", ignore=_not_installed)
         _check(python, staging)
+        compiled = extension.told(python, staging / "mod_erlang_py", event_source)
         _for_everybody(staging)
         manifest.forget(packages)
         for path in staging.rglob("*"):
@@ -109,6 +112,7 @@ def install_scripts(
         _swap(staging, packages, Path(temporary) / "before")
         manifest.save()
     yield f"{'updated' if before else 'installed':9} {packages}/ (for {python})"
+    yield compiled
     yield from (f"kept      {extra}, chosen before; EXTRAS={NO_EXTRAS} takes it away" for extra in kept)
     for name, mode in ((ENTRY, _FILE), (DOCTOR, _EXECUTABLE)):
         content = (ROOT / "scripts" / name).read_bytes()
@@ -227,7 +231,8 @@ def _swap(new: Path, place: Path, old: Path) -> None:
 def _not_installed(folder: str, names: list[str]) -> set[str]:
     """What of the package stays behind: inside a real switch nobody needs the stand-in, nor what runs it."""
     stand_in = {"mod_erlang_py": {"__main__.py"}, "switch": {"simulated"}}
-    return {"__pycache__"} | stand_in.get(Path(folder).name, set())
+    built_here = {name for name in names if name.endswith(".so")}
+    return {"__pycache__"} | built_here | stand_in.get(Path(folder).name, set())
 
 
 def _check(python: str, packages: Path) -> None:
@@ -267,12 +272,27 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--dialplan", action="store_true", help="extensions 7501 to 7503, to try it (DIALPLAN=yes)")
     parser.add_argument("--wheels", type=_folder, help="take the libraries from there, not from an index (WHEELS)")
+    parser.add_argument(
+        "--event-source",
+        choices=extension.CHOICES,
+        default=extension.AUTO,
+        help="compiled: fail where the compiled event source cannot be built; python: do not build it (EVENT_SOURCE)",
+    )
     options = parser.parse_args(arguments)
     fs_cli = fs_cli_options.of(options)
     extras = None if options.extra is None else [extra for extra in options.extra if extra != NO_EXTRAS]
     try:
         folders = find_folders(fs_cli, options.conf_dir, options.script_dir)
-        tell(install(folders, options.python, fs_cli, extras=extras, dialplan=options.dialplan, wheels=options.wheels))
+        lines = install(
+            folders,
+            options.python,
+            fs_cli,
+            extras=extras,
+            dialplan=options.dialplan,
+            wheels=options.wheels,
+            event_source=options.event_source,
+        )
+        tell(lines)
     except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)
         return 1

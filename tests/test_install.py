@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from mod_erlang_py.code import read as read_code
-from scripts import folders, fs_cli, install, libraries, preflight, uninstall
+from scripts import extension, folders, fs_cli, install, libraries, preflight, uninstall
 from scripts.folders import Folders, InstallError, find_folders
 from scripts.fs_cli import FsCli, NoAnswer
 from scripts.install import ROOT
@@ -28,7 +29,11 @@ EVENT = "autoload_configs/erlang_event.conf.xml"
 PYTHON = "autoload_configs/python.conf.xml"
 MODULES = "autoload_configs/modules.conf.xml"
 DIALPLAN = "dialplan/default/erlang.xml"
+LEFT_OUT = "left out  the compiled event source, so events cost more: no C compiler (cc)"
 OURS = f"libpython3.{sys.version_info.minor}.so.1.0".encode()
+
+
+BUILD = extension.build
 
 
 class FakeFsCli(FsCli):
@@ -103,7 +108,11 @@ def target(
             (target / libraries.EXTRAS[extra]).mkdir()
             (target / libraries.EXTRAS[extra] / "__init__.py").touch()
 
+    def no_compiler(python: str, package: Path) -> Path:
+        raise InstallError("no C compiler (cc)")
+
     monkeypatch.setattr(libraries, "fetch", no_pip)
+    monkeypatch.setattr(extension, "build", no_compiler)
     monkeypatch.setattr(install, "_check", lambda python, packages: None)
     monkeypatch.setattr(preflight, "port_taken", lambda erlang_event, silence: None)
     return Target(tmp_path, capsys, switch)
@@ -117,6 +126,7 @@ def test_fresh(target: Target) -> None:
     assert code == 0
     assert lines == [
         f"installed erlang_py_packages/ (for {sys.executable})",
+        LEFT_OUT,
         *(f"installed {name}" for name in ("erlang_py.py", "erlang_py_doctor", EVENT, PYTHON, MODULES)),
     ]
     assert (target.conf / EVENT).read_bytes() == (ROOT / "conf" / EVENT).read_bytes()
@@ -141,6 +151,61 @@ def test_the_simulated_switch_stays_behind(target: Target) -> None:
     assert installed <= ours
 
 
+# --- the compiled event source ------------------------------------------------------------------------------------
+
+SO = f"scripts/erlang_py_packages/mod_erlang_py/{extension.FOLDER}/{extension.NAME}"
+
+
+@pytest.fixture
+def compiler(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("cc") is None or not Path(sysconfig.get_path("include"), "Python.h").exists():
+        pytest.skip("no C compiler, or no headers of Python's")
+    monkeypatch.setattr(extension, "build", BUILD)
+
+
+@pytest.mark.usefixtures("compiler")
+def test_it_is_built_and_taken_away(target: Target) -> None:
+    code, lines, _ = target.install("--event-source", "compiled")
+    assert (code, lines[1]) == (0, f"compiled  {extension.NAME}, the event source in C")
+    assert SO in target.files()
+    assert target.install("--event-source", "python")[1][1] == "left out  the compiled event source"
+    assert SO not in target.files()
+    target.install()
+    target.uninstall()
+    assert SO not in target.files()
+
+
+@pytest.mark.parametrize("what", ["compiler", "headers", "source"])
+@pytest.mark.usefixtures("compiler")
+def test_where_it_cannot_be_built(
+    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, what: str
+) -> None:
+    """All else is installed; unless it is a must, and then nothing is."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    if what == "compiler":
+        monkeypatch.setenv("CC", "no-such-cc -O2")
+        reason = "no C compiler (no-such-cc)"
+    elif what == "headers":
+        python = elsewhere / "python"
+        python.write_text(f'#!/bin/sh\ncase "$*" in *get_path*) echo /nowhere;; *) exec {sys.executable} "$@";; esac\n')
+        python.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(python))
+        reason = "no /nowhere/Python.h: apt-get install python3-dev"
+    else:
+        broken = elsewhere / "_compiled.c"
+        broken.write_text("#error as it was told to\n")
+        monkeypatch.setattr(extension, "SOURCE", broken)
+        reason = "cc: "
+    code, _, error = target.install("--event-source", "compiled")
+    assert code == 1
+    assert error.startswith(f"install: {reason}")
+    assert target.files() == {"conf/freeswitch.xml", "mod/mod_python3.so"}
+    code, lines, _ = target.install()
+    assert code == 0
+    assert lines[1].startswith(f"left out  the compiled event source, so events cost more: {reason}")
+    assert SO not in target.files()
+
+
 def test_the_installed_doctor_is_a_program(target: Target) -> None:
     target.install()
     done = subprocess.run([target.scripts / "erlang_py_doctor", "--help"], capture_output=True, text=True, check=True)
@@ -152,7 +217,7 @@ def test_second_time(target: Target) -> None:
     (target.scripts / "erlang_py_packages" / "left_over.py").touch()
     code, lines, _ = target.install()
     assert code == 0
-    assert [line.split()[0] for line in lines] == ["updated", *["unchanged"] * 5]
+    assert [line.split()[0] for line in lines] == ["updated", "left", *["unchanged"] * 5]
     assert not (target.scripts / "erlang_py_packages" / "left_over.py").exists()
 
 
@@ -770,7 +835,7 @@ def test_packages_for_the_systems_python(tmp_path: Path, umask: None) -> None:
         preflight.check_python(python, None)
     except InstallError as error:
         pytest.skip(str(error))
-    assert len(list(install.install_scripts(tmp_path, python))) == 3
+    assert len(list(install.install_scripts(tmp_path, python))) == 4
     code = "import sys; sys.path.insert(0, sys.argv[1]); import erlang, lxml.etree, mod_erlang_py"
     subprocess.run([python, "-I", "-B", "-c", code, str(tmp_path / install.PACKAGES)], check=True)
     refused = [path for path in (tmp_path / install.PACKAGES).rglob("*") if path.stat().st_mode & 0o044 != 0o044]
@@ -817,7 +882,7 @@ def test_libraries_that_are_here_already(target: Target, tmp_path: Path) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(libraries, "fetch", lambda *_: pytest.fail("pip was run"))
         lines = list(install.install_scripts(target.scripts, sys.executable, fetched=here))
-    assert len(lines) == 3
+    assert len(lines) == 4
     packages = target.scripts / "erlang_py_packages"
     assert (packages / "lxml" / "__init__.py").read_text() == "# of before"
     assert (packages / "mod_erlang_py" / "entry.py").is_file()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.logs import Logs
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.service import Service
-from mod_erlang_py.switch.port import Module
+from mod_erlang_py.switch.port import Implementation, Module
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from mod_erlang_py.xml.fetches import Fetches
 from scripts.scratch import write_settings
@@ -32,6 +32,24 @@ def made(tmp_path: Path, free_port: Callable[[], int]) -> Service:
 
 def fail(*_: object) -> None:
     raise SwitchError("switch_core", "refused")
+
+
+def test_an_event_source_that_cannot_be_had(
+    tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for is what is used, or the start fails and says which setting it was."""
+    settings = {"listen-port": str(free_port()), "epmd": "none", "event-source": "compiled"}
+    write_settings(tmp_path, settings)
+    asked = []
+
+    def events(_: object, encoders: object, implementation: Implementation) -> None:
+        asked.append(implementation)
+        raise SwitchError("the compiled event source", "not built")
+
+    monkeypatch.setattr(SimulatedSwitch, "events", events)
+    with pytest.raises(ConfigError, match=r"event-source='compiled': .*or auto; the compiled event source: not built"):
+        Service(SimulatedSwitch(tmp_path, log_to=io.StringIO()))
+    assert asked == [Implementation.COMPILED]
 
 
 def no_threads(*_: object) -> None:

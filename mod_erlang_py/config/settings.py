@@ -34,6 +34,14 @@ class EpmdMode(Enum):
     NONE = "none"
 
 
+class EventSource(Enum):
+    """What takes events from the switch."""
+
+    AUTO = "auto"
+    COMPILED = "compiled"
+    PYTHON = "python"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     listen_ip: str = "0.0.0.0"
@@ -53,6 +61,8 @@ class Config:
     compat_rel: int = 0
     """Accepted, and without effect: OTP 23 and later need no compatibility mode."""
     encoding: Encoding = Encoding.STRING
+    event_source: EventSource = EventSource.AUTO
+    """The compiled one where it is to be had, else the one in Python; or only one of these. Ours."""
     max_event_bulk: int = 32
     """The most events gathered in one write. (mod_erlang_event: sent between two polls, 1.)"""
     max_log_bulk: int = 32
@@ -177,6 +187,13 @@ def _epmd(value: str) -> EpmdMode:
         raise ValueError("auto, external, builtin or none") from None
 
 
+def _event_source(value: str) -> EventSource:
+    try:
+        return EventSource(value.lower())
+    except ValueError:
+        raise ValueError("auto, compiled or python") from None
+
+
 def _nodename(value: str) -> str:
     alive, at, host = value.partition("@")
     if not alive or (at and not host) or "@" in host or any(c.isspace() for c in value):
@@ -225,6 +242,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "epmd": _epmd,
     "compat-rel": _whole(7, 99),
     "encoding": _encoding,
+    "event-source": _event_source,
     "max-event-bulk": _whole(1, 1000),
     "max-log-bulk": _whole(1, 1000),
     "outbox-bytes": _whole(65536, 2**40),

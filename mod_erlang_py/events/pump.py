@@ -46,6 +46,11 @@ class Pump:
         self._running = False
         self.failures = 0
 
+    @property
+    def source(self) -> str:
+        """Which implementation events come from."""
+        return self._source.implementation
+
     def configure(self, bulk: int) -> None:
         self._bulk = bulk
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from mod_erlang_py.etf import Atom, Pid, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.target import Target
-from mod_erlang_py.switch.port import Event, EventSource, Received
+from mod_erlang_py.switch.port import Event, EventSource, Form, Received
 
 from .counts import Counts, Tally
 from .interest import wanted
@@ -51,6 +51,7 @@ class Subscriptions:
         self._binding = threading.Lock()
         self._general: dict[Subscription, None] = {}  # in the order in which they came
         self._of_calls: dict[bytes, tuple[Subscription, ...]] = {}
+        self._forms_of_calls: frozenset[Form] = frozenset()  # those there ever were
         self._by_target: dict[Target, dict[Subscription, None]] = {}
         self._routes: dict[tuple[str, bytes | None], tuple[Routed, ...]] = {}
         self._counts: dict[Link, Counts] = {}
@@ -195,10 +196,13 @@ class Subscriptions:
                     self._source.watch(one.call)
                 else:
                     self._source.unwatch(one.call)
-                return
+                if one.form in self._forms_of_calls:
+                    return
+                self._forms_of_calls |= {one.form}
             with self._lock:
                 live = [other for other in self._general if other.target is not None]
-                wish = wanted((other.interest for other in live), frozenset(other.form for other in live))
+                forms = self._forms_of_calls.union(other.form for other in live)
+                wish = wanted((other.interest for other in live), forms)
             self._source.want(wish)
 
     # the way to them, in the pump's thread

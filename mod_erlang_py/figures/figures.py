@@ -65,7 +65,7 @@ class FetchFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """events, log_lines, requests: since the start, of links that are down too."""
+    """event_source: which implementation. events, log_lines, requests: since the start, of links that are down too."""
 
     node: str
     addresses: tuple[str, ...]
@@ -73,6 +73,7 @@ class Figures:
     up_seconds: float
     versions: Versions
     encoding: str
+    event_source: str
     listeners: tuple[Listener, ...]
     calls: CallFigures
     events: Tally
@@ -93,6 +94,7 @@ def gather(context: Context) -> Figures:
             installed.RUNNING.version, installed.RUNNING.digest, context.switch.description, platform.python_version()
         ),
         encoding=node.config.encoding.value,
+        event_source=context.pump.source,
         listeners=listeners(context),
         calls=CallFigures(len(calls), calls.ever),
         events=context.subscriptions.tally(),

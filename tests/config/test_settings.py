@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from mod_erlang_py.config.disposition import Hangup, Park, Transfer
-from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, read
+from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, EventSource, read
 from mod_erlang_py.errors import ConfigError
 from scripts.install import ROOT
 
@@ -53,6 +53,9 @@ def test_defaults_are_those_of_mod_erlang_event() -> None:
         ("encoding", "binary", Encoding.BINARY),
         ("encoding", "Binary", Encoding.BINARY),
         ("encoding", "string", Encoding.STRING),
+        ("event-source", "auto", EventSource.AUTO),
+        ("event-source", "Compiled", EventSource.COMPILED),
+        ("event-source", "python", EventSource.PYTHON),
         ("max-event-bulk", "1", 1),
         ("max-log-bulk", "7", 7),
         ("outbox-bytes", "1048576", 1048576),
@@ -99,6 +102,7 @@ def test_each_setting(name: str, value: str, expected: object) -> None:
         ("max-xml-bytes", "0", None),
         ("expand-xml", "maybe", None),
         ("encoding", "utf-8", "string or binary"),
+        ("event-source", "c", "auto, compiled or python"),
         ("net-ticktime", "0", "a whole number from 1 to 3600"),
         ("max-event-bulk", "0", None),
         ("max-log-bulk", "-1", None),

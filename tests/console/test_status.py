@@ -29,6 +29,7 @@ def test_as_text(standing: Standing) -> None:
         "up         0:00:00\n"
         f"versions   mod_erlang_py {__version__}, simulated switch, Python {platform.python_version()}\n"
         "encoding   string\n"
+        "source     simulated, of events\n"
         "nodes      1 connected\n"
         "calls      1 attached, 0 so far\n"
         "events     0 sent, 0 lost\n"
@@ -54,6 +55,7 @@ def test_as_json(standing: Standing) -> None:
             "python": platform.python_version(),
         },
         "encoding": "string",
+        "event_source": "simulated",
         "calls": {"attached": 0, "ever": 0},
         "events": {"sent": 0, "lost": 0},
         "log_lines": {"sent": 0, "lost": 0},

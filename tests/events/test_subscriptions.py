@@ -17,7 +17,7 @@ from mod_erlang_py.events.interest import EVERYTHING, NOTHING, Names
 from mod_erlang_py.events.subscription import Held, Notice, Subscription
 from mod_erlang_py.events.subscriptions import NOCONNECTION
 from mod_erlang_py.node.target import Target
-from mod_erlang_py.switch.port import Event, Form, Received
+from mod_erlang_py.switch.port import Event, Form, Received, Wanted
 from mod_erlang_py.switch.simulated.events import ReceivedEvent
 from tests.events.pumping import Bench, numbers, settled
 from tests.fakes import FakeLink, header
@@ -41,6 +41,18 @@ def received(name: str, sequence: int | None = None, uuid: bytes = UUID) -> Rece
 def shown(link: FakeLink) -> list[str | int]:
     """What came: `first`, `last`, and the numbers of the events."""
     return [str(term.value) if isinstance(term, Atom) else int(header(term, b"N")) for _, term in link.messages()]
+
+
+def test_the_source_hears_of_every_form(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those that calls want, once each: it is to have events ready in them."""
+    wishes: list[Wanted] = []
+    monkeypatch.setattr(bench.source, "want", wishes.append)
+    for _ in range(3):
+        bench.subscriptions.add(call())
+    link = FakeLink()
+    target = Target(link.link, link.pid)
+    bench.subscriptions.add(Subscription(Form.BINARY, lambda _: None, target=target, interest=EVERYTHING))
+    assert [wish.forms for wish in wishes] == [{Form.STRING}, {Form.STRING, Form.BINARY}]
 
 
 # --- holding back, and opening ------------------------------------------------------------------------------------

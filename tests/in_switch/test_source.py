@@ -19,17 +19,12 @@ BARRIER = b"test::barrier"
 
 
 class InSwitch:
-    implementation = "python"
-    lossy = (500, 990)
-    _small = 1000
+    """What sources in the switch have in common."""
 
     def __init__(self) -> None:
         self._barrier = PythonSource({})
         self._barrier.want(Wanted(frozenset({CUSTOM}), frozenset({BARRIER})))
         self._number = 0
-
-    def source(self, encoders: Mapping[Form, Encoder], small: bool = False) -> EventSource:
-        return PythonSource(encoders, self._small) if small else PythonSource(encoders)
 
     def fire(self, event: Event) -> None:
         events.fire(event)
@@ -48,10 +43,18 @@ class InSwitch:
         self._barrier.close()
 
 
+class WithPython(InSwitch):
+    implementation = "python"
+    lossy = (500, 990)
+
+    def source(self, encoders: Mapping[Form, Encoder], small: bool = False) -> EventSource:
+        return PythonSource(encoders, 1000) if small else PythonSource(encoders)
+
+
 class TestPythonSource(SourceContract):
     @pytest.fixture
     def subject(self) -> Iterator[Subject]:
-        subject = InSwitch()
+        subject = WithPython()
         yield subject
         subject.close()
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Header, Wanted
 
 WAIT = 10.0
@@ -43,15 +44,8 @@ class Subject(Protocol):
         """Returns when what was fired is with the sources."""
 
 
-def encode(names: Sequence[bytes], values: Sequence[bytes], body: bytes | None, uuid: bytes | None) -> bytes:
-    return repr((list(names), list(values), body, uuid)).encode()
-
-
-def encode_binary(names: Sequence[bytes], values: Sequence[bytes], body: bytes | None, uuid: bytes | None) -> bytes:
-    return b"binary " + encode(names, values, body, uuid)
-
-
-ENCODERS = {Form.STRING: encode, Form.BINARY: encode_binary}
+encode, encode_binary = EventEncoder(False).headers, EventEncoder(True).headers
+ENCODERS: dict[Form, Encoder] = {Form.STRING: encode, Form.BINARY: encode_binary}
 
 
 class Bench:
@@ -609,6 +603,8 @@ _VALUES = st.one_of(
     st.sampled_from([b"", b"boom", b"12", b"ARRAY::a|:b", b"ARRAY::", b"|:", b"9" * 30, CALL, b'":["', b"\\u0041"]),
     st.binary(max_size=20).filter(lambda value: b"\0" not in value),
 )
+
+
 FORGED = st.tuples(
     st.sampled_from(["TRAP", "CUSTOM", "MESSAGE"]),
     st.lists(st.tuples(_NAMES, _VALUES), max_size=8),

@@ -72,6 +72,9 @@ PROTOTYPES: dict[str, Prototype] = {
     "switch_event_serialize_json": Prototype(c_int, (c_void_p, POINTER(c_void_p))),
     # char *(switch_event_t *, const char *name, int idx)
     "switch_event_get_header_idx": Prototype(c_char_p, (c_void_p, c_char_p, c_int), _OWN_EVENT),
+    # switch_event_header_t *(switch_event_t *, const char *name), char *(switch_event_t *)
+    "switch_event_get_header_ptr": Prototype(c_void_p, (c_void_p, c_char_p), _OWN_EVENT),
+    "switch_event_get_body": Prototype(c_void_p, (c_void_p,), _FIELD),
     # switch_core_session_t *(const char *uuid, file, func, line)
     "switch_core_session_perform_locate": Prototype(c_void_p, (c_char_p, c_char_p, c_char_p, c_int)),
     "switch_core_session_perform_force_locate": Prototype(c_void_p, (c_char_p, c_char_p, c_char_p, c_int)),

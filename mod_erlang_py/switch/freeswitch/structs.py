@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char,
+    c_char_p,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_ulong,
+    c_void_p,
+)
 
 SUCCESS = 0
 FALSE = 1
@@ -112,6 +124,19 @@ class EventStruct(Structure):
         ("headers", c_void_p),
         ("last_header", c_void_p),
         ("body", c_void_p),
+    )
+
+
+class HeaderStruct(Structure):
+    """switch_event_header_t."""
+
+    _fields_ = (
+        ("name", c_void_p),
+        ("value", c_void_p),
+        ("array", c_void_p),
+        ("idx", c_int),
+        ("hash", c_ulong),
+        ("next", c_void_p),
     )
 
 

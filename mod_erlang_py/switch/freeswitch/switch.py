@@ -20,6 +20,7 @@ from mod_erlang_py.switch.port import (
     EventSource,
     Fetch,
     Form,
+    Implementation,
     LogLine,
     Module,
     Session,
@@ -29,7 +30,7 @@ from mod_erlang_py.switch.port import (
 from . import core, events, log, module, regex
 from .ffi import leaving_python, take_string, without_gil
 from .session import locate
-from .source.python import PythonSource
+from .source.choice import choose
 from .xml import Binding, error_in, plainly
 
 AUTOMATIC_LISTS = frozenset(
@@ -58,8 +59,10 @@ class FreeSwitch:
     def fire(self, event: Event) -> None:
         events.fire(event)
 
-    def events(self, encoders: Mapping[Form, Encoder]) -> EventSource:
-        return PythonSource(encoders)
+    def events(
+        self, encoders: Mapping[Form, Encoder], implementation: Implementation = Implementation.AUTO
+    ) -> EventSource:
+        return choose(implementation, encoders)
 
     def matcher(self, expression: bytes) -> Callable[[bytes], bool]:
         return regex.matcher(expression)

@@ -12,7 +12,20 @@ xml.py      look-ups
 
 from __future__ import annotations
 
-from .events import ALL, CUSTOM, Encoder, Event, EventSource, Form, Header, Headers, Received, Wanted, sequence_number
+from .events import (
+    ALL,
+    CUSTOM,
+    Encoder,
+    Event,
+    EventSource,
+    Form,
+    Header,
+    Headers,
+    Implementation,
+    Received,
+    Wanted,
+    sequence_number,
+)
 from .module import Application, Completion, Module
 from .session import Session
 from .switch import ApiResult, LogLine, Switch
@@ -31,6 +44,7 @@ __all__ = [
     "Form",
     "Header",
     "Headers",
+    "Implementation",
     "LogLine",
     "Module",
     "Received",

@@ -87,6 +87,14 @@ class Form(Enum):
     BINARY = "binary"
 
 
+class Implementation(Enum):
+    """Of a real switch's EventSource. AUTO: the best that is to be had."""
+
+    AUTO = "auto"
+    COMPILED = "compiled"
+    PYTHON = "python"
+
+
 Encoder: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes], "bytes | None", "bytes | None"], bytes]
 """Encodes an event: the names of its headers, their values, its body, the value of Unique-ID."""
 
@@ -149,13 +157,13 @@ class EventSource(Protocol):
     bounded queue. An event counts once, however many reasons there are to deliver it."""
 
     implementation: str
-    """For people: "simulated", "python"."""
+    """For people: "simulated", "compiled", "python"."""
 
     def want(self, wanted: Wanted) -> None:
         """From now on exactly these, beside those of the watched calls.
 
         What was wanted before and after loses no event in the change, and an event that is fired once this has
-        returned is not missed.
+        returned is not missed. What waits already may still come.
         """
 
     def watch(self, uuid: bytes) -> None:

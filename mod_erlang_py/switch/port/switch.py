@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mod_erlang_py.log_levels import LogLevel
 
-from .events import Encoder, Event, EventSource, Form
+from .events import Encoder, Event, EventSource, Form, Implementation
 from .module import Module
 from .session import Session
 from .xml import Fetch, XmlBinding
@@ -63,8 +63,11 @@ class Switch(Protocol):
     def fire(self, event: Event) -> None:
         """Fire an event. Raises SwitchError when the switch will not have it."""
 
-    def events(self, encoders: Mapping[Form, Encoder]) -> EventSource:
-        """A new source of events, wanting nothing yet, which encodes them so."""
+    def events(
+        self, encoders: Mapping[Form, Encoder], implementation: Implementation = Implementation.AUTO
+    ) -> EventSource:
+        """A new source of events, wanting nothing yet, which encodes them so. Raises SwitchError when that
+        implementation cannot be had."""
 
     def matcher(self, expression: bytes) -> Callable[[bytes], bool]:
         """What tells whether a text matches the regular expression, `/…/` (switch_regex). Raises SwitchError."""

@@ -24,6 +24,7 @@ from mod_erlang_py.switch.port import (
     Fetch,
     Form,
     Header,
+    Implementation,
     LogLine,
     Module,
     Section,
@@ -169,7 +170,10 @@ class SimulatedSwitch:
     def fire(self, event: Event) -> None:
         self._bus.fire(event, Origin.caller(1))
 
-    def events(self, encoders: Mapping[Form, Encoder]) -> EventSource:
+    def events(
+        self, encoders: Mapping[Form, Encoder], implementation: Implementation = Implementation.AUTO
+    ) -> EventSource:
+        """It has but one."""
         return self._bus.source(encoders)
 
     def matcher(self, expression: bytes) -> Callable[[bytes], bool]:

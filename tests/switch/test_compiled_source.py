@@ -1,0 +1,170 @@
+"""The compiled source keeps the contract with a stand-in for FreeSWITCH, too; so it can be watched by sanitizers."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Mapping
+from ctypes import c_char_p, c_int, c_void_p
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Wanted
+from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES
+from tests.compiled import load_stand_in, missing
+from tests.switch.source_contract import CALL, ENCODERS, EVERYTHING, OTHER, TRAPS, WAIT, SourceContract, Subject
+
+if reason := missing():
+    pytest.skip(reason, allow_module_level=True)
+
+from mod_erlang_py.switch.freeswitch.source import _compiled
+from mod_erlang_py.switch.freeswitch.source.compiled import CompiledSource, bits
+
+SUBCLASS = b"Event-Subclass"
+
+
+class StandIn:
+    implementation = "compiled"
+    lossy = (500, 1500)
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.library = library
+        library.stand_in_create.argtypes = (c_int, c_char_p, c_char_p)
+        library.stand_in_create.restype = c_void_p
+        library.stand_in_add.argtypes = (c_void_p, c_char_p, c_char_p)
+        library.stand_in_add_array.argtypes = (c_void_p, c_char_p, c_char_p, c_char_p, c_char_p)
+        library.stand_in_set_body.argtypes = (c_void_p, c_char_p)
+        library.stand_in_fire.argtypes = (c_void_p,)
+
+    def source(self, encoders: Mapping[Form, Encoder], small: bool = False) -> EventSource:
+        return CompiledSource(EVENT_TYPES, 1000) if small else CompiledSource(EVENT_TYPES)
+
+    def create(self, event: Event) -> int:
+        made: int = self.library.stand_in_create(EVENT_TYPES.index(event.name), event.name.encode(), event.subclass)
+        for name, value in event.headers:
+            if name != SUBCLASS:
+                self.library.stand_in_add(made, name, value)
+        if event.body is not None:
+            self.library.stand_in_set_body(made, event.body)
+        return made
+
+    def fire(self, event: Event) -> None:
+        self.library.stand_in_fire(self.create(event))
+
+    def settle(self) -> None:
+        """Who fires delivers."""
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
+    return StandIn(load_stand_in(tmp_path_factory.mktemp("stand_in")))
+
+
+class TestCompiledSource(SourceContract):
+    @pytest.fixture
+    def subject(self, stand_in: StandIn) -> Subject:
+        return stand_in
+
+
+TEXTS = st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS | st.just(b"%41% 1%zz")), max_size=8), st.none() | TEXTS)
+def test_encoding(stand_in: StandIn, pairs: list[tuple[bytes, bytes]], body: bytes | None) -> None:
+    event = stand_in.create(Event("TRAP", pairs, body))
+    for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
+        read = _compiled.read(event, "TRAP", bits(forms))
+        headers = read.headers()
+        assert headers[2:] == pairs
+        for form, encode in ENCODERS.items():
+            expected = encode([name for name, _ in headers], [value for _, value in headers], body, read.uuid)
+            assert read.encoded(form) == expected
+    ctypes.CDLL(None).switch_event_destroy(ctypes.byref(c_void_p(event)))
+
+
+def test_an_array_that_a_copy_has_otherwise(stand_in: StandIn) -> None:
+    """The stand-in's copies have no arrays; that which is seen is the copy."""
+    for first, shown in ((b"one", b"ARRAY::one|:two"), (b"", b"of the copy"), (b"ARRAY::", b"of the copy")):
+        event = stand_in.create(Event("TRAP"))
+        stand_in.library.stand_in_add_array(event, b"Array", b"of the copy", first, b"two")
+        assert _compiled.read(event, "TRAP", 0).header(b"Array") == shown
+        ctypes.CDLL(None).switch_event_destroy(ctypes.byref(c_void_p(event)))
+
+
+def test_a_queue_that_is_full_of_bytes(stand_in: StandIn) -> None:
+    source = CompiledSource(EVENT_TYPES, size=1_000_000)
+    source.want(TRAPS)
+    for number in range(30):
+        stand_in.fire(Event("TRAP", ((b"N", b"%d" % number), (b"Big", b"x" * 100_000))))
+    taken = [int(event.header(b"N") or b"") for event in source.take(0, 64)]
+    assert taken == list(range(30))[-len(taken) :]
+    assert 0 < len(taken) < 10
+    assert source.lost() == 30 - len(taken)
+    source.close()
+
+
+def test_what_nobody_can_be(stand_in: StandIn) -> None:
+    source = CompiledSource(EVENT_TYPES)
+    event = Event("TRAP")
+    source.want(EVERYTHING)
+    stand_in.fire(event)
+    (received,) = source.take(WAIT, 64)
+    with pytest.raises(TypeError):
+        received.header("text")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no Form"):
+        received.encoded("string")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        source.watch("text")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        _compiled.Event()
+    source.close()
+    assert received.name == "TRAP"  # it is its own
+
+
+def test_a_source_that_was_only_forgotten(stand_in: StandIn) -> None:
+    """Is unbound all the same."""
+    for _ in range(10):
+        CompiledSource(EVENT_TYPES).want(EVERYTHING)
+        stand_in.fire(Event("TRAP"))
+
+
+def test_everything_at_once(stand_in: StandIn) -> None:
+    """For the sanitizers: several threads of the switch deliver, while what is wanted and watched changes."""
+    source = CompiledSource(EVENT_TYPES, 500)
+    done = threading.Event()
+    fired = 2000
+
+    def fire(name: str) -> None:
+        for number in range(fired):
+            headers = ((b"Unique-ID", (CALL, OTHER)[number % 2]), (b"N", b"%d" % number))
+            stand_in.fire(Event(name, ((SUBCLASS, b"a::%d" % (number % 3)), *headers) if name == CUSTOM else headers))
+
+    def change() -> None:
+        while not done.is_set():
+            source.want(Wanted(frozenset({CUSTOM}), frozenset({b"a::1"}), frozenset({Form.STRING})))
+            source.watch(CALL)
+            source.want(Wanted(frozenset({ALL}), frozenset(), frozenset(Form)))
+            source.unwatch(CALL)
+            source.wake()
+
+    def take() -> None:
+        while not done.is_set():
+            for event in source.take(0.01, 32):
+                assert event.header(b"N") is not None
+                event.encoded(Form.BINARY)
+            source.lost()
+
+    firing = [threading.Thread(target=partial(fire, name)) for name in ("TRAP", CUSTOM, "NOTIFY")]
+    others = [threading.Thread(target=one) for one in (change, take)]
+    for thread in (*others, *firing):
+        thread.start()
+    for thread in firing:
+        thread.join(WAIT * 6)
+    done.set()
+    for thread in others:
+        thread.join(WAIT)
+        assert not thread.is_alive()
+    source.close()
