@@ -16,6 +16,7 @@ from mod_erlang_py.etf import Atom, Term
 from scripts.bench import Measurer, library
 from scripts.install import ROOT
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
+from tests.peers.allocated import ALLOCATED
 from tests.peers.client import Client
 from tests.peers.handlers import Handler
 from tests.waiting import wait_until
@@ -25,19 +26,11 @@ pytestmark = [pytest.mark.freeswitch, pytest.mark.timeout(180)]
 BENCH = "{event, 'CUSTOM', 'erlang_py::bench'}"
 
 IN_USE = """\
-import ctypes, os, sys
-
-FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
-
-class Mallinfo2(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in FIELDS.split()]
+import os, sys
 
 def runtime(_):
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = Mallinfo2
-    now = mallinfo2()
     with open("{found}.new", "w") as file:
-        print((now.uordblks + now.hblkhd) >> 20, sys.getallocatedblocks(), file=file)
+        print(mib(), sys.getallocatedblocks(), file=file)
     os.rename("{found}.new", "{found}")
 """
 
@@ -70,7 +63,7 @@ class Load:
         script = self.node.host.switch.script_dir / "in_use.py"
         found = self._folder / "in_use"
         found.unlink(missing_ok=True)
-        script.write_text(IN_USE.format(found=found))
+        script.write_text(ALLOCATED + IN_USE.format(found=found))
         time.sleep(2)  # FreeSWITCH destroys memory pools once a second
         assert self.node.api("pyrun in_use").startswith("OK")
         wait_until(found.exists)

@@ -20,6 +20,7 @@ from scripts.install import CONFIGURATION, PACKAGES, ROOT
 from scripts.scratch import MODULES, FreeSwitch, ScratchFreeSwitch, find_freeswitch, free_port, with_settings
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl
 from tests.pages import steps
+from tests.peers.allocated import ALLOCATED
 from tests.peers.reader import Reader
 from tests.waiting import DEADLINE, wait_until
 
@@ -29,19 +30,10 @@ BEFORE = "83a9ea6"
 """The last commit of version 0.1."""
 RESTARTS = 100
 
-_PROBE = """
-import ctypes, gc, sys, time, types
-
-FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
-
-class Mallinfo2(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in FIELDS.split()]
-
-def mib():
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = Mallinfo2
-    now = mallinfo2()
-    return (now.uordblks + now.hblkhd) >> 20
+_PROBE = (
+    ALLOCATED
+    + """
+import gc, sys, time, types
 
 def runtime(args):
     import freeswitch
@@ -55,6 +47,7 @@ def runtime(args):
     most = max(modules.count(name) for name in modules)
     freeswitch.consoleLog("notice", f"PROBE {most} of a module, {len(gc.get_objects())} objects, {mib()} MiB\\n")
 """
+)
 _THEIRS = """
 import freeswitch
 
