@@ -137,36 +137,36 @@ class Logs:
 
     def _round(self) -> None:
         line = self._lines.get()
-        frames: dict[LogHandler, list[bytes]] = {}
+        payloads: dict[LogHandler, list[bytes]] = {}
         for _ in range(self._bulk - 1):
             if line is not None:
-                self._hand_out(line, frames)
+                self._hand_out(line, payloads)
             try:
                 line = self._lines.get_nowait()
             except queue.Empty:
                 line = None
                 break
         if line is not None:
-            self._hand_out(line, frames)
-        self._send(frames)
+            self._hand_out(line, payloads)
+        self._send(payloads)
 
-    def _hand_out(self, line: LogLine, frames: dict[LogHandler, list[bytes]]) -> None:
+    def _hand_out(self, line: LogLine, payloads: dict[LogHandler, list[bytes]]) -> None:
         payload = b""
         with self._lock:
-            targets = [(one, one.target) for one in self._handlers.values() if one.level >= line.level]
-        for handler, target in targets:
-            if target is not None:
-                payload = payload or etf.encode(term(line))
-                frames.setdefault(handler, []).append(target.frame(payload))
+            handlers = [one for one in self._handlers.values() if one.target is not None and one.level >= line.level]
+        for handler in handlers:
+            payload = payload or etf.encode(term(line))
+            payloads.setdefault(handler, []).append(payload)
 
-    def _send(self, frames: dict[LogHandler, list[bytes]]) -> None:
+    def _send(self, payloads: dict[LogHandler, list[bytes]]) -> None:
         refused, self._refused = self._refused, 0
         with self._lock:
-            for handler, some in frames.items():
-                if handler.target is not None:
-                    handler.counts.took(handler.target.link.outbox.offer(some), len(some))
+            for handler, some in payloads.items():
+                target = handler.target
+                if target is not None:
+                    handler.counts.took(target.link.outbox.offer([target.frames(some)]), len(some))
                     handler.counts.missed(refused)
-        for handler in frames:
+        for handler in payloads:
             handler.counts.report(self._switch.fire)
 
     def stop(self) -> None:

@@ -7,13 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from mod_erlang_py import etf
-from mod_erlang_py.distribution.connection import FrameReader, decode_body
+from mod_erlang_py.distribution.connection import FrameReader, Frames, decode_body
 from mod_erlang_py.distribution.control import SendSender
 from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Pid, Term
 from mod_erlang_py.node.link import Link
 from tests.waiting import wait_until
+
+
+def _each(frames: Frames) -> list[bytes]:
+    """Of those that are made of a prefix and a payload each."""
+    return [b"".join(pair) for pair in zip(frames.buffers[::2], frames.buffers[1::2], strict=True)]
 
 
 class FakeOutbox:
@@ -23,12 +28,13 @@ class FakeOutbox:
         self.room: int | None = None
         self.batches: list[list[bytes]] = []
 
-    def offer(self, frames: Sequence[bytes]) -> int:
-        taken = len(frames) if self.room is None else min(len(frames), self.room)
+    def offer(self, frames: Sequence[Frames]) -> int:
+        whole = [frame for some in frames for frame in _each(some)]
+        taken = len(whole) if self.room is None else min(len(whole), self.room)
         if self.room is not None:
             self.room -= taken
         if taken:
-            self.batches.append(list(frames[:taken]))
+            self.batches.append(whole[:taken])
         return taken
 
     def put(self, frame: bytes) -> None:

@@ -17,6 +17,7 @@ from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.switch.port import LogLine, Wanted
 from mod_erlang_py.switch.simulated import SimulatedSwitch
+from tests.batches import take
 from tests.fakes import FakeLink
 from tests.waiting import wait_until
 
@@ -225,7 +226,7 @@ def test_what_is_lost_is_counted_and_reported_once(bench: Bench, caplog: pytest.
     wait_until(lambda: handler.counts.lost == 4)
     link.outbox.room = None
     bench.log.info("after")
-    (trap,) = source.take(10, 1)
+    (trap,) = take(source, 10, 1)
     assert trap.header(b"info") == b"lost 4 log lines"
     link.wait_for(3)
     assert texts(link) == [b"line", b"line", b"after"]

@@ -7,7 +7,9 @@ distribution header, which stands as long as neither DIST_HDR_ATOM_CACHE nor FRA
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mod_erlang_py.distribution.control import IN_PAYLOAD, ControlMessage, Exit, Exit2, MonitorPExit, decode_control
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
@@ -106,11 +108,25 @@ def decode_body(body: bytes) -> Received:
     return Received(control, payload)
 
 
+class Frames(NamedTuple):
+    """Frames in a row, as they are written to a stream. number: how many they are. size: of all, in bytes."""
+
+    buffers: Sequence[bytes | memoryview]
+    number: int
+    size: int
+
+
 def encode_frame(control: bytes, payload: bytes = b"") -> bytes:
     """A whole frame, its length included. control: without its 131; payload: with its 131, or empty."""
-    return frame_prefix(control, len(payload)) + payload
+    return _LENGTH.pack(2 + len(control) + len(payload)) + _HEAD + control + payload
 
 
-def frame_prefix(control: bytes, payload_size: int) -> bytes:
-    """The frame up to its payload of payload_size bytes, for a payload that goes out in many frames."""
-    return _LENGTH.pack(2 + len(control) + payload_size) + _HEAD + control
+def encode_frames(control: bytes, payloads: Sequence[bytes], wrap: bytes = b"") -> Frames:
+    """A frame for each payload, which is not copied. wrap: what stands before each of them, its 131 first."""
+    head = _HEAD + control + wrap
+    pack, rest = _LENGTH.pack, len(head)
+    sizes = list(map(len, payloads))
+    buffers = [b""] * (2 * len(payloads))
+    buffers[::2] = [pack(rest + size) + head for size in sizes]
+    buffers[1::2] = payloads
+    return Frames(buffers, len(payloads), sum(sizes) + len(payloads) * (_LENGTH.size + rest))

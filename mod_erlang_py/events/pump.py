@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from mod_erlang_py.etf import Atom
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import prefer_this_thread
-from mod_erlang_py.switch.port import EventSource, Form, Received
+from mod_erlang_py.switch.port import Batch, EventSource, Received
 
-from .filters import passes
 from .subscription import Subscription
 from .subscriptions import Subscriptions
 
@@ -75,12 +74,12 @@ class Pump:
     def _round(self) -> None:
         try:
             left = self._bulk
-            batch = self._first()
-            while batch:
-                for received in batch:
-                    self._hand_out(received)
-                left -= len(batch)
-                batch = self._source.take(0, left) if left > 0 else ()
+            batches = self._first()
+            while batches:
+                for batch in batches:
+                    self._hand_out(batch)
+                    left -= batch.count
+                batches = self._source.take(0, left) if left > 0 else ()
         finally:
             self._subscriptions.flush_all()
         lost = self._source.lost()
@@ -90,53 +89,53 @@ class Pump:
         if lost:
             self._after_loss()
 
-    def _first(self) -> Sequence[Received]:
+    def _first(self) -> Sequence[Batch]:
         """Wait for events."""
-        batch = self._source.take(0, self._bulk)
-        if batch:
-            return batch
+        batches = self._source.take(0, self._bulk)
+        if batches:
+            return batches
         began = time.monotonic()
-        batch = self._source.take(IDLE, self._bulk)
-        if batch and time.monotonic() - began < GATHER:
+        batches = self._source.take(IDLE, self._bulk)
+        if batches and time.monotonic() - began < GATHER:
             time.sleep(GATHER)
-        return batch
+        return batches
 
-    def _hand_out(self, received: Received) -> None:
+    def _hand_out(self, batch: Batch) -> None:
         try:
-            payloads: dict[tuple[Form, bytes], bytes] = {}
-            for one, cuts in self._subscriptions.route(received):
-                self._give(one, cuts, received, payloads)
-            for one in self._subscriptions.of_call(received):
-                if one.notice is not None and received.name in one.notice.names:
-                    self._notify(one, received)
+            shown = traffic.is_shown()
+            routed = [(one, cuts, shown or one.looks_at_each) for one, cuts in self._subscriptions.route(batch)]
+            events = batch.events() if any(each for _, _, each in routed) else ()
+            for one, cuts, each in routed:
+                payloads = self._chosen(one, events) if each else batch.payloads(one.form)
+                if payloads:
+                    self._subscriptions.gather(one, cuts, payloads, batch.name)
+            self._notify(batch)
         except Exception:
             self.failures += 1
-            log.exception("event %s could not be handed out", received.name)
+            log.exception("event %s could not be handed out", batch.name)
 
-    def _give(
-        self, one: Subscription, cuts: int, received: Received, payloads: dict[tuple[Form, bytes], bytes]
-    ) -> None:
-        """payloads: those of this event that were made already."""
-        if one.filters and not passes(one.filters, received):
-            return
+    def _chosen(self, one: Subscription, events: Sequence[Received]) -> list[bytes]:
+        """Those that it is to get, encoded."""
+        chosen = [received for received in events if one.passes(received)]
         if traffic.is_shown() and one.target is not None:
-            traffic.sent(one.target.link.name, one.target.to, (Atom(received.name), list(received.headers())))
-        key = (one.form, one.wrap)
-        payload = payloads.get(key)
-        if payload is None:
-            payload = payloads[key] = one.wrap + received.encoded(one.form)
-        self._subscriptions.gather(one, cuts, payload, received.name)
+            for received in chosen:
+                traffic.sent(one.target.link.name, one.target.to, (Atom(received.name), list(received.headers())))
+        return [received.encoded(one.form) for received in chosen]
 
-    def _notify(self, one: Subscription, received: Received) -> None:
+    def _notify(self, batch: Batch) -> None:
         """What comes of it goes out in one write with what was gathered before."""
-        assert one.notice is not None
-        if one.target is None:
-            one.notice.take(received)
-            return
-        link = one.target.link
-        with link.outbox.gathering():
-            self._subscriptions.flush(link)
-            one.notice.take(received)
+        for one in self._subscriptions.of_call(batch):
+            notice = one.notice
+            if notice is None or batch.name not in notice.names:
+                continue
+            for received in batch.events():
+                if one.target is None:
+                    notice.take(received)
+                    continue
+                link = one.target.link
+                with link.outbox.gathering():
+                    self._subscriptions.flush(link)
+                    notice.take(received)
 
     def stop(self) -> None:
         """`run` returns. The source of one that never ran is closed here."""

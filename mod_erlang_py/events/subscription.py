@@ -9,9 +9,9 @@ from typing import TypeAlias
 from mod_erlang_py.etf import VERSION, Term
 from mod_erlang_py.etf.event import EVENT
 from mod_erlang_py.node.target import Target
-from mod_erlang_py.switch.port import Form, Received
+from mod_erlang_py.switch.port import Batch, Form, Received
 
-from .filters import Filters
+from .filters import Filters, passes
 from .interest import NOTHING, Interest
 
 PLAIN = VERSION + EVENT
@@ -45,6 +45,7 @@ class Held:
         self._bytes = 0
 
     def add(self, payload: bytes) -> None:
+        """payload: wrapped."""
         if len(self.payloads) >= MAX_HELD or self._bytes + len(payload) > MAX_HELD_BYTES:
             self.lost += 1
         else:
@@ -75,12 +76,21 @@ class Subscription:
     cuts: int = 0
     """How often what was gathered for it, but not sent yet, was taken back."""
 
-    def wants(self, received: Received) -> bool:
-        """Whether the target is to get an event of its call; filters apart."""
+    def wants(self, batch: Batch) -> bool:
+        """Whether the target is to get events of its call like these."""
+        return self.held is not None or self.interest.wants(batch.name, batch.subclass)
+
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether it depends on the single event."""
+        return bool(self.since or self.filters)
+
+    def passes(self, received: Received) -> bool:
+        """Whether the target is to get this one, of those that it wants."""
         if self.since:
             number = received.sequence
             if number >= self.since:
                 self.since = 0
             elif number:
                 return False
-        return self.held is not None or self.interest.wants(received.name, received.subclass)
+        return passes(self.filters, received)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.etf import Atom, Pid, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.target import Target
-from mod_erlang_py.switch.port import Event, EventSource, Form, Received
+from mod_erlang_py.switch.port import Batch, Event, EventSource, Form
 
 from .counts import Counts, Tally
 from .interest import wanted
@@ -26,14 +27,14 @@ NOBODY: tuple[Subscription, ...] = ()
 NOCONNECTION = Atom("noconnection")
 
 Routed: TypeAlias = tuple[Subscription, int]
-"""Who is to get an event, and how often he had been cut when that was so."""
+"""Who is to get some events, and how often he had been cut when that was so."""
 
 
 @dataclass(slots=True)
 class Gathered:
     """Frames for one node that wait for the end of a round, and whose they are."""
 
-    frames: list[bytes] = field(default_factory=list)
+    frames: list[Frames] = field(default_factory=list)
     owners: list[Routed] = field(default_factory=list)
 
 
@@ -207,20 +208,20 @@ class Subscriptions:
 
     # the way to them, in the pump's thread
 
-    def route(self, received: Received) -> Sequence[Routed]:
-        """Those who are to get the event; their filters apart."""
-        found = self._route(received.name, received.subclass)
-        of_call = self.of_call(received)
+    def route(self, batch: Batch) -> Sequence[Routed]:
+        """Those who are to get events like these, as far as it does not depend on the single event."""
+        found = self._route(batch.name, batch.subclass)
+        of_call = self.of_call(batch)
         if not of_call:
             return found
         # How often it was cut is looked at first: what it wanted before it was cut must not be sent after.
-        return (*found, *((one, cuts) for one, cuts in [(one, one.cuts) for one in of_call] if one.wants(received)))
+        return (*found, *((one, cuts) for one, cuts in [(one, one.cuts) for one in of_call] if one.wants(batch)))
 
-    def of_call(self, received: Received) -> tuple[Subscription, ...]:
+    def of_call(self, batch: Batch) -> tuple[Subscription, ...]:
         """Those that are about the event's call, and no other."""
         if not self._of_calls:
             return NOBODY
-        uuid = received.uuid
+        uuid = batch.uuid
         return NOBODY if uuid is None else self._of_calls.get(uuid, NOBODY)
 
     def _route(self, name: str, subclass: bytes | None) -> tuple[Routed, ...]:
@@ -237,13 +238,14 @@ class Subscriptions:
                 self._routes[name, subclass] = route
         return route
 
-    def gather(self, one: Subscription, cuts: int, payload: bytes, event_type: str) -> None:
-        """Have an event sent at the end of this round, unless it is cut until then; or hold it back. payload: wrapped.
-        cuts: as the route had it."""
+    def gather(self, one: Subscription, cuts: int, payloads: Sequence[bytes], event_type: str) -> None:
+        """Have events sent at the end of this round, unless they are cut until then; or hold them back. payloads: not
+        wrapped. cuts: as the route had it."""
         if one.held is not None:
             with self._lock:
                 if one.held is not None:
-                    one.held.add(payload)
+                    for payload in payloads:
+                        one.held.add(one.wrap + payload)
                     return
         target = one.target
         if target is None:
@@ -251,15 +253,15 @@ class Subscriptions:
         gathered = self._gathered.get(target.link)
         if gathered is None:
             gathered = self._gathered[target.link] = Gathered()
-        gathered.frames.append(target.frame(payload))
+        gathered.frames.append(target.frames(payloads, one.wrap))
         gathered.owners.append((one, cuts))
         if one.call is None and event_type in ("CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE"):
             with self._lock:
                 counts = self._counts_of(target.link)
             if event_type == "CHANNEL_CREATE":
-                counts.creates += 1
+                counts.creates += len(payloads)
             else:
-                counts.hangups += 1
+                counts.hangups += len(payloads)
 
     def flush(self, link: Link) -> None:
         """Send what was gathered for a node."""
@@ -273,7 +275,7 @@ class Subscriptions:
                 frame for frame, (one, cuts) in zip(gathered.frames, gathered.owners, strict=True) if one.cuts == cuts
             ]
             if frames:
-                self._counts_of(link).took(link.outbox.offer(frames), len(frames))
+                self._counts_of(link).took(link.outbox.offer(frames), sum(some.number for some in frames))
 
     def flush_all(self) -> None:
         """Send all that was gathered."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mod_erlang_py import etf
-from mod_erlang_py.distribution.connection import encode_frame
+from mod_erlang_py.distribution.connection import Frames, encode_frame, encode_frames
 from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.etf import Pid, Term
 
@@ -27,13 +28,13 @@ class Target:
     def __post_init__(self) -> None:
         object.__setattr__(self, "control", send_control(self.link.local, self.to, self.link.peer.flags))
 
-    def frame(self, payload: bytes) -> bytes:
-        """A whole frame to it. payload: a term, its 131 first."""
-        return encode_frame(self.control, payload)
+    def frames(self, payloads: Sequence[bytes], wrap: bytes = b"") -> Frames:
+        """Frames to it. payloads: terms, or what is left of them behind `wrap`; the 131 first."""
+        return encode_frames(self.control, payloads, wrap)
 
     def put(self, payload: bytes) -> None:
         """Send it an encoded term, its 131 first. Never lost while the link is up."""
-        self.link.outbox.put(self.frame(payload))
+        self.link.outbox.put(encode_frame(self.control, payload))
 
     def send(self, term: Term) -> None:
         """The same with a term. Raises EncodeError."""

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from mod_erlang_py.distribution.connection import (
     TICK,
     FrameReader,
+    Frames,
     Received,
     decode_body,
     encode_frame,
-    frame_prefix,
+    encode_frames,
 )
 from mod_erlang_py.distribution.control import (
     IN_PAYLOAD,
@@ -202,8 +203,14 @@ def test_no_reason() -> None:
         Received(Exit(otp(1), U, IN_PAYLOAD), b"\x83\xff").reason()
 
 
-def test_a_shared_payload_behind_its_own_prefix() -> None:
-    assert frame_prefix(SENDER, 5) + b"\x83abcd" == encode_frame(SENDER, b"\x83abcd")
+def test_payloads_that_are_shared() -> None:
+    payloads = [b"abcd", b"", b"efghi" * 100]
+    frames = encode_frames(SENDER, payloads, b"\x83")
+    whole = [encode_frame(SENDER, b"\x83" + payload) for payload in payloads]
+    assert b"".join(frames.buffers) == b"".join(whole)
+    assert (frames.number, frames.size) == (3, len(b"".join(whole)))
+    assert all(one is other for one, other in zip(frames.buffers[1::2], payloads, strict=True))
+    assert encode_frames(SENDER, []) == Frames([], 0, 0)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20), st.data())

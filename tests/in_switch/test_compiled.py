@@ -100,7 +100,7 @@ def check(name: str, headers: list[tuple[bytes, bytes]], body: bytes | None) -> 
         uuid = events.header(copy.value, b"Unique-ID")
         encoded = {form: encode(names, values, found_body, uuid) for form, encode in ENCODERS.items()}
         for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
-            read = _compiled.read(made.value, name, bits(forms))
+            (read,) = _compiled.read(made.value, name, bits(forms)).events()
             assert list(read.headers()) == list(Headers(names, values, uuid))
             assert {form: read.encoded(form) for form in ENCODERS} == encoded
             assert read.uuid == uuid

@@ -8,6 +8,7 @@ import pytest
 
 from mod_erlang_py.switch.freeswitch import FreeSwitch
 from mod_erlang_py.switch.port import EventSource, Session, Wanted
+from tests.batches import take
 from tests.in_switch.conftest import originate, parked
 from tests.waiting import wait_until
 
@@ -24,7 +25,7 @@ def ends(switch: FreeSwitch) -> Iterator[EventSource]:
 def ended(source: EventSource, call: str) -> str:
     """The cause."""
     while True:
-        for event in source.take(10, 1):
+        for event in take(source, 10, 1):
             if event.name == "CHANNEL_HANGUP_COMPLETE" and event.uuid == call.encode():
                 return (event.header(b"Hangup-Cause") or b"").decode()
 
@@ -90,7 +91,7 @@ def test_transfer(switch: FreeSwitch, call: str, ends: EventSource) -> None:
         assert session is not None
         session.transfer("park", "XML", "default")
     while True:
-        for event in ends.take(10, 1):
+        for event in take(ends, 10, 1):
             if event.header(b"Application") == b"answer" and event.uuid == call.encode():
                 assert event.header(b"Caller-Destination-Number") == b"park"
                 parked(switch, call)

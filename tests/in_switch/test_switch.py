@@ -14,6 +14,7 @@ from mod_erlang_py.switch.freeswitch.switch import AUTOMATIC_LISTS
 from mod_erlang_py.switch.freeswitch.xml import plainly
 from mod_erlang_py.switch.port import Event, Wanted
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES
+from tests.batches import take
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_sequence(switch: FreeSwitch) -> None:
     for _ in range(10):
         numbers.append(switch.sequence())
         switch.fire(Event("TRAP"))
-        (event,) = source.take(10, 1)
+        (event,) = take(source, 10, 1)
         numbers.append(event.sequence)
     assert numbers == sorted(set(numbers))
     source.close()

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.node.outbox import Outbox, Room
 from mod_erlang_py.node.stream import TcpStream
 from mod_erlang_py.node.threads import Threads
@@ -71,6 +72,12 @@ class Bench:
 
 def _frame(number: int, size: int) -> bytes:
     return struct.pack(">II", number, size) + bytes([number & 0xFF]) * size
+
+
+def _frames(whole: Sequence[bytes]) -> Frames:
+    """As they are made for events: of two buffers each."""
+    buffers = [part for frame in whole for part in (frame[:4], frame[4:])]
+    return Frames(buffers, len(whole), sum(map(len, whole)))
 
 
 def _read(peer: socket.socket, size: int, chunk: int = 65536) -> bytes:
@@ -229,7 +236,7 @@ def test_whoever_has_more_for_a_socket_that_was_full_sends_what_waited(
     bench.tap.shut()
     bench.outbox.put(b"waited, ")
     bench.tap.open()
-    assert bench.outbox.offer([b"more"]) == 1
+    assert bench.outbox.offer([_frames([b"more"])]) == 1
     assert _read(bench.peer, 12) == b"waited, more"
     assert (bench.started, bench.outbox.backlog) == (["writer"], 0)
     asleep.set()
@@ -246,9 +253,9 @@ def test_offering_to_an_outbox_without_room_sends_what_waits(
     asleep = threading.Event()
     monkeypatch.setattr(bench.tap, "wait_writable", asleep.wait)
     bench.tap.shut()
-    assert [bench.outbox.offer([b"x"]) for _ in range(4)] == [1, 1, 0, 0]
+    assert [bench.outbox.offer([_frames([b"x"])]) for _ in range(4)] == [1, 1, 0, 0]
     bench.tap.open()
-    assert [bench.outbox.offer([b"y"]) for _ in range(2)] == [0, 1]
+    assert [bench.outbox.offer([_frames([b"y"])]) for _ in range(2)] == [0, 1]
     assert _read(bench.peer, 3) == b"xxy"
     asleep.set()
     bench.outbox.close()
@@ -271,7 +278,7 @@ def test_what_is_appended_goes_with_the_next(pair: Pair, threads: Threads) -> No
 def test_offered_frames_go_out_gathered_and_in_order(pair: Pair, threads: Threads) -> None:
     bench = Bench(pair, threads)
     frames = [_frame(number, 10) for number in range(200)]
-    assert bench.outbox.offer(frames) == 200
+    assert bench.outbox.offer([_frames(frames)]) == 200
     assert _read(bench.peer, 200 * 18) == b"".join(frames)
     assert bench.outbox.writes <= 4
     assert bench.started == []
@@ -286,16 +293,16 @@ def test_offered_frames_are_dropped_beyond_the_room_but_replies_are_not(
     sent = [b"waits"]
     bench.outbox.put(*sent)
     offered = [_frame(number, 900) for number in range(100)]
-    taken = bench.outbox.offer(offered)
+    taken = bench.outbox.offer([_frames(offered[:40]), _frames(offered[40:])])
     assert 0 < taken < 12
-    assert bench.outbox.offer(offered) == 0
+    assert bench.outbox.offer([_frames(offered[:40]), _frames(offered[40:])]) == 0
     bench.outbox.put(b"reply")
     sent += [*offered[:taken], b"reply"]
     bench.tap.open()
     assert _read(bench.peer, len(b"".join(sent))) == b"".join(sent)
     assert bench.tap.reasons == []
     wait_until(lambda: bench.outbox.backlog == 0)
-    assert bench.outbox.offer([b"again"]) == 1
+    assert bench.outbox.offer([_frames([b"again"])]) == 1
     assert _read(bench.peer, 5) == b"again"
     bench.outbox.close()
 
@@ -312,14 +319,14 @@ def test_an_error_of_ours_in_a_write_ends_the_link_too(
     if way == "put":
         bench.outbox.put(b"lost")
     elif way == "offer":
-        bench.outbox.offer([b"lost"])
+        bench.outbox.offer([_frames([b"lost"])])
     else:
         with bench.outbox.gathering():
             bench.outbox.put(b"lost")
     assert bench.tap.reasons == ["ZeroDivisionError in writing"]
     assert "ZeroDivisionError" in caplog.text
     assert bench.peer.recv(10) == b""
-    assert (bench.outbox.backlog, bench.outbox.offer([b"more"])) == (0, 0)
+    assert (bench.outbox.backlog, bench.outbox.offer([_frames([b"more"])])) == (0, 0)
 
 
 def test_an_error_of_ours_in_the_writer_ends_the_link_too(
@@ -336,7 +343,7 @@ def test_an_error_of_ours_in_the_writer_ends_the_link_too(
     assert threads.join(10) == []
     assert bench.tap.why == "ZeroDivisionError in writing"
     assert "ZeroDivisionError" in caplog.text
-    assert bench.outbox.offer([b"more"]) == 0
+    assert bench.outbox.offer([_frames([b"more"])]) == 0
 
 
 @pytest.mark.parametrize("way", ["put", "offer"])
@@ -350,8 +357,8 @@ def test_without_a_thread_to_write_the_link_ends(
     if way == "put":
         bench.outbox.put(b"waits")
     else:
-        bench.outbox.offer([b"waits"])
+        bench.outbox.offer([_frames([b"waits"])])
     assert bench.tap.why == "write: can't start new thread"
     assert bench.peer.recv(10) == b""
-    assert (bench.outbox.backlog, bench.outbox.offer([b"more"])) == (0, 0)
+    assert (bench.outbox.backlog, bench.outbox.offer([_frames([b"more"])])) == (0, 0)
     assert not caplog.records  # the link's end is told, with the reason

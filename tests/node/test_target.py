@@ -56,7 +56,7 @@ def test_what_is_sent(fake: FakeLink, link: Link, to: Pid | str, control: object
     target.send(Atom("ok"))
     target.put(encode(1))
     assert fake.received() == [Received(control, encode(Atom("ok"))), Received(control, encode(1))]  # type: ignore[arg-type]
-    assert fake.frames[1] == target.frame(encode(1))
+    assert fake.frames[1] == b"".join(target.frames([encode(1)]).buffers)
     assert target.control in fake.frames[1]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from mod_erlang_py.switch.port import ALL, Application, Event, Module, Wanted
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from scripts.scratch import ScratchFreeSwitch
+from tests.batches import take
 from tests.switch.event_socket import EventSocket
 from tests.waiting import wait_until
 
@@ -157,7 +158,7 @@ class SimulatedDesk(Desk):
             return session is not None and session.send_message(told)
 
     def take(self, timeout: float) -> Event | None:
-        for received in self.source.take(timeout, 1):
+        for received in take(self.source, timeout, 1):
             return Event(received.name, received.headers())
         return None
 

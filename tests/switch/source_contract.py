@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Header, Wanted
+from tests.batches import take
 
 WAIT = 10.0
 """Seconds, for what comes at once."""
@@ -70,7 +71,7 @@ class Bench:
         """What one take returns of this test's events: copies."""
         return [
             Event(event.name, list(event.headers()))
-            for event in self.source.take(timeout, most)
+            for event in take(self.source, timeout, most)
             if event.header(TEST) == self._mark
         ]
 
@@ -161,7 +162,7 @@ class SourceContract:
             bench.fire("CUSTOM", (b"Event-Subclass", subclass))
         bench.fire("CUSTOM")
         bench.settle()
-        taken = [(event.name, event.subclass) for event in bench.source.take(0, 64)]
+        taken = [(event.name, event.subclass) for event in take(bench.source, 0, 64)]
         assert taken == [("CUSTOM", b"my::own"), ("CUSTOM", b"\xff"), ("CUSTOM", None)]
 
     def test_in_order_and_no_more_than_asked_for(self, bench: Bench) -> None:
@@ -182,7 +183,7 @@ class SourceContract:
         bench.fire_numbers("TRAP", *range(100))
         bench.settle()
         sequences: list[int] = []
-        while batch := bench.source.take(0, 64):
+        while batch := take(bench.source, 0, 64):
             sequences += [event.sequence for event in batch]
         assert len(sequences) == 100
         assert sequences == sorted(set(sequences))
@@ -409,9 +410,9 @@ class SourceContract:
             bench.source.want(EVERYTHING)
             done = threading.Event()
 
-            def take(bench: Bench = bench, done: threading.Event = done) -> None:
+            def receive(bench: Bench = bench, done: threading.Event = done) -> None:
                 while not done.is_set():
-                    for event in bench.source.take(WAIT, 3):
+                    for event in take(bench.source, WAIT, 3):
                         event.encoded(Form.STRING)
 
             def close(bench: Bench = bench, done: threading.Event = done, number: int = number) -> None:
@@ -419,7 +420,7 @@ class SourceContract:
                 bench.source.close()
                 done.set()
 
-            assert seconds(lambda take=take, close=close: in_threads(take, close)) < WAIT  # type: ignore[misc]
+            assert seconds(lambda receive=receive, close=close: in_threads(receive, close)) < WAIT  # type: ignore[misc]
 
     def test_nothing_after_close(self, subject: Subject, bench: Bench) -> None:
         other = Bench(subject)
@@ -491,7 +492,7 @@ class SourceContract:
         mine = ((b"A", b"1"), (b"B", b"100%"), (b"A", b"2"), of_call(CALL), (b"\xff\xfe", b'"\\\n\x01\xff'))
         bench.fire("TRAP", *mine, body=b"body\xff\n")
         bench.settle()
-        (event,) = bench.source.take(WAIT, 64)
+        (event,) = take(bench.source, WAIT, 64)
         assert (event.name, event.subclass, event.uuid) == ("TRAP", None, CALL)
         assert [header for header in event.headers() if header in mine] == list(mine)
         assert event.header(b"Event-Name") == event.header(b"event-NAME") == b"TRAP"
@@ -516,7 +517,7 @@ class SourceContract:
         bench.source.want(TRAPS)
         bench.fire("TRAP")
         bench.settle()
-        (event,) = bench.source.take(WAIT, 64)
+        (event,) = take(bench.source, WAIT, 64)
         assert event.uuid is None
         assert event.uuid is None
 
@@ -561,7 +562,7 @@ def check_forged(subject: Subject, name: str, headers: Sequence[Header], body: b
             headers = ((b"Event-Subclass", b"my::own"), *headers)
         bench.fire(name, *headers, body=body)
         bench.settle()
-        (event,) = [event for event in bench.source.take(WAIT, 64) if event.name == name]
+        (event,) = [event for event in take(bench.source, WAIT, 64) if event.name == name]
         assert event.subclass == (b"my::own" if name == CUSTOM else None)
         assert isinstance(event.sequence, int)
         assert event.sequence >= 0

@@ -22,6 +22,7 @@ if reason := missing():
 
 from mod_erlang_py.switch.freeswitch.source import _compiled
 from mod_erlang_py.switch.freeswitch.source.compiled import CompiledSource, bits
+from tests.batches import take
 
 SUBCLASS = b"Event-Subclass"
 
@@ -76,7 +77,7 @@ TEXTS = st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text
 def test_encoding(stand_in: StandIn, pairs: list[tuple[bytes, bytes]], body: bytes | None) -> None:
     event = stand_in.create(Event("TRAP", pairs, body))
     for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
-        read = _compiled.read(event, "TRAP", bits(forms))
+        (read,) = _compiled.read(event, "TRAP", bits(forms)).events()
         headers = read.headers()
         assert headers[2:] == pairs
         for form, encode in ENCODERS.items():
@@ -90,7 +91,7 @@ def test_an_array_that_a_copy_has_otherwise(stand_in: StandIn) -> None:
     for first, shown in ((b"one", b"ARRAY::one|:two"), (b"", b"of the copy"), (b"ARRAY::", b"of the copy")):
         event = stand_in.create(Event("TRAP"))
         stand_in.library.stand_in_add_array(event, b"Array", b"of the copy", first, b"two")
-        assert _compiled.read(event, "TRAP", 0).header(b"Array") == shown
+        assert _compiled.read(event, "TRAP", 0).events()[0].header(b"Array") == shown
         ctypes.CDLL(None).switch_event_destroy(ctypes.byref(c_void_p(event)))
 
 
@@ -99,7 +100,7 @@ def test_a_queue_that_is_full_of_bytes(stand_in: StandIn) -> None:
     source.want(TRAPS)
     for number in range(30):
         stand_in.fire(Event("TRAP", ((b"N", b"%d" % number), (b"Big", b"x" * 100_000))))
-    taken = [int(event.header(b"N") or b"") for event in source.take(0, 64)]
+    taken = [int(event.header(b"N") or b"") for event in take(source, 0, 64)]
     assert taken == list(range(30))[-len(taken) :]
     assert 0 < len(taken) < 10
     assert source.lost() == 30 - len(taken)
@@ -111,7 +112,7 @@ def test_what_nobody_can_be(stand_in: StandIn) -> None:
     event = Event("TRAP")
     source.want(EVERYTHING)
     stand_in.fire(event)
-    (received,) = source.take(WAIT, 64)
+    (received,) = take(source, WAIT, 64)
     with pytest.raises(TypeError):
         received.header("text")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no Form"):
@@ -150,15 +151,15 @@ def test_everything_at_once(stand_in: StandIn) -> None:
             source.unwatch(CALL)
             source.wake()
 
-    def take() -> None:
+    def receive() -> None:
         while not done.is_set():
-            for event in source.take(0.01, 32):
+            for event in take(source, 0.01, 32):
                 assert event.header(b"N") is not None
                 event.encoded(Form.BINARY)
             source.lost()
 
     firing = [threading.Thread(target=partial(fire, name)) for name in ("TRAP", CUSTOM, "NOTIFY")]
-    others = [threading.Thread(target=one) for one in (change, take)]
+    others = [threading.Thread(target=one) for one in (change, receive)]
     for thread in (*others, *firing):
         thread.start()
     for thread in firing:

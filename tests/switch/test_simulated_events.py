@@ -21,6 +21,7 @@ from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES
 from mod_erlang_py.switch.simulated.events import EventBus
 from mod_erlang_py.switch.simulated.origin import Origin
+from tests.batches import take
 
 OWN = [
     b"Event-Name",
@@ -56,7 +57,7 @@ def received(switch: SimulatedSwitch, event: Event) -> Event:
     subclass = event.subclass
     source.want(Wanted(frozenset({event.name}), frozenset({subclass} if subclass else ())))
     switch.fire(event)
-    (taken,) = source.take(0, 64)
+    (taken,) = take(source, 0, 64)
     taken.encoded(Form.STRING)
     source.close()
     return Event(taken.name, taken.headers(), *bodies)
@@ -71,7 +72,7 @@ def source_of(switch: SimulatedSwitch, *types: str) -> EventSource:
 
 def take_one(source: EventSource, timeout: float = 0) -> Event | None:
     """The next event, a copy."""
-    for event in source.take(timeout, 1):
+    for event in take(source, timeout, 1):
         return Event(event.name, event.headers())
     return None
 
@@ -167,7 +168,7 @@ def test_the_sequence_counts_every_event_once(switch: SimulatedSwitch) -> None:
             switch.fire(Event("TRAP"))
 
     in_threads(fire, fire, fire)
-    taken = source.take(0, 600)
+    taken = take(source, 0, 600)
     assert sorted(int(event.header(b"Event-Sequence") or b"") for event in taken) == list(range(1, 601))
 
 

@@ -16,6 +16,7 @@ from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import NOTICE, LogLevel
 from mod_erlang_py.switch.port import ALL, Event, LogLine, Module, Switch, Wanted
 from mod_erlang_py.switch.simulated import SimulatedSwitch
+from tests.batches import take
 
 WAIT = 10.0  # seconds, for what comes at once
 FILE = "erlang_event.conf"
@@ -46,7 +47,7 @@ def test_start_says_what_it_is_and_stop_says_goodbye() -> None:
         log.getvalue(),
     )
     switch.stop()
-    startup, shutdown = source.take(0, 10)
+    startup, shutdown = take(source, 0, 10)
     assert (startup.name, shutdown.name) == ("STARTUP", "SHUTDOWN")
     assert shutdown.header(b"Event-Info") == b"System Shutting Down"
 

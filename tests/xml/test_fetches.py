@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.etf import Binary, Pid
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import Event, Fetch, Section
@@ -28,7 +29,7 @@ class Outbox(FakeOutbox):
     stalled = 0.0
 
     def put(self, frame: bytes) -> None:
-        self.offer([frame])
+        self.offer([Frames((frame, b""), 1, len(frame))])
 
 
 class Peer(FakeLink):

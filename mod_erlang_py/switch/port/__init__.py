@@ -15,6 +15,7 @@ from __future__ import annotations
 from .events import (
     ALL,
     CUSTOM,
+    Batch,
     Encoder,
     Event,
     EventSource,
@@ -36,6 +37,7 @@ __all__ = [
     "CUSTOM",
     "ApiResult",
     "Application",
+    "Batch",
     "Completion",
     "Encoder",
     "Event",

@@ -152,6 +152,35 @@ class Received(Protocol):
         """The whole event, as the encoder for that form makes it; made once."""
 
 
+class Batch(Protocol):
+    """Events in a row that go the same way; valid as they are. What is done for a batch is done once for all of them.
+
+    An event of a watched call is in a batch of its own.
+    """
+
+    @property
+    def name(self) -> str:
+        """Their type's name."""
+
+    @property
+    def subclass(self) -> bytes | None:
+        """Of CUSTOM events."""
+
+    @property
+    def uuid(self) -> bytes | None:
+        """The Unique-ID of an event that is alone; of several, nobody's call is watched."""
+
+    @property
+    def count(self) -> int:
+        """How many they are, one at least."""
+
+    def events(self) -> Sequence[Received]:
+        """Each of them."""
+
+    def payloads(self, form: Form) -> Sequence[bytes]:
+        """Each of them, encoded."""
+
+
 class EventSource(Protocol):
     """The wanted events, and those of the watched calls, in the order in which the switch delivers them, through a
     bounded queue. An event counts once, however many reasons there are to deliver it."""
@@ -172,7 +201,7 @@ class EventSource(Protocol):
     def unwatch(self, uuid: bytes) -> None:
         """No longer. What is watched is a set: once is enough."""
 
-    def take(self, timeout: float, most: int) -> Sequence[Received]:
+    def take(self, timeout: float, most: int) -> Sequence[Batch]:
         """The next events, `most` of them at most; waits for the first, `timeout` seconds at most.
 
         Nothing after `timeout` seconds without an event, after `wake`, and now and then when all that came was

@@ -36,7 +36,9 @@ OnClose = Callable[["EventSource"], None]
 
 
 class ReceivedEvent:
-    """The port's Received."""
+    """The port's Received, and its Batch, of one."""
+
+    count = 1
 
     __slots__ = ("_encoded", "_encoders", "_event", "name", "subclass", "uuid")
 
@@ -63,6 +65,12 @@ class ReceivedEvent:
             names, values = zip(*self._event.headers, strict=True) if self._event.headers else ((), ())
             self._encoded[form] = self._encoders[form](names, values, self._event.body, self.uuid)
         return self._encoded[form]
+
+    def events(self) -> Sequence[ReceivedEvent]:
+        return (self,)
+
+    def payloads(self, form: Form) -> Sequence[bytes]:
+        return (self.encoded(form),)
 
 
 class EventSource:

@@ -6,10 +6,10 @@
 
    The parts, in this order:
      1. what is read of FreeSWITCH        no header of it is needed, and nothing is linked
-     2. encoding                          the terms of etf/event.py, byte for byte
+     2. encoding                          an event as others see it, and the terms of etf/event.py, byte for byte
      3. items                             an encoded event, and how its headers are looked up in it
      4. sets of texts
-     5. Event                             the Received of port.py
+     5. Event and Batch                   the Received and the Batch of port.py
      6. Source                            what is wanted, the callback, the queue
      7. the module
 
@@ -23,6 +23,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,106 +100,66 @@ typedef struct {
 } Text;
 
 typedef struct {
-    char *bytes;
-    size_t size, room;
-    int failed; /* for want of memory; what it has is of no use then */
-} Buffer;
+    Text name, value, decoded; /* decoded: the value without its URL-encoding */
+} Header;
 
-static const Text EVENT_SEQUENCE = {"Event-Sequence", 14}, BODY = {"body", 4};
+typedef struct block {
+    struct block *next;
+    char bytes[];
+} Block;
+
+/* An event, seen as a copy of it is: by switch_event_dup, which all others who take events make first. It puts the
+   subclass before all other headers, and makes arrays anew. */
+typedef struct {
+    Text uuid, body;
+    Header *headers, few[128];
+    size_t count, room;
+    size_t bytes; /* no form of it is longer */
+    int altered;  /* whether some value is not what its decoding is */
+    int failed;   /* for want of memory */
+    Block *blocks; /* texts that were made for it */
+} View;
+
 static const char UNDEFINED[] = {119, 9, 'u', 'n', 'd', 'e', 'f', 'i', 'n', 'e', 'd'};
+enum { LONGEST = 65535 }; /* of a STRING_EXT */
 
 static Text text_of(const char *string)
 {
     return (Text){string, string ? strlen(string) : 0};
 }
 
-/* Room for more bytes, at the buffer's end; NULL when there is no memory. */
-static char *extend(Buffer *buffer, size_t more)
+static void open_view(View *view)
 {
-    if (buffer->room - buffer->size < more) {
-        size_t room = buffer->room ? buffer->room : 4096; /* most events fit into it */
-        while (room - buffer->size < more) {
-            room *= 2;
-        }
-        char *bytes = buffer->failed ? NULL : realloc(buffer->bytes, room);
-        if (!bytes) {
-            buffer->failed = 1;
-            return NULL;
-        }
-        buffer->bytes = bytes;
-        buffer->room = room;
-    }
-    char *end = buffer->bytes + buffer->size;
-    buffer->size += more;
-    return end;
+    memset(view, 0, offsetof(View, few));
+    memset(&view->count, 0, sizeof *view - offsetof(View, count));
+    view->headers = view->few;
+    view->room = sizeof view->few / sizeof *view->few;
+    view->bytes = 64; /* what is not of a header */
 }
 
-static void put(Buffer *buffer, const void *bytes, size_t size)
+static void close_view(View *view)
 {
-    char *to = extend(buffer, size);
-    if (to && size) {
-        memcpy(to, bytes, size);
+    while (view->blocks) {
+        Block *next = view->blocks->next;
+        free(view->blocks);
+        view->blocks = next;
+    }
+    if (view->headers != view->few) {
+        free(view->headers);
     }
 }
 
-static void store_number(char *to, size_t number, int size)
+/* Room for a text, as long as the view is open; NULL when there is no memory. */
+static char *make_text(View *view, size_t size)
 {
-    while (size--) {
-        to[size] = (char)number;
-        number >>= 8;
+    Block *block = malloc(sizeof *block + size + 1);
+    if (!block) {
+        view->failed = 1;
+        return NULL;
     }
-}
-
-static size_t load_number(const char *from, int size)
-{
-    size_t number = 0;
-    while (size--) {
-        number = number << 8 | (unsigned char)*from++;
-    }
-    return number;
-}
-
-static void put_head(Buffer *buffer, char tag, size_t number, int size)
-{
-    char *to = extend(buffer, 1 + (size_t)size);
-    if (to) {
-        *to = tag;
-        store_number(to + 1, number, size);
-    }
-}
-
-/* Whether read_text() can read it again. */
-static int put_text(Buffer *buffer, int form, Text text)
-{
-    if (form != STRING) {
-        put_head(buffer, 'm', text.size, 4); /* BINARY_EXT */
-    } else if (text.size == 0) {
-        put(buffer, "j", 1); /* NIL_EXT */
-        return 1;
-    } else if (text.size <= 65535) {
-        put_head(buffer, 'k', text.size, 2); /* STRING_EXT */
-    } else { /* LIST_EXT of SMALL_INTEGER_EXT: no STRING_EXT is as long */
-        put_head(buffer, 'l', text.size, 4);
-        char *to = extend(buffer, 2 * text.size);
-        for (size_t i = 0; to && i < text.size; i++) {
-            *to++ = 'a';
-            *to++ = text.bytes[i];
-        }
-        put(buffer, "j", 1);
-        return 0;
-    }
-    put(buffer, text.bytes, text.size);
-    return 1;
-}
-
-static Text read_text(const char **at)
-{
-    const char tag = *(*at)++;
-    const int width = tag == 'm' ? 4 : tag == 'k' ? 2 : 0;
-    const size_t size = load_number(*at, width);
-    const Text text = {*at + width, size};
-    *at += width + size;
-    return text;
+    block->next = view->blocks;
+    view->blocks = block;
+    return block->bytes;
 }
 
 static int hex(char c)
@@ -223,15 +184,11 @@ static int escape(const char *at, const char *end)
 
 /* As switch_url_decode: a text ends at a zero byte, and whatever an escape is made of, it is three characters long. So
    a text that is as long as before is the same. */
-static Text url_decoded(Text text, Buffer *buffer)
+static Text url_decoded(View *view, Text text)
 {
     const char *at = text.bytes, *end = at + text.size;
-    buffer->size = 0;
-    char *to = extend(buffer, text.size);
-    if (!to) {
-        return text;
-    }
-    while (at < end) {
+    char *made, *to = made = make_text(view, text.size);
+    while (to && at < end) {
         const int number = *at == '%' && end - at > 2 ? escape(at + 1, end) : -1;
         if (number == 0) {
             break;
@@ -239,242 +196,306 @@ static Text url_decoded(Text text, Buffer *buffer)
         *to++ = number < 0 ? *at : (char)number;
         at += number < 0 ? 1 : 3;
     }
-    return (Text){buffer->bytes, (size_t)(to - buffer->bytes)};
+    return (Text){made, (size_t)(to - made)};
 }
 
-/* Events are shown as a copy of them is, by switch_event_dup, which all others who take events make first. It puts the
-   subclass before all other headers; and it makes arrays anew. */
-
-static int is_subclass(const fs_header *header)
+static size_t encoded_size(Text text)
 {
-    return !strcmp(header->name, "Event-Subclass");
+    return 6 + (text.size > LONGEST ? 2 : 1) * text.size;
 }
 
-/* Whether a copy has some array with other elements, which is not worth to be imitated: it loses those at the beginning
-   that are empty, takes one apart that looks like an array itself, and joins it to an earlier header of its name. */
-static int differs_from_copy(const fs_event *event)
+static void add_header(View *view, Text name, Text value)
 {
-    for (const fs_header *header = event->headers; header; header = header->next) {
-        if (header->idx) {
-            const char *first = header->array[0];
-            if (!first || !*first || !strncmp(first, "ARRAY::", 7)) {
-                return 1;
-            }
-            for (const fs_header *other = event->headers; other != header; other = other->next) {
-                if (!strcasecmp(other->name, header->name)) {
-                    return 1;
-                }
-            }
+    if (view->count == view->room) {
+        Header *more = malloc(2 * view->room * sizeof *more);
+        if (!more) {
+            view->failed = 1;
+            return;
         }
+        memcpy(more, view->headers, view->count * sizeof *more);
+        if (view->headers != view->few) {
+            free(view->headers);
+        }
+        view->headers = more;
+        view->room *= 2;
     }
-    return 0;
+    Header *header = &view->headers[view->count++];
+    *header = (Header){name, value, value};
+    if (memchr(value.bytes, '%', value.size)) {
+        header->decoded = url_decoded(view, value);
+        view->altered |= header->decoded.size != value.size;
+    }
+    view->bytes += 2 + encoded_size(name) + encoded_size(value);
 }
 
-/* The value as a copy has it: the original lacks what was changed in an array since. */
-static Text value_of(const fs_header *header, Buffer *buffer)
+/* The value of an array as a copy has it: the original's lacks what was changed in the array since. */
+static Text joined(View *view, const fs_header *header)
 {
-    if (!header->idx) {
-        return text_of(header->value);
+    size_t size = 7;
+    for (int i = 0; i < header->idx; i++) {
+        size += 2 + text_of(header->array[i]).size;
     }
-    buffer->size = 0;
-    put(buffer, "ARRAY::", header->idx > 1 ? 7 : 0);
+    char *made, *to = made = make_text(view, size);
+    if (!made) {
+        return (Text){"", 0};
+    }
+    if (header->idx > 1) {
+        to = mempcpy(to, "ARRAY::", 7);
+    }
     for (int i = 0; i < header->idx; i++) {
         const Text one = text_of(header->array[i]);
-        put(buffer, "|:", i ? 2 : 0);
-        put(buffer, one.bytes, one.size);
+        to = i ? mempcpy(to, "|:", 2) : to;
+        to = one.size ? mempcpy(to, one.bytes, one.size) : to;
     }
-    return (Text){buffer->size ? buffer->bytes : "", buffer->size};
+    return (Text){made, (size_t)(to - made)};
 }
 
-/* Headers one after the other: of an event, or else of what was encoded of one. */
-typedef struct {
-    const char *subclass; /* that comes first */
-    int begun;
-    const fs_header *header;
-    const char *at;
-    uint32_t left;
-} Pairs;
-
-static Pairs pairs_of(const fs_event *event)
+/* Whether a copy has this array with other elements, which is not worth to be imitated: it loses those at the beginning
+   that are empty, takes one apart that looks like an array itself, and joins it to an earlier header of its name. */
+static int differs_in_copy(const fs_event *event, const fs_header *array)
 {
-    return (Pairs){.subclass = event->subclass_name, .header = event->headers};
-}
-
-/* The next of them; 0 when there is none. buffer: for a value that is put together; of those that were read again,
-   none is. */
-static int next_pair(Pairs *pairs, Buffer *buffer, Text *name, Text *value)
-{
-    if (pairs->at) {
-        if (!pairs->left) {
-            return 0;
-        }
-        pairs->left--;
-        pairs->at += 2;
-        *name = read_text(&pairs->at);
-        *value = read_text(&pairs->at);
+    const char *first = array->array[0];
+    if (!first || !*first || !strncmp(first, "ARRAY::", 7)) {
         return 1;
     }
-    if (pairs->subclass && !pairs->begun) {
-        pairs->begun = 1;
-        *name = text_of("Event-Subclass");
-        *value = text_of(pairs->subclass);
-        if (value->size) {
+    for (const fs_header *other = event->headers; other != array; other = other->next) {
+        if (!strcasecmp(other->name, array->name)) {
             return 1;
         }
     }
-    while (pairs->header) {
-        const fs_header *header = pairs->header;
-        pairs->header = header->next;
-        if (!pairs->subclass || !is_subclass(header)) {
-            *name = text_of(header->name);
-            *value = value_of(header, buffer);
-            if (value->bytes) {
-                return 1;
-            }
-        }
-    }
     return 0;
 }
 
-/* Puts `[UUID | Headers]`, as EventEncoder.headers makes it, behind what is in the buffer, and counts the headers.
-   Whether they can be read again from it as they are. */
-static int encode(Buffer *out, Pairs pairs, Text uuid, Text body, int form, uint32_t *count)
+static int is_unique_id(const fs_header *header)
 {
-    Buffer arrays = {0}, decoded = {0};
-    Text name, value;
-    const size_t start = out->size;
-    int readable = 1;
-    *count = 0;
-    put(out, "l\0\0\0\0", 5);
-    if (uuid.bytes) {
-        readable &= put_text(out, form, uuid);
-    } else {
-        put(out, UNDEFINED, sizeof UNDEFINED);
+    return (*header->name | 32) == 'u' && !strcasecmp(header->name, "Unique-ID"); /* the first letter tells nearly all */
+}
+
+/* 0 when a copy is to be looked at instead, and this is none. */
+static int view_event(View *view, const fs_event *event, int is_copy)
+{
+    open_view(view);
+    if (event->subclass_name && *event->subclass_name) {
+        add_header(view, text_of("Event-Subclass"), text_of(event->subclass_name));
     }
-    while (next_pair(&pairs, &arrays, &name, &value)) {
-        if (form != PLAIN && memchr(value.bytes, '%', value.size)) {
-            const size_t before = value.size;
-            value = url_decoded(value, &decoded);
-            readable &= value.size == before;
+    for (const fs_header *header = event->headers; header; header = header->next) {
+        if (event->subclass_name && *header->name == 'E' && !strcmp(header->name, "Event-Subclass")) {
+            continue;
         }
-        put(out, "h\2", 2); /* SMALL_TUPLE_EXT of two */
-        readable &= put_text(out, form, name);
-        readable &= put_text(out, form, value);
-        ++*count;
+        if (header->idx && !is_copy && differs_in_copy(event, header)) {
+            return 0;
+        }
+        const Text value = header->idx ? joined(view, header) : text_of(header->value);
+        if (!view->uuid.bytes && is_unique_id(header)) {
+            view->uuid = value;
+        }
+        if (value.bytes) {
+            add_header(view, text_of(header->name), value);
+        }
     }
-    if (body.bytes) {
-        put(out, "h\2", 2);
-        put_text(out, form, BODY);
-        readable &= put_text(out, form, body);
+    view->body = text_of(event->body);
+    view->bytes += encoded_size(view->uuid) + encoded_size(view->body);
+    return 1;
+}
+
+static char *store_number(char *to, size_t number, int size)
+{
+    for (int i = size; i--; number >>= 8) {
+        to[i] = (char)number;
     }
-    put(out, "j", 1);
-    out->failed |= arrays.failed | decoded.failed;
-    if (!out->failed) {
-        store_number(out->bytes + start + 1, 1 + *count + (body.bytes != NULL), 4);
+    return to + size;
+}
+
+static size_t load_number(const char *from, int size)
+{
+    size_t number = 0;
+    while (size--) {
+        number = number << 8 | (unsigned char)*from++;
     }
-    free(arrays.bytes);
-    free(decoded.bytes);
-    return readable;
+    return number;
+}
+
+static char *store_text(char *to, int form, Text text)
+{
+    if (form != STRING) {
+        *to = 'm'; /* BINARY_EXT */
+        to = store_number(to + 1, text.size, 4);
+    } else if (text.size == 0) {
+        *to++ = 'j'; /* NIL_EXT */
+    } else if (text.size <= LONGEST) {
+        *to = 'k'; /* STRING_EXT */
+        to = store_number(to + 1, text.size, 2);
+    } else { /* LIST_EXT of SMALL_INTEGER_EXT */
+        *to = 'l';
+        to = store_number(to + 1, text.size, 4);
+        for (size_t i = 0; i < text.size; i++) {
+            *to++ = 'a';
+            *to++ = text.bytes[i];
+        }
+        *to++ = 'j';
+        return to;
+    }
+    return text.size ? mempcpy(to, text.bytes, text.size) : to;
+}
+
+/* What store_text() stored, but for a text in STRING that is over LONGEST. */
+static Text load_text(const char **at)
+{
+    const char tag = *(*at)++;
+    const int width = tag == 'm' ? 4 : tag == 'k' ? 2 : 0;
+    const Text text = {*at + width, load_number(*at, width)};
+    *at += (size_t)width + text.size;
+    return text;
+}
+
+static char *store_pair(char *to, int form, Text name, Text value)
+{
+    *to++ = 'h'; /* SMALL_TUPLE_EXT */
+    *to++ = 2;
+    return store_text(store_text(to, form, name), form, value);
+}
+
+/* `[UUID | Headers]`, as EventEncoder.headers makes it. Returns its end; view->bytes are enough. */
+static char *encode(char *to, const View *view, int form)
+{
+    *to = 'l'; /* LIST_EXT */
+    to = store_number(to + 1, 1 + view->count + (view->body.bytes != NULL), 4);
+    to = view->uuid.bytes ? store_text(to, form, view->uuid) : mempcpy(to, UNDEFINED, sizeof UNDEFINED);
+    for (size_t i = 0; i < view->count; i++) {
+        const Header *header = &view->headers[i];
+        to = store_pair(to, form, header->name, form == PLAIN ? header->value : header->decoded);
+    }
+    if (view->body.bytes) {
+        to = store_pair(to, form, (Text){"body", 4}, view->body);
+    }
+    *to++ = 'j';
+    return to;
 }
 
 /* --- 3. items ---------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    size_t start, size; /* in the item's memory; start 0: there is none */
-} Part;
-
-/* One block of memory, which begins with this. */
+/* An encoded event: one block of memory, which begins with this. */
 typedef struct item {
     struct item *next;
     size_t size; /* of the block */
     int type;    /* event_id */
-    int kept;    /* the form in which headers are looked up */
-    uint32_t count;
+    int kept;    /* the form in which its headers are looked up: their values are as they were */
     int has_body;
-    Part subclass;
-    Part encoded[FORMS];
+    uint32_t count;       /* of headers */
+    Text subclass;        /* within the block, as all that follows */
+    Text encoded[FORMS];
 } Item;
 
-static Text unique_id(const fs_event *event, Buffer *buffer)
-{
-    for (const fs_header *header = event->headers; header; header = header->next) {
-        /* The first letter tells nearly all others. */
-        if ((*header->name | 32) == 'u' && !strcasecmp(header->name, "Unique-ID")) {
-            return value_of(header, buffer);
-        }
-    }
-    return (Text){NULL, 0};
-}
-
 /* The event in these forms, a bit for each; NULL when there is no memory. */
-static Item *encoded_item(const fs_event *event, unsigned forms)
+static Item *new_item(const View *view, const fs_event *event, unsigned forms)
 {
-    Item item = {.type = event->event_id, .kept = FORMS, .has_body = event->body != NULL};
-    Buffer out = {0}, array = {0};
-    extend(&out, sizeof item);
-    if (event->event_id == FS_CUSTOM && event->subclass_name) {
-        const Text subclass = text_of(event->subclass_name);
-        item.subclass = (Part){out.size, subclass.size};
-        put(&out, subclass.bytes, subclass.size);
-    }
-    const Text uuid = unique_id(event, &array), body = text_of(event->body);
-    for (int form = 0; form < FORMS; form++) {
-        if (form == PLAIN ? item.kept == FORMS : forms >> form & 1) {
-            const size_t start = out.size;
-            const int readable = encode(&out, pairs_of(event), uuid, body, form, &item.count);
-            item.encoded[form] = (Part){start, out.size - start};
-            if (readable && item.kept == FORMS) {
-                item.kept = form;
-            }
+    const int readable = !view->altered && view->bytes <= LONGEST; /* else some text may be a list */
+    int kept = PLAIN, count = 0;
+    for (int form = PLAIN; form-- > 0;) {
+        if (forms >> form & 1) {
+            count++;
+            kept = readable || (form == BINARY && !view->altered) ? form : kept;
         }
     }
-    free(array.bytes);
-    if (out.failed || array.failed) {
-        free(out.bytes);
+    count += kept == PLAIN;
+    const Text subclass = event->event_id == FS_CUSTOM ? text_of(event->subclass_name) : (Text){NULL, 0};
+    Item *item = view->failed ? NULL : malloc(sizeof *item + subclass.size + (size_t)count * view->bytes);
+    if (!item) {
         return NULL;
     }
-    item.size = out.size;
-    memcpy(out.bytes, &item, sizeof item);
-    char *fitted = realloc(out.bytes, out.size);
-    return (Item *)(fitted ? fitted : out.bytes);
+    *item = (Item){.type = event->event_id, .kept = kept, .has_body = view->body.bytes != NULL,
+                   .count = (uint32_t)view->count};
+    char *at = (char *)(item + 1);
+    if (subclass.bytes) {
+        item->subclass = (Text){at, subclass.size};
+        at = mempcpy(at, subclass.bytes, subclass.size);
+    }
+    for (int form = 0; form < FORMS; form++) {
+        if (form == PLAIN ? kept == PLAIN : forms >> form & 1) {
+            char *end = encode(at, view, form);
+            item->encoded[form] = (Text){at, (size_t)(end - at)};
+            at = end;
+        }
+    }
+    item->size = (size_t)(at - (char *)item);
+    return item;
 }
 
 static Item *item_of(fs_event *event, unsigned forms)
 {
-    if (!differs_from_copy(event)) {
-        return encoded_item(event, forms);
-    }
+    View view;
     fs_event *copy = NULL;
-    Item *item = fs.dup(&copy, event) ? NULL : encoded_item(copy, forms);
+    Item *item = NULL;
+    if (view_event(&view, event, 0)) {
+        item = new_item(&view, event, forms);
+    } else if (!fs.dup(&copy, event)) {
+        close_view(&view);
+        view_event(&view, copy, 1);
+        item = new_item(&view, copy, forms);
+    }
+    close_view(&view);
     if (copy) {
         fs.destroy(&copy);
     }
     return item;
 }
 
-/* Its uuid, and its headers, as they are. */
-static Pairs read_item(const Item *item, Text *uuid)
+/* Headers one after the other, as they were. */
+typedef struct {
+    const char *at;
+    uint32_t left;
+} Pairs;
+
+static Pairs pairs_of(const Item *item, Text *uuid)
 {
-    Pairs pairs = {.at = (const char *)item + item->encoded[item->kept].start + 5, .left = item->count};
-    if (*pairs.at == UNDEFINED[0]) {
+    const char *at = item->encoded[item->kept].bytes + 5;
+    if (*at == UNDEFINED[0]) {
         *uuid = (Text){NULL, 0};
-        pairs.at += sizeof UNDEFINED;
+        at += sizeof UNDEFINED;
     } else {
-        *uuid = read_text(&pairs.at);
+        *uuid = load_text(&at);
     }
-    return pairs;
+    return (Pairs){at, item->count};
+}
+
+/* 0 when there is none any more. */
+static int next_pair(Pairs *pairs, Text *name, Text *value)
+{
+    if (!pairs->left) {
+        return 0;
+    }
+    pairs->left--;
+    pairs->at += 2;
+    *name = load_text(&pairs->at);
+    *value = load_text(&pairs->at);
+    return 1;
 }
 
 static Text find(const Item *item, Text wanted)
 {
     Text uuid, name, value;
-    Pairs pairs = read_item(item, &uuid);
-    while (next_pair(&pairs, NULL, &name, &value)) {
+    Pairs pairs = pairs_of(item, &uuid);
+    while (next_pair(&pairs, &name, &value)) {
         if (name.size == wanted.size && !strncasecmp(name.bytes, wanted.bytes, name.size)) {
             return value;
         }
     }
     return (Text){NULL, 0};
+}
+
+static void view_item(View *view, const Item *item)
+{
+    Text name, value;
+    open_view(view);
+    Pairs pairs = pairs_of(item, &view->uuid);
+    while (next_pair(&pairs, &name, &value)) {
+        add_header(view, name, value);
+    }
+    if (item->has_body) {
+        pairs.left = 1;
+        next_pair(&pairs, &name, &view->body);
+    }
+    view->bytes += encoded_size(view->uuid) + encoded_size(view->body);
 }
 
 static void free_items(Item *item)
@@ -561,40 +582,59 @@ static void free_set(Set *set)
     free(set);
 }
 
-/* --- 5. Event ---------------------------------------------------------------------------------------------------- */
+/* --- 5. Event and Batch ------------------------------------------------------------------------------------------ */
 
 typedef struct {
-    PyTypeObject *event_type, *source_type;
+    PyTypeObject *batch_type, *event_type, *source_type;
     PyObject *forms[PLAIN]; /* the members of Form */
 } State;
 
+/* The Batch of port.py: items in a row that go the same way. */
 typedef struct {
     PyObject_HEAD
-    Item *item;
+    Item *items;
+    Py_ssize_t count;
     PyObject *name;
+    PyObject *payloads[PLAIN]; /* lists that were asked for */
+} Batch;
+
+/* The Received of port.py. */
+typedef struct {
+    PyObject_HEAD
+    Batch *batch; /* which has the item */
+    const Item *item;
     PyObject *encoded[PLAIN]; /* bytes that were asked for */
 } Event;
 
-/* Takes the item, also when it fails. */
-static PyObject *new_event(PyTypeObject *type, Item *item, PyObject *name)
+/* Takes the items, also when it fails. */
+static PyObject *new_batch(PyTypeObject *type, Item *items, Py_ssize_t count, PyObject *name)
 {
-    Event *event = PyObject_New(Event, type);
-    if (!event) {
-        free(item);
+    Batch *batch = name ? PyObject_New(Batch, type) : NULL;
+    if (!batch) {
+        free_items(items);
         return NULL;
     }
     Py_INCREF(name);
-    event->item = item;
-    event->name = name;
-    memset(event->encoded, 0, sizeof event->encoded);
-    return (PyObject *)event;
+    *(Batch *)batch = (Batch){batch->ob_base, items, count, name, {NULL}};
+    return (PyObject *)batch;
+}
+
+static void batch_dealloc(Batch *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    free_items(self->items);
+    Py_DECREF(self->name);
+    for (int form = 0; form < PLAIN; form++) {
+        Py_XDECREF(self->payloads[form]);
+    }
+    PyObject_Free(self);
+    Py_DECREF(type);
 }
 
 static void event_dealloc(Event *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    free(self->item);
-    Py_DECREF(self->name);
+    Py_DECREF(self->batch);
     for (int form = 0; form < PLAIN; form++) {
         Py_XDECREF(self->encoded[form]);
     }
@@ -610,36 +650,128 @@ static PyObject *bytes_or_none(Text text)
     return PyBytes_FromStringAndSize(text.bytes, (Py_ssize_t)text.size);
 }
 
-static Text part_of(const Item *item, Part part)
+/* The number of a Form, or -1 with an error. */
+static int form_of(const State *state, PyObject *wanted)
 {
-    return (Text){part.start ? (const char *)item + part.start : NULL, part.size};
+    for (int form = 0; form < PLAIN; form++) {
+        if (wanted == state->forms[form]) {
+            return form;
+        }
+    }
+    PyErr_SetString(PyExc_ValueError, "no Form");
+    return -1;
 }
 
-static PyObject *event_name(Event *self, void *unused)
+static PyObject *encoded_bytes(const Item *item, int form)
+{
+    const Text ready = item->encoded[form];
+    if (ready.bytes) {
+        return PyBytes_FromStringAndSize(ready.bytes, (Py_ssize_t)ready.size);
+    }
+    View view; /* the form was not wanted when the event came */
+    view_item(&view, item);
+    char *made = view.failed ? NULL : malloc(view.bytes);
+    PyObject *bytes = made ? PyBytes_FromStringAndSize(made, encode(made, &view, form) - made) : PyErr_NoMemory();
+    free(made);
+    close_view(&view);
+    return bytes;
+}
+
+static PyObject *batch_name(Batch *self, void *unused)
 {
     (void)unused;
     Py_INCREF(self->name);
     return self->name;
 }
 
+static PyObject *batch_subclass(Batch *self, void *unused)
+{
+    (void)unused;
+    return bytes_or_none(self->items->subclass);
+}
+
+/* Several have none: no call of theirs is watched. */
+static PyObject *batch_uuid(Batch *self, void *unused)
+{
+    Text uuid = {NULL, 0};
+    (void)unused;
+    if (self->count == 1) {
+        pairs_of(self->items, &uuid);
+    }
+    return bytes_or_none(uuid);
+}
+
+static PyObject *batch_count(Batch *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromSsize_t(self->count);
+}
+
+static PyObject *batch_events(Batch *self, PyObject *unused)
+{
+    const State *state = PyType_GetModuleState(Py_TYPE(self));
+    PyObject *events = PyList_New(0);
+    (void)unused;
+    for (const Item *item = self->items; events && item; item = item->next) {
+        Event *event = PyObject_New(Event, state->event_type);
+        if (!event) {
+            Py_CLEAR(events);
+            break;
+        }
+        Py_INCREF(self);
+        *event = (Event){event->ob_base, self, item, {NULL}};
+        if (PyList_Append(events, (PyObject *)event) < 0) {
+            Py_CLEAR(events);
+        }
+        Py_DECREF(event);
+    }
+    return events;
+}
+
+static PyObject *batch_payloads(Batch *self, PyObject *wanted)
+{
+    const int form = form_of(PyType_GetModuleState(Py_TYPE(self)), wanted);
+    if (form < 0) {
+        return NULL;
+    }
+    if (!self->payloads[form]) {
+        PyObject *payloads = PyList_New(self->count);
+        Py_ssize_t at = 0;
+        for (const Item *item = self->items; payloads && item; item = item->next) {
+            PyObject *bytes = encoded_bytes(item, form);
+            if (!bytes || PyList_SetItem(payloads, at++, bytes) < 0) {
+                Py_CLEAR(payloads);
+            }
+        }
+        self->payloads[form] = payloads;
+    }
+    Py_XINCREF(self->payloads[form]);
+    return self->payloads[form];
+}
+
+static PyObject *event_name(Event *self, void *unused)
+{
+    return batch_name(self->batch, unused);
+}
+
 static PyObject *event_subclass(Event *self, void *unused)
 {
     (void)unused;
-    return bytes_or_none(part_of(self->item, self->item->subclass));
+    return bytes_or_none(self->item->subclass);
 }
 
 static PyObject *event_uuid(Event *self, void *unused)
 {
     Text uuid;
     (void)unused;
-    read_item(self->item, &uuid);
+    pairs_of(self->item, &uuid);
     return bytes_or_none(uuid);
 }
 
 /* sequence_number() of port.py. */
 static PyObject *event_sequence(Event *self, void *unused)
 {
-    const Text text = find(self->item, EVENT_SEQUENCE);
+    const Text text = find(self->item, (Text){"Event-Sequence", 14});
     unsigned long long number = 0;
     (void)unused;
     for (size_t i = 0; i < text.size; i++) {
@@ -664,10 +796,10 @@ static PyObject *event_header(Event *self, PyObject *name)
 static PyObject *event_headers(Event *self, PyObject *unused)
 {
     Text uuid, name, value;
-    Pairs pairs = read_item(self->item, &uuid);
+    Pairs pairs = pairs_of(self->item, &uuid);
     PyObject *headers = PyList_New(0);
     (void)unused;
-    while (headers && next_pair(&pairs, NULL, &name, &value)) {
+    while (headers && next_pair(&pairs, &name, &value)) {
         PyObject *pair = Py_BuildValue("y#y#", name.bytes, (Py_ssize_t)name.size, value.bytes, (Py_ssize_t)value.size);
         if (!pair || PyList_Append(headers, pair) < 0) {
             Py_CLEAR(headers);
@@ -677,73 +809,64 @@ static PyObject *event_headers(Event *self, PyObject *unused)
     return headers;
 }
 
-/* In a form that was not wanted when the event came. */
-static PyObject *encode_again(const Item *item, int form)
-{
-    Text uuid, body = {NULL, 0}, name, value;
-    const Pairs pairs = read_item(item, &uuid);
-    if (item->has_body) {
-        Pairs all = {.at = pairs.at, .left = item->count + 1};
-        while (next_pair(&all, NULL, &name, &value)) {
-            body = value;
-        }
-    }
-    Buffer out = {0};
-    uint32_t count;
-    encode(&out, pairs, uuid, body, form, &count);
-    PyObject *bytes = out.failed ? PyErr_NoMemory() : PyBytes_FromStringAndSize(out.bytes, (Py_ssize_t)out.size);
-    free(out.bytes);
-    return bytes;
-}
-
 static PyObject *event_encoded(Event *self, PyObject *wanted)
 {
-    const State *state = PyType_GetModuleState(Py_TYPE(self));
-    for (int form = 0; form < PLAIN; form++) {
-        if (wanted == state->forms[form]) {
-            PyObject **made = &self->encoded[form];
-            if (!*made) {
-                const Text ready = part_of(self->item, self->item->encoded[form]);
-                *made = ready.bytes ? bytes_or_none(ready) : encode_again(self->item, form);
-            }
-            Py_XINCREF(*made);
-            return *made;
-        }
+    const int form = form_of(PyType_GetModuleState(Py_TYPE(self)), wanted);
+    if (form < 0) {
+        return NULL;
     }
-    PyErr_SetString(PyExc_ValueError, "no Form");
-    return NULL;
+    if (!self->encoded[form]) {
+        self->encoded[form] = encoded_bytes(self->item, form);
+    }
+    Py_XINCREF(self->encoded[form]);
+    return self->encoded[form];
 }
 
-static PyGetSetDef event_attributes[] = {
-    {"name", (getter)event_name, NULL, NULL, NULL},
-    {"subclass", (getter)event_subclass, NULL, NULL, NULL},
-    {"uuid", (getter)event_uuid, NULL, NULL, NULL},
-    {"sequence", (getter)event_sequence, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyMethodDef event_methods[] = {
-    {"header", (PyCFunction)event_header, METH_O, NULL},
-    {"headers", (PyCFunction)event_headers, METH_NOARGS, NULL},
-    {"encoded", (PyCFunction)event_encoded, METH_O, NULL},
-    {NULL, NULL, 0, NULL},
+static PyType_Slot batch_slots[] = {
+    {Py_tp_doc, "The Batch of port.py."},
+    {Py_tp_dealloc, batch_dealloc},
+    {Py_tp_getset,
+     (PyGetSetDef[]){
+         {"name", (getter)batch_name, NULL, NULL, NULL},
+         {"subclass", (getter)batch_subclass, NULL, NULL, NULL},
+         {"uuid", (getter)batch_uuid, NULL, NULL, NULL},
+         {"count", (getter)batch_count, NULL, NULL, NULL},
+         {NULL, NULL, NULL, NULL, NULL},
+     }},
+    {Py_tp_methods,
+     (PyMethodDef[]){
+         {"events", (PyCFunction)batch_events, METH_NOARGS, NULL},
+         {"payloads", (PyCFunction)batch_payloads, METH_O, NULL},
+         {NULL, NULL, 0, NULL},
+     }},
+    {0, NULL},
 };
 
 static PyType_Slot event_slots[] = {
     {Py_tp_doc, "The Received of port.py."},
     {Py_tp_dealloc, event_dealloc},
-    {Py_tp_getset, event_attributes},
-    {Py_tp_methods, event_methods},
+    {Py_tp_getset,
+     (PyGetSetDef[]){
+         {"name", (getter)event_name, NULL, NULL, NULL},
+         {"subclass", (getter)event_subclass, NULL, NULL, NULL},
+         {"uuid", (getter)event_uuid, NULL, NULL, NULL},
+         {"sequence", (getter)event_sequence, NULL, NULL, NULL},
+         {NULL, NULL, NULL, NULL, NULL},
+     }},
+    {Py_tp_methods,
+     (PyMethodDef[]){
+         {"header", (PyCFunction)event_header, METH_O, NULL},
+         {"headers", (PyCFunction)event_headers, METH_NOARGS, NULL},
+         {"encoded", (PyCFunction)event_encoded, METH_O, NULL},
+         {NULL, NULL, 0, NULL},
+     }},
     {0, NULL},
 };
 
-static PyType_Spec event_spec = {
-    "mod_erlang_py.switch.freeswitch.source._compiled.Event",
-    sizeof(Event),
-    0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    event_slots,
-};
+#define PACKAGE "mod_erlang_py.switch.freeswitch.source._compiled."
+enum { MADE_HERE = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION };
+static PyType_Spec batch_spec = {PACKAGE "Batch", sizeof(Batch), 0, MADE_HERE, batch_slots};
+static PyType_Spec event_spec = {PACKAGE "Event", sizeof(Event), 0, MADE_HERE, event_slots};
 
 /* --- 6. Source --------------------------------------------------------------------------------------------------- */
 
@@ -751,7 +874,7 @@ static PyType_Spec event_spec = {
 
 typedef struct {
     PyObject_HEAD
-    PyTypeObject *event_type;
+    PyTypeObject *batch_type;
     PyObject *names; /* of the types, by event_id */
     int types;
     size_t max_count, max_bytes;
@@ -787,11 +910,11 @@ static int is_wanted(Source *self, const fs_event *event)
     if (!self->watched->count) {
         return 0;
     }
-    Buffer array = {0};
-    const Text uuid = unique_id(event, &array);
-    const int watched = uuid.bytes && *place_of(self->watched, uuid);
-    free(array.bytes);
-    return watched;
+    const fs_header *header = event->headers;
+    while (header && !is_unique_id(header)) {
+        header = header->next;
+    }
+    return header && header->value && *place_of(self->watched, text_of(header->value));
 }
 
 /* Takes the oldest `most` away. With the mutex held. */
@@ -881,8 +1004,8 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     if (!self) {
         return NULL;
     }
-    Py_INCREF(state->event_type);
-    self->event_type = state->event_type;
+    Py_INCREF(state->batch_type);
+    self->batch_type = state->batch_type;
     Py_INCREF(names);
     self->names = names;
     self->types = (int)PyTuple_Size(names);
@@ -941,7 +1064,7 @@ static void source_dealloc(Source *self)
     free_set(self->subclasses);
     free_set(self->watched);
     Py_XDECREF(self->names);
-    Py_XDECREF(self->event_type);
+    Py_XDECREF(self->batch_type);
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -1040,7 +1163,38 @@ static void wait_for_events(Source *self, double timeout)
     pthread_mutex_unlock(&self->mutex);
 }
 
-/* take(timeout, most): a list of Event. */
+/* Whether a call of theirs is watched: such an event is in a batch of its own. With the mutex held. */
+static int is_watched(Source *self, const Item *item)
+{
+    Text uuid = {NULL, 0};
+    if (self->watched->count) {
+        pairs_of(item, &uuid);
+    }
+    return uuid.bytes && *place_of(self->watched, uuid);
+}
+
+static int same_way(const Item *one, const Item *other)
+{
+    return one->type == other->type && one->subclass.size == other->subclass.size &&
+           (!one->subclass.size || !memcmp(one->subclass.bytes, other->subclass.bytes, one->subclass.size));
+}
+
+/* Cuts a batch off the items' beginning; the rest. With the mutex held, since it looks at what is watched. */
+static Item *cut_batch(Source *self, Item *items, size_t *count)
+{
+    Item *last = items;
+    *count = 1;
+    if (!is_watched(self, items)) {
+        for (; last->next && same_way(items, last->next) && !is_watched(self, last->next); last = last->next) {
+            ++*count;
+        }
+    }
+    Item *rest = last->next;
+    last->next = NULL;
+    return rest;
+}
+
+/* take(timeout, most): a list of Batch. */
 static PyObject *source_take(Source *self, PyObject *arguments)
 {
     double timeout;
@@ -1056,21 +1210,25 @@ static PyObject *source_take(Source *self, PyObject *arguments)
         Py_END_ALLOW_THREADS
         pthread_mutex_lock(&self->mutex);
     }
-    Item *item = self->woken || most <= 0 ? NULL : take_oldest(self, (size_t)most);
+    Item *items = self->woken || most <= 0 ? NULL : take_oldest(self, (size_t)most);
     self->woken = 0;
     pthread_mutex_unlock(&self->mutex);
-    PyObject *events = PyList_New(0);
-    while (events && item) {
-        Item *next = item->next;
-        PyObject *event = new_event(self->event_type, item, PyTuple_GetItem(self->names, item->type));
-        if (!event || PyList_Append(events, event) < 0) {
-            Py_CLEAR(events);
+    PyObject *batches = PyList_New(0);
+    while (batches && items) {
+        size_t count;
+        pthread_mutex_lock(&self->mutex);
+        Item *rest = cut_batch(self, items, &count);
+        pthread_mutex_unlock(&self->mutex);
+        PyObject *name = PyTuple_GetItem(self->names, items->type);
+        PyObject *batch = new_batch(self->batch_type, items, (Py_ssize_t)count, name);
+        if (!batch || PyList_Append(batches, batch) < 0) {
+            Py_CLEAR(batches);
         }
-        Py_XDECREF(event);
-        item = next;
+        Py_XDECREF(batch);
+        items = rest;
     }
-    free_items(item);
-    return events;
+    free_items(items);
+    return batches;
 }
 
 /* lost(): since the last call. */
@@ -1094,36 +1252,29 @@ static PyObject *source_wake(Source *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef source_methods[] = {
-    {"want", (PyCFunction)source_want, METH_VARARGS, NULL},
-    {"watch", (PyCFunction)source_watch, METH_O, NULL},
-    {"unwatch", (PyCFunction)source_unwatch, METH_O, NULL},
-    {"take", (PyCFunction)source_take, METH_VARARGS, NULL},
-    {"lost", (PyCFunction)source_lost, METH_NOARGS, NULL},
-    {"wake", (PyCFunction)source_wake, METH_NOARGS, NULL},
-    {"close", (PyCFunction)source_close, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
 static PyType_Slot source_slots[] = {
     {Py_tp_doc, "Most of the EventSource of port.py; compiled.py has the rest."},
     {Py_tp_new, source_new},
     {Py_tp_dealloc, source_dealloc},
-    {Py_tp_methods, source_methods},
+    {Py_tp_methods,
+     (PyMethodDef[]){
+         {"want", (PyCFunction)source_want, METH_VARARGS, NULL},
+         {"watch", (PyCFunction)source_watch, METH_O, NULL},
+         {"unwatch", (PyCFunction)source_unwatch, METH_O, NULL},
+         {"take", (PyCFunction)source_take, METH_VARARGS, NULL},
+         {"lost", (PyCFunction)source_lost, METH_NOARGS, NULL},
+         {"wake", (PyCFunction)source_wake, METH_NOARGS, NULL},
+         {"close", (PyCFunction)source_close, METH_NOARGS, NULL},
+         {NULL, NULL, 0, NULL},
+     }},
     {0, NULL},
 };
 
-static PyType_Spec source_spec = {
-    "mod_erlang_py.switch.freeswitch.source._compiled.Source",
-    sizeof(Source),
-    0,
-    Py_TPFLAGS_DEFAULT,
-    source_slots,
-};
+static PyType_Spec source_spec = {PACKAGE "Source", sizeof(Source), 0, Py_TPFLAGS_DEFAULT, source_slots};
 
 /* --- 7. the module ----------------------------------------------------------------------------------------------- */
 
-/* read(address, name, forms): a switch_event_t of that type, read as on_event() reads it. */
+/* read(address, name, forms): a switch_event_t of that type, read as on_event() reads it: a Batch. */
 static PyObject *module_read(PyObject *module, PyObject *arguments)
 {
     const State *state = PyModule_GetState(module);
@@ -1134,7 +1285,7 @@ static PyObject *module_read(PyObject *module, PyObject *arguments)
         return NULL;
     }
     Item *item = item_of((fs_event *)(uintptr_t)address, forms);
-    return item ? new_event(state->event_type, item, name) : PyErr_NoMemory();
+    return item ? new_batch(state->batch_type, item, 1, name) : PyErr_NoMemory();
 }
 
 static PyMethodDef module_methods[] = {
@@ -1159,12 +1310,12 @@ static int module_exec(PyObject *module)
         return -1;
     }
     Py_DECREF(forms);
+    state->batch_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &batch_spec, NULL);
     state->event_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &event_spec, NULL);
     state->source_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &source_spec, NULL);
-    if (!state->event_type || !state->source_type) {
-        return -1;
-    }
-    if (PyModule_AddType(module, state->event_type) < 0 || PyModule_AddType(module, state->source_type) < 0) {
+    if (!state->batch_type || !state->event_type || !state->source_type ||
+        PyModule_AddType(module, state->batch_type) < 0 || PyModule_AddType(module, state->event_type) < 0 ||
+        PyModule_AddType(module, state->source_type) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "SOURCE", SOURCE);
@@ -1179,6 +1330,7 @@ static PyModuleDef_Slot module_slots[] = {
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     State *state = PyModule_GetState(module);
+    Py_VISIT(state->batch_type);
     Py_VISIT(state->event_type);
     Py_VISIT(state->source_type);
     Py_VISIT(state->forms[STRING]);
@@ -1189,6 +1341,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 static int module_clear(PyObject *module)
 {
     State *state = PyModule_GetState(module);
+    Py_CLEAR(state->batch_type);
     Py_CLEAR(state->event_type);
     Py_CLEAR(state->source_type);
     Py_CLEAR(state->forms[STRING]);

@@ -42,7 +42,7 @@ class CompiledSource:
     def unwatch(self, uuid: bytes) -> None:
         self._source.unwatch(uuid)
 
-    def take(self, timeout: float, most: int) -> Sequence[_compiled.Event]:
+    def take(self, timeout: float, most: int) -> Sequence[_compiled.Batch]:
         return self._source.take(timeout, most)
 
     def lost(self) -> int:

@@ -76,7 +76,7 @@ def _prove_contents(event: int, encoders: Mapping[Form, Encoder]) -> None:
     finally:
         destroy(copy)
     for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
-        read = _compiled.read(event, CUSTOM, bits(forms))
+        (read,) = _compiled.read(event, CUSTOM, bits(forms)).events()
         _same("the subclass", read.subclass, SUBCLASS)
         _same("the call", read.uuid, uuid)
         _same("the sequence number", read.sequence, sequence)

@@ -13,7 +13,10 @@ _UNREAD = b"\0"
 
 
 class ReceivedEvent:
-    """The Received of port.py. It is looked at where it lies; and read, once, when all of it is asked for."""
+    """The Received of port.py, and its Batch, of one. It is looked at where it lies; and read, once, when all of it is
+    asked for."""
+
+    count = 1
 
     __slots__ = ("_contents", "_encoded", "_encoders", "_event", "_uuid", "name", "subclass")
 
@@ -57,6 +60,12 @@ class ReceivedEvent:
             names, values, body = self._contents or self._read()
             encoded[form] = self._encoders[form](names, values, body, self.uuid)
         return encoded[form]
+
+    def events(self) -> Sequence[ReceivedEvent]:
+        return (self,)
+
+    def payloads(self, form: Form) -> Sequence[bytes]:
+        return (self.encoded(form),)
 
     def _read(self) -> tuple[list[bytes], list[bytes], bytes | None]:
         self._contents = contents(self._event or self._gone())
