@@ -125,8 +125,7 @@ def encode_frames(control: bytes, payloads: Sequence[bytes], wrap: bytes = b"") 
     """A frame for each payload, which is not copied. wrap: what stands before each of them, its 131 first."""
     head = _HEAD + control + wrap
     pack, rest = _LENGTH.pack, len(head)
-    sizes = list(map(len, payloads))
-    buffers = [b""] * (2 * len(payloads))
-    buffers[::2] = [pack(rest + size) + head for size in sizes]
-    buffers[1::2] = payloads
-    return Frames(buffers, len(payloads), sum(sizes) + len(payloads) * (_LENGTH.size + rest))
+    buffers: list[bytes] = []
+    for payload in payloads:
+        buffers += (pack(rest + len(payload)) + head, payload)
+    return Frames(buffers, len(payloads), sum(map(len, buffers)))

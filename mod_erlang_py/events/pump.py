@@ -12,7 +12,7 @@ from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import prefer_this_thread
 from mod_erlang_py.switch.port import Batch, EventSource, Received
 
-from .subscription import Subscription
+from .subscription import Notice, Subscription
 from .subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
@@ -102,19 +102,25 @@ class Pump:
 
     def _hand_out(self, batch: Batch) -> None:
         try:
-            shown = traffic.is_shown()
-            routed = [(one, cuts, shown or one.looks_at_each) for one, cuts in self._subscriptions.route(batch)]
-            events = batch.events() if any(each for _, _, each in routed) else ()
-            for one, cuts, each in routed:
-                payloads = self._chosen(one, events) if each else batch.payloads(one.form)
+            of_call = self._subscriptions.of_call(batch)
+            events: Sequence[Received] = ()
+            for one, cuts in self._subscriptions.route(batch, of_call):
+                if one.looks_at_each or traffic.is_shown():
+                    events = events or batch.events()
+                    payloads = self._chosen(one, events)
+                else:
+                    payloads = batch.payloads(one.form)
                 if payloads:
                     self._subscriptions.gather(one, cuts, payloads, batch.name)
-            self._notify(batch)
+            for one in of_call:
+                if one.notice is not None and batch.name in one.notice.names:
+                    for received in batch.events():
+                        self._notify(one, one.notice, received)
         except Exception:
             self.failures += 1
             log.exception("event %s could not be handed out", batch.name)
 
-    def _chosen(self, one: Subscription, events: Sequence[Received]) -> list[bytes]:
+    def _chosen(self, one: Subscription, events: Sequence[Received]) -> Sequence[bytes]:
         """Those that it is to get, encoded."""
         chosen = [received for received in events if one.passes(received)]
         if traffic.is_shown() and one.target is not None:
@@ -122,20 +128,15 @@ class Pump:
                 traffic.sent(one.target.link.name, one.target.to, (Atom(received.name), list(received.headers())))
         return [received.encoded(one.form) for received in chosen]
 
-    def _notify(self, batch: Batch) -> None:
+    def _notify(self, one: Subscription, notice: Notice, received: Received) -> None:
         """What comes of it goes out in one write with what was gathered before."""
-        for one in self._subscriptions.of_call(batch):
-            notice = one.notice
-            if notice is None or batch.name not in notice.names:
-                continue
-            for received in batch.events():
-                if one.target is None:
-                    notice.take(received)
-                    continue
-                link = one.target.link
-                with link.outbox.gathering():
-                    self._subscriptions.flush(link)
-                    notice.take(received)
+        if one.target is None:
+            notice.take(received)
+            return
+        link = one.target.link
+        with link.outbox.gathering():
+            self._subscriptions.flush(link)
+            notice.take(received)
 
     def stop(self) -> None:
         """`run` returns. The source of one that never ran is closed here."""

@@ -208,14 +208,15 @@ class Subscriptions:
 
     # the way to them, in the pump's thread
 
-    def route(self, batch: Batch) -> Sequence[Routed]:
-        """Those who are to get events like these, as far as it does not depend on the single event."""
+    def route(self, batch: Batch, of_call: Iterable[Subscription]) -> Sequence[Routed]:
+        """Those who are to get events like these, as far as it does not depend on the single event. of_call: as
+        `of_call` says."""
         found = self._route(batch.name, batch.subclass)
-        of_call = self.of_call(batch)
-        if not of_call:
-            return found
-        # How often it was cut is looked at first: what it wanted before it was cut must not be sent after.
-        return (*found, *((one, cuts) for one, cuts in [(one, one.cuts) for one in of_call] if one.wants(batch)))
+        for one in of_call:
+            cuts = one.cuts  # looked at first: what it wanted before it was cut must not be sent after
+            if one.wants(batch):
+                found = (*found, (one, cuts))
+        return found
 
     def of_call(self, batch: Batch) -> tuple[Subscription, ...]:
         """Those that are about the event's call, and no other."""

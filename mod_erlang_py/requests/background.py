@@ -45,11 +45,11 @@ class BackgroundJob:
         self._answered.set()
 
     def wait_until_findable(self) -> None:
-        """Until the command runs, and each call whose UUID it names is there, or the command has ended; for PATIENCE at
-        most. mod_event_socket waits for its thread, and looks every 10 ms: by then such a call exists."""
+        """Until each call whose UUID the command names is there, or the command has ended; for PATIENCE at most.
+        mod_event_socket waits for its thread, and looks every 10 ms: by then such a call exists."""
         deadline = time.monotonic() + PATIENCE
-        self._begun.wait(PATIENCE)
         for uuid in named_calls(self._arguments):
+            self._begun.wait(PATIENCE)
             while not self._exists(uuid) and time.monotonic() < deadline:
                 if self._ended.wait(LOOK):
                     return

@@ -169,14 +169,14 @@ def test_what_was_routed_before_a_cut_is_not_sent_after_it(of_a_call: bool) -> N
         one = bench.handler(link)
     before = len(link.messages())
     event = received("CHANNEL_STATE")
-    ((routed, cuts),) = bench.subscriptions.route(event)
+    ((routed, cuts),) = bench.subscriptions.route(event, bench.subscriptions.of_call(event))
     assert routed is one
     bench.subscriptions.change(one, cut=True, interest=NOTHING)
     bench.subscriptions.gather(one, cuts, [b"j"], event.name)
     bench.subscriptions.flush_all()
     assert len(link.messages()) == before
     bench.subscriptions.change(one, interest=EVERYTHING)
-    ((_, cuts),) = bench.subscriptions.route(event)
+    ((_, cuts),) = bench.subscriptions.route(event, bench.subscriptions.of_call(event))
     bench.subscriptions.gather(one, cuts, [b"j"], event.name)
     bench.subscriptions.flush_all()
     assert len(link.messages()) == before + 1

@@ -1035,11 +1035,21 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     return NULL;
 }
 
+/* The mutex, for a thread that has the GIL: it lets go of it when another has the mutex, who may not run just now. */
+static void lock(Source *self)
+{
+    if (pthread_mutex_trylock(&self->mutex)) {
+        Py_BEGIN_ALLOW_THREADS
+        pthread_mutex_lock(&self->mutex);
+        Py_END_ALLOW_THREADS
+    }
+}
+
 /* close(): what is called later does nothing. */
 static PyObject *source_close(Source *self, PyObject *unused)
 {
     (void)unused;
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     self->closed = 1;
     void *node = self->node;
     self->node = NULL;
@@ -1103,7 +1113,7 @@ static PyObject *source_want(Source *self, PyObject *arguments)
     if (!set) {
         return PyErr_NoMemory();
     }
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     memcpy(self->wanted, types, (size_t)count);
     Set *before = self->subclasses;
     self->subclasses = set;
@@ -1124,7 +1134,7 @@ static PyObject *source_watch(Source *self, PyObject *uuid)
     if (!member) {
         return PyErr_NoMemory();
     }
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     member = add(self->watched, member);
     pthread_mutex_unlock(&self->mutex);
     free(member);
@@ -1138,7 +1148,7 @@ static PyObject *source_unwatch(Source *self, PyObject *uuid)
     if (PyBytes_AsStringAndSize(uuid, &bytes, &size) < 0) {
         return NULL;
     }
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     Member *member = take_away(self->watched, (Text){bytes, (size_t)size});
     pthread_mutex_unlock(&self->mutex);
     free(member);
@@ -1202,13 +1212,13 @@ static PyObject *source_take(Source *self, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "dn", &timeout, &most)) {
         return NULL;
     }
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     if (!self->first && !self->woken && !self->closed && timeout > 0) {
         pthread_mutex_unlock(&self->mutex);
         Py_BEGIN_ALLOW_THREADS
         wait_for_events(self, timeout);
         Py_END_ALLOW_THREADS
-        pthread_mutex_lock(&self->mutex);
+        lock(self);
     }
     Item *items = self->woken || most <= 0 ? NULL : take_oldest(self, (size_t)most);
     self->woken = 0;
@@ -1216,7 +1226,7 @@ static PyObject *source_take(Source *self, PyObject *arguments)
     PyObject *batches = PyList_New(0);
     while (batches && items) {
         size_t count;
-        pthread_mutex_lock(&self->mutex);
+        lock(self);
         Item *rest = cut_batch(self, items, &count);
         pthread_mutex_unlock(&self->mutex);
         PyObject *name = PyTuple_GetItem(self->names, items->type);
@@ -1235,7 +1245,7 @@ static PyObject *source_take(Source *self, PyObject *arguments)
 static PyObject *source_lost(Source *self, PyObject *unused)
 {
     (void)unused;
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     const unsigned long long lost = self->lost;
     self->lost = 0;
     pthread_mutex_unlock(&self->mutex);
@@ -1245,7 +1255,7 @@ static PyObject *source_lost(Source *self, PyObject *unused)
 static PyObject *source_wake(Source *self, PyObject *unused)
 {
     (void)unused;
-    pthread_mutex_lock(&self->mutex);
+    lock(self);
     self->woken = 1;
     pthread_cond_signal(&self->come);
     pthread_mutex_unlock(&self->mutex);
