@@ -1,7 +1,7 @@
 %% What scripts/bench.py asks an Erlang node to do. Times are in microseconds.
 -module(bench).
 -export([start/0, ask/2, requests/2, rate/3, under_events/2, events/3, latencies/2]).
--export([echo/0, otp/2, calls/3, directory/1, lookups/3, alone/3]).
+-export([echo/0, otp/2, calls/3, directory/1, lookups/3]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -242,18 +242,3 @@ lookups(Node, Count, Expected) ->
         receive {ok, Expected} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 10000 -> exit(no_reply) end
     end || _ <- lists:seq(1, Count)])),
     [element(max(1, round(Count * Share)), Times) || Share <- [0.5, 0.99]].
-
-alone(Node, Count, AtOnce) ->
-    [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
-    Began = erlang:monotonic_time(millisecond),
-    [dial_alone(Node) || _ <- lists:seq(1, min(AtOnce, Count))],
-    alone_loop(Node, Count - min(AtOnce, Count), Count),
-    Took = erlang:monotonic_time(millisecond) - Began,
-    [Count * 1000 / Took, 0, 0, Count].
-dial_alone(Node) -> {foo, Node} ! {bgapi, originate, "loopback/alone/bench &park()"}.
-alone_loop(_, _, 0) -> ok;
-alone_loop(Node, Left, ToCome) ->
-    receive {bgok, _, _} -> next(Node, Left, ToCome); {bgerror, _, _} -> next(Node, Left, ToCome); _ -> alone_loop(Node, Left, ToCome)
-    after 20000 -> exit(stuck) end.
-next(Node, Left, ToCome) when Left > 0 -> dial_alone(Node), alone_loop(Node, Left - 1, ToCome - 1);
-next(Node, Left, ToCome) -> alone_loop(Node, Left, ToCome - 1).

@@ -56,12 +56,6 @@ _DIALPLAN = {
         <action application="erlang" data="bench_desk:! $1"/>
       </condition>
     </extension>
-    <extension name="alone">
-      <condition field="destination_number" expression="^alone$">
-        <action application="answer"/>
-        <action application="hangup"/>
-      </condition>
-    </extension>
   </context>
 </include>
 """

@@ -24,6 +24,7 @@ if reason := missing():
 
 from mod_erlang_py.switch.freeswitch.source import _compiled, choice, proof
 from mod_erlang_py.switch.freeswitch.source.compiled import CompiledSource, bits
+from mod_erlang_py.switch.freeswitch.source.compiled_event import CompiledEvent
 
 
 class WithC(InSwitch):
@@ -100,7 +101,7 @@ def check(name: str, headers: list[tuple[bytes, bytes]], body: bytes | None) -> 
         uuid = events.header(copy.value, b"Unique-ID")
         encoded = {form: encode(names, values, found_body, uuid) for form, encode in ENCODERS.items()}
         for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
-            (read,) = _compiled.read(made.value, name, bits(forms)).events()
+            (read,) = _compiled.read(made.value, name, CompiledEvent, bits(forms)).events()
             assert list(read.headers()) == list(Headers(names, values, uuid))
             assert {form: read.encoded(form) for form in ENCODERS} == encoded
             assert read.uuid == uuid

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mod_erlang_py.etf.event import EventEncoder
-from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Header, Wanted
+from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Header, Received, Wanted
 from tests.batches import take
 
 WAIT = 10.0
@@ -69,11 +69,11 @@ class Bench:
 
     def take(self, timeout: float = 0, most: int = 64) -> list[Event]:
         """What one take returns of this test's events: copies."""
-        return [
-            Event(event.name, list(event.headers()))
-            for event in take(self.source, timeout, most)
-            if event.header(TEST) == self._mark
-        ]
+        return [Event(event.name, list(event.headers())) for event in self.own(take(self.source, timeout, most))]
+
+    def own(self, events: Sequence[Received]) -> list[Received]:
+        """Those that this test has fired."""
+        return [event for event in events if event.header(TEST) == self._mark]
 
     def taken(self) -> list[Event]:
         """All that was fired and is to come."""
@@ -177,6 +177,33 @@ class SourceContract:
             assert len(batch) <= 7
             taken += numbers(batch)
         assert taken == list(range(600))
+
+    def test_batches(self, bench: Bench) -> None:
+        """What is said of a batch holds for each of its events; one of a watched call is alone."""
+        bench.source.want(EVERYTHING)
+        bench.source.watch(CALL)
+        bench.fire_numbers("TRAP", 0, 1)
+        bench.fire("TRAP", of_call(CALL), (b"N", b"2"))
+        bench.fire("TRAP", of_call(OTHER), (b"N", b"3"))
+        bench.fire("TRAP", of_call(OTHER), (b"N", b"4"))
+        for number, subclass in enumerate((b"a::b", b"b::c", b"b::c", b""), 5):
+            bench.fire("CUSTOM", (b"Event-Subclass", subclass), (b"N", b"%d" % number))
+        bench.settle()
+        found: list[bytes | None] = []
+        while batches := bench.source.take(0, 64):
+            for batch in batches:
+                events = batch.events()
+                assert batch.count == len(events)
+                assert {(event.name, event.subclass) for event in events} == {(batch.name, batch.subclass)}
+                for form in Form:
+                    assert list(batch.payloads(form)) == [event.encoded(form) for event in events]
+                if batch.count == 1:
+                    assert batch.uuid == events[0].uuid
+                else:
+                    assert batch.uuid is None
+                    assert CALL not in [event.uuid for event in events]
+                found += [event.header(b"N") for event in bench.own(events)]
+        assert found == [b"%d" % number for number in range(9)]
 
     def test_sequence_numbers_ascend(self, bench: Bench) -> None:
         bench.source.want(TRAPS)

@@ -22,6 +22,7 @@ if reason := missing():
 
 from mod_erlang_py.switch.freeswitch.source import _compiled
 from mod_erlang_py.switch.freeswitch.source.compiled import CompiledSource, bits
+from mod_erlang_py.switch.freeswitch.source.compiled_event import CompiledEvent
 from tests.batches import take
 
 SUBCLASS = b"Event-Subclass"
@@ -77,7 +78,7 @@ TEXTS = st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text
 def test_encoding(stand_in: StandIn, pairs: list[tuple[bytes, bytes]], body: bytes | None) -> None:
     event = stand_in.create(Event("TRAP", pairs, body))
     for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
-        (read,) = _compiled.read(event, "TRAP", bits(forms)).events()
+        (read,) = _compiled.read(event, "TRAP", CompiledEvent, bits(forms)).events()
         headers = read.headers()
         assert headers[2:] == pairs
         for form, encode in ENCODERS.items():
@@ -91,8 +92,31 @@ def test_an_array_that_a_copy_has_otherwise(stand_in: StandIn) -> None:
     for first, shown in ((b"one", b"ARRAY::one|:two"), (b"", b"of the copy"), (b"ARRAY::", b"of the copy")):
         event = stand_in.create(Event("TRAP"))
         stand_in.library.stand_in_add_array(event, b"Array", b"of the copy", first, b"two")
-        assert _compiled.read(event, "TRAP", 0).events()[0].header(b"Array") == shown
+        assert _compiled.read(event, "TRAP", CompiledEvent, 0).events()[0].header(b"Array") == shown
         ctypes.CDLL(None).switch_event_destroy(ctypes.byref(c_void_p(event)))
+
+
+def test_events_in_a_row_are_one_batch(stand_in: StandIn) -> None:
+    """What Python does for each of them is done once."""
+    source = CompiledSource(EVENT_TYPES)
+    source.want(EVERYTHING)
+    source.watch(CALL)
+    for uuid in (OTHER, OTHER, CALL, CALL, OTHER):
+        stand_in.fire(Event("TRAP", ((b"Unique-ID", uuid),)))
+    stand_in.fire(Event("NOTIFY"))
+    stand_in.fire(Event("NOTIFY"))
+    batches = source.take(0, 64)
+    assert [(one.name, one.count) for one in batches] == [
+        ("TRAP", 2),
+        ("TRAP", 1),
+        ("TRAP", 1),
+        ("TRAP", 1),
+        ("NOTIFY", 2),
+    ]
+    assert [one.uuid for one in batches] == [None, CALL, CALL, OTHER, None]
+    source.close()
+    assert [event.name for event in batches[-1].events()] == ["NOTIFY", "NOTIFY"]  # they are its own
+    assert batches[0].payloads(Form.STRING) is batches[0].payloads(Form.STRING)
 
 
 def test_a_queue_that_is_full_of_bytes(stand_in: StandIn) -> None:
@@ -120,7 +144,7 @@ def test_what_nobody_can_be(stand_in: StandIn) -> None:
     with pytest.raises(TypeError):
         source.watch("text")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        _compiled.Event()
+        _compiled.Batch()
     source.close()
     assert received.name == "TRAP"  # it is its own
 

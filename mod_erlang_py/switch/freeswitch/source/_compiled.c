@@ -9,7 +9,7 @@
      2. encoding                          an event as others see it, and the terms of etf/event.py, byte for byte
      3. items                             an encoded event, and how its headers are looked up in it
      4. sets of texts
-     5. Event and Batch                   the Received and the Batch of port.py
+     5. Batch                             that of port.py, and what compiled_event.py needs of it
      6. Source                            what is wanted, the callback, the queue
      7. the module
 
@@ -582,32 +582,25 @@ static void free_set(Set *set)
     free(set);
 }
 
-/* --- 5. Event and Batch ------------------------------------------------------------------------------------------ */
+/* --- 5. Batch ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    PyTypeObject *batch_type, *event_type, *source_type;
+    PyTypeObject *batch_type, *source_type;
     PyObject *forms[PLAIN]; /* the members of Form */
 } State;
 
-/* The Batch of port.py: items in a row that go the same way. */
+/* Items in a row that go the same way. They are numbered from 0. */
 typedef struct {
     PyObject_HEAD
     Item *items;
     Py_ssize_t count;
     PyObject *name;
+    PyObject *event_class;     /* CompiledEvent */
     PyObject *payloads[PLAIN]; /* lists that were asked for */
 } Batch;
 
-/* The Received of port.py. */
-typedef struct {
-    PyObject_HEAD
-    Batch *batch; /* which has the item */
-    const Item *item;
-    PyObject *encoded[PLAIN]; /* bytes that were asked for */
-} Event;
-
 /* Takes the items, also when it fails. */
-static PyObject *new_batch(PyTypeObject *type, Item *items, Py_ssize_t count, PyObject *name)
+static PyObject *new_batch(PyTypeObject *type, Item *items, Py_ssize_t count, PyObject *name, PyObject *event_class)
 {
     Batch *batch = name ? PyObject_New(Batch, type) : NULL;
     if (!batch) {
@@ -615,7 +608,8 @@ static PyObject *new_batch(PyTypeObject *type, Item *items, Py_ssize_t count, Py
         return NULL;
     }
     Py_INCREF(name);
-    *(Batch *)batch = (Batch){batch->ob_base, items, count, name, {NULL}};
+    Py_INCREF(event_class);
+    *batch = (Batch){batch->ob_base, items, count, name, event_class, {NULL}};
     return (PyObject *)batch;
 }
 
@@ -624,19 +618,9 @@ static void batch_dealloc(Batch *self)
     PyTypeObject *type = Py_TYPE(self);
     free_items(self->items);
     Py_DECREF(self->name);
+    Py_DECREF(self->event_class);
     for (int form = 0; form < PLAIN; form++) {
         Py_XDECREF(self->payloads[form]);
-    }
-    PyObject_Free(self);
-    Py_DECREF(type);
-}
-
-static void event_dealloc(Event *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    Py_DECREF(self->batch);
-    for (int form = 0; form < PLAIN; form++) {
-        Py_XDECREF(self->encoded[form]);
     }
     PyObject_Free(self);
     Py_DECREF(type);
@@ -690,7 +674,7 @@ static PyObject *batch_subclass(Batch *self, void *unused)
     return bytes_or_none(self->items->subclass);
 }
 
-/* Several have none: no call of theirs is watched. */
+/* Of several, nobody's call is watched. */
 static PyObject *batch_uuid(Batch *self, void *unused)
 {
     Text uuid = {NULL, 0};
@@ -707,27 +691,94 @@ static PyObject *batch_count(Batch *self, void *unused)
     return PyLong_FromSsize_t(self->count);
 }
 
+/* events(): objects that look at each of them through the following. */
 static PyObject *batch_events(Batch *self, PyObject *unused)
 {
-    const State *state = PyType_GetModuleState(Py_TYPE(self));
     PyObject *events = PyList_New(0);
     (void)unused;
-    for (const Item *item = self->items; events && item; item = item->next) {
-        Event *event = PyObject_New(Event, state->event_type);
-        if (!event) {
-            Py_CLEAR(events);
-            break;
-        }
-        Py_INCREF(self);
-        *event = (Event){event->ob_base, self, item, {NULL}};
-        if (PyList_Append(events, (PyObject *)event) < 0) {
+    for (Py_ssize_t number = 0; events && number < self->count; number++) {
+        PyObject *event = PyObject_CallFunction(self->event_class, "On", self, number);
+        if (!event || PyList_Append(events, event) < 0) {
             Py_CLEAR(events);
         }
-        Py_DECREF(event);
+        Py_XDECREF(event);
     }
     return events;
 }
 
+/* NULL with an error when there is none of that number. */
+static const Item *item_at(const Batch *self, Py_ssize_t number)
+{
+    const Item *item = number < 0 ? NULL : self->items;
+    for (; item && number; number--) {
+        item = item->next;
+    }
+    if (!item) {
+        PyErr_SetString(PyExc_IndexError, "no such event");
+    }
+    return item;
+}
+
+/* uuid_of(number) */
+static PyObject *batch_uuid_of(Batch *self, PyObject *number)
+{
+    const Py_ssize_t at = PyLong_AsSsize_t(number);
+    const Item *item = at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+    Text uuid;
+    if (!item) {
+        return NULL;
+    }
+    pairs_of(item, &uuid);
+    return bytes_or_none(uuid);
+}
+
+/* header_of(number, name) */
+static PyObject *batch_header_of(Batch *self, PyObject *arguments)
+{
+    Py_ssize_t number, size;
+    const char *name;
+    if (!PyArg_ParseTuple(arguments, "ny#", &number, &name, &size)) {
+        return NULL;
+    }
+    const Item *item = item_at(self, number);
+    return item ? bytes_or_none(find(item, (Text){name, (size_t)size})) : NULL;
+}
+
+/* headers_of(number): a list of pairs */
+static PyObject *batch_headers_of(Batch *self, PyObject *number)
+{
+    const Py_ssize_t at = PyLong_AsSsize_t(number);
+    const Item *item = at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+    Text uuid, name, value;
+    if (!item) {
+        return NULL;
+    }
+    Pairs pairs = pairs_of(item, &uuid);
+    PyObject *headers = PyList_New(0);
+    while (headers && next_pair(&pairs, &name, &value)) {
+        PyObject *pair = Py_BuildValue("y#y#", name.bytes, (Py_ssize_t)name.size, value.bytes, (Py_ssize_t)value.size);
+        if (!pair || PyList_Append(headers, pair) < 0) {
+            Py_CLEAR(headers);
+        }
+        Py_XDECREF(pair);
+    }
+    return headers;
+}
+
+/* encoded(number, form) */
+static PyObject *batch_encoded(Batch *self, PyObject *arguments)
+{
+    Py_ssize_t number;
+    PyObject *wanted;
+    if (!PyArg_ParseTuple(arguments, "nO", &number, &wanted)) {
+        return NULL;
+    }
+    const int form = form_of(PyType_GetModuleState(Py_TYPE(self)), wanted);
+    const Item *item = form < 0 ? NULL : item_at(self, number);
+    return item ? encoded_bytes(item, form) : NULL;
+}
+
+/* payloads(form) */
 static PyObject *batch_payloads(Batch *self, PyObject *wanted)
 {
     const int form = form_of(PyType_GetModuleState(Py_TYPE(self)), wanted);
@@ -749,79 +800,6 @@ static PyObject *batch_payloads(Batch *self, PyObject *wanted)
     return self->payloads[form];
 }
 
-static PyObject *event_name(Event *self, void *unused)
-{
-    return batch_name(self->batch, unused);
-}
-
-static PyObject *event_subclass(Event *self, void *unused)
-{
-    (void)unused;
-    return bytes_or_none(self->item->subclass);
-}
-
-static PyObject *event_uuid(Event *self, void *unused)
-{
-    Text uuid;
-    (void)unused;
-    pairs_of(self->item, &uuid);
-    return bytes_or_none(uuid);
-}
-
-/* sequence_number() of port.py. */
-static PyObject *event_sequence(Event *self, void *unused)
-{
-    const Text text = find(self->item, (Text){"Event-Sequence", 14});
-    unsigned long long number = 0;
-    (void)unused;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.size >= 20 || text.bytes[i] < '0' || text.bytes[i] > '9') {
-            return PyLong_FromLong(0);
-        }
-        number = number * 10 + (unsigned)(text.bytes[i] - '0');
-    }
-    return PyLong_FromUnsignedLongLong(number);
-}
-
-static PyObject *event_header(Event *self, PyObject *name)
-{
-    char *bytes;
-    Py_ssize_t size;
-    if (PyBytes_AsStringAndSize(name, &bytes, &size) < 0) {
-        return NULL;
-    }
-    return bytes_or_none(find(self->item, (Text){bytes, (size_t)size}));
-}
-
-static PyObject *event_headers(Event *self, PyObject *unused)
-{
-    Text uuid, name, value;
-    Pairs pairs = pairs_of(self->item, &uuid);
-    PyObject *headers = PyList_New(0);
-    (void)unused;
-    while (headers && next_pair(&pairs, &name, &value)) {
-        PyObject *pair = Py_BuildValue("y#y#", name.bytes, (Py_ssize_t)name.size, value.bytes, (Py_ssize_t)value.size);
-        if (!pair || PyList_Append(headers, pair) < 0) {
-            Py_CLEAR(headers);
-        }
-        Py_XDECREF(pair);
-    }
-    return headers;
-}
-
-static PyObject *event_encoded(Event *self, PyObject *wanted)
-{
-    const int form = form_of(PyType_GetModuleState(Py_TYPE(self)), wanted);
-    if (form < 0) {
-        return NULL;
-    }
-    if (!self->encoded[form]) {
-        self->encoded[form] = encoded_bytes(self->item, form);
-    }
-    Py_XINCREF(self->encoded[form]);
-    return self->encoded[form];
-}
-
 static PyType_Slot batch_slots[] = {
     {Py_tp_doc, "The Batch of port.py."},
     {Py_tp_dealloc, batch_dealloc},
@@ -836,28 +814,11 @@ static PyType_Slot batch_slots[] = {
     {Py_tp_methods,
      (PyMethodDef[]){
          {"events", (PyCFunction)batch_events, METH_NOARGS, NULL},
+         {"uuid_of", (PyCFunction)batch_uuid_of, METH_O, NULL},
+         {"header_of", (PyCFunction)batch_header_of, METH_VARARGS, NULL},
+         {"headers_of", (PyCFunction)batch_headers_of, METH_O, NULL},
+         {"encoded", (PyCFunction)batch_encoded, METH_VARARGS, NULL},
          {"payloads", (PyCFunction)batch_payloads, METH_O, NULL},
-         {NULL, NULL, 0, NULL},
-     }},
-    {0, NULL},
-};
-
-static PyType_Slot event_slots[] = {
-    {Py_tp_doc, "The Received of port.py."},
-    {Py_tp_dealloc, event_dealloc},
-    {Py_tp_getset,
-     (PyGetSetDef[]){
-         {"name", (getter)event_name, NULL, NULL, NULL},
-         {"subclass", (getter)event_subclass, NULL, NULL, NULL},
-         {"uuid", (getter)event_uuid, NULL, NULL, NULL},
-         {"sequence", (getter)event_sequence, NULL, NULL, NULL},
-         {NULL, NULL, NULL, NULL, NULL},
-     }},
-    {Py_tp_methods,
-     (PyMethodDef[]){
-         {"header", (PyCFunction)event_header, METH_O, NULL},
-         {"headers", (PyCFunction)event_headers, METH_NOARGS, NULL},
-         {"encoded", (PyCFunction)event_encoded, METH_O, NULL},
          {NULL, NULL, 0, NULL},
      }},
     {0, NULL},
@@ -866,7 +827,6 @@ static PyType_Slot event_slots[] = {
 #define PACKAGE "mod_erlang_py.switch.freeswitch.source._compiled."
 enum { MADE_HERE = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION };
 static PyType_Spec batch_spec = {PACKAGE "Batch", sizeof(Batch), 0, MADE_HERE, batch_slots};
-static PyType_Spec event_spec = {PACKAGE "Event", sizeof(Event), 0, MADE_HERE, event_slots};
 
 /* --- 6. Source --------------------------------------------------------------------------------------------------- */
 
@@ -875,7 +835,8 @@ static PyType_Spec event_spec = {PACKAGE "Event", sizeof(Event), 0, MADE_HERE, e
 typedef struct {
     PyObject_HEAD
     PyTypeObject *batch_type;
-    PyObject *names; /* of the types, by event_id */
+    PyObject *names;       /* of the types, by event_id */
+    PyObject *event_class; /* CompiledEvent */
     int types;
     size_t max_count, max_bytes;
     void *node; /* the binding */
@@ -985,15 +946,17 @@ static void on_event(fs_event *event)
     }
 }
 
-/* Source(names, max_count, max_bytes): the names of all types by number, of which the last is ALL; what the queue holds.
+/* Source(names, event_class, max_count, max_bytes): the names of all types by number, of which the last is ALL; what
+   stands for single events; what the queue holds.
    It is bound to ALL from the start: to look at an event that nobody wants costs less than to bind and unbind types. */
 static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     const State *state = PyType_GetModuleState(type);
     Py_ssize_t max_count, max_bytes;
-    PyObject *names;
+    PyObject *names, *event_class;
     (void)keywords;
-    if (!PyArg_ParseTuple(arguments, "O!nn", &PyTuple_Type, &names, &max_count, &max_bytes) || !find_functions()) {
+    if (!PyArg_ParseTuple(arguments, "O!Onn", &PyTuple_Type, &names, &event_class, &max_count, &max_bytes) ||
+        !find_functions()) {
         return NULL;
     }
     if (PyTuple_Size(names) > MAX_TYPES) {
@@ -1008,6 +971,8 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     self->batch_type = state->batch_type;
     Py_INCREF(names);
     self->names = names;
+    Py_INCREF(event_class);
+    self->event_class = event_class;
     self->types = (int)PyTuple_Size(names);
     self->max_count = (size_t)max_count;
     self->max_bytes = (size_t)max_bytes;
@@ -1074,6 +1039,7 @@ static void source_dealloc(Source *self)
     free_set(self->subclasses);
     free_set(self->watched);
     Py_XDECREF(self->names);
+    Py_XDECREF(self->event_class);
     Py_XDECREF(self->batch_type);
     PyObject_Free(self);
     Py_DECREF(type);
@@ -1230,7 +1196,7 @@ static PyObject *source_take(Source *self, PyObject *arguments)
         Item *rest = cut_batch(self, items, &count);
         pthread_mutex_unlock(&self->mutex);
         PyObject *name = PyTuple_GetItem(self->names, items->type);
-        PyObject *batch = new_batch(self->batch_type, items, (Py_ssize_t)count, name);
+        PyObject *batch = new_batch(self->batch_type, items, (Py_ssize_t)count, name, self->event_class);
         if (!batch || PyList_Append(batches, batch) < 0) {
             Py_CLEAR(batches);
         }
@@ -1284,18 +1250,18 @@ static PyType_Spec source_spec = {PACKAGE "Source", sizeof(Source), 0, Py_TPFLAG
 
 /* --- 7. the module ----------------------------------------------------------------------------------------------- */
 
-/* read(address, name, forms): a switch_event_t of that type, read as on_event() reads it: a Batch. */
+/* read(address, name, event_class, forms): a switch_event_t of that type, read as on_event() reads it: a Batch. */
 static PyObject *module_read(PyObject *module, PyObject *arguments)
 {
     const State *state = PyModule_GetState(module);
     unsigned long long address;
-    PyObject *name;
+    PyObject *name, *event_class;
     unsigned forms;
-    if (!PyArg_ParseTuple(arguments, "KUI", &address, &name, &forms) || !find_functions()) {
+    if (!PyArg_ParseTuple(arguments, "KUOI", &address, &name, &event_class, &forms) || !find_functions()) {
         return NULL;
     }
     Item *item = item_of((fs_event *)(uintptr_t)address, forms);
-    return item ? new_batch(state->batch_type, item, 1, name) : PyErr_NoMemory();
+    return item ? new_batch(state->batch_type, item, 1, name, event_class) : PyErr_NoMemory();
 }
 
 static PyMethodDef module_methods[] = {
@@ -1321,10 +1287,8 @@ static int module_exec(PyObject *module)
     }
     Py_DECREF(forms);
     state->batch_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &batch_spec, NULL);
-    state->event_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &event_spec, NULL);
     state->source_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &source_spec, NULL);
-    if (!state->batch_type || !state->event_type || !state->source_type ||
-        PyModule_AddType(module, state->batch_type) < 0 || PyModule_AddType(module, state->event_type) < 0 ||
+    if (!state->batch_type || !state->source_type || PyModule_AddType(module, state->batch_type) < 0 ||
         PyModule_AddType(module, state->source_type) < 0) {
         return -1;
     }
@@ -1341,7 +1305,6 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     State *state = PyModule_GetState(module);
     Py_VISIT(state->batch_type);
-    Py_VISIT(state->event_type);
     Py_VISIT(state->source_type);
     Py_VISIT(state->forms[STRING]);
     Py_VISIT(state->forms[BINARY]);
@@ -1352,7 +1315,6 @@ static int module_clear(PyObject *module)
 {
     State *state = PyModule_GetState(module);
     Py_CLEAR(state->batch_type);
-    Py_CLEAR(state->event_type);
     Py_CLEAR(state->source_type);
     Py_CLEAR(state->forms[STRING]);
     Py_CLEAR(state->forms[BINARY]);

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from mod_erlang_py.switch.port import ALL, Form, Wanted
 
 from . import _compiled
+from .compiled_event import CompiledEvent
 
 QUEUE_LENGTH = 100_000
 QUEUE_BYTES = 512 * 1024 * 1024
@@ -29,7 +30,7 @@ class CompiledSource:
     def __init__(self, names: tuple[str, ...], length: int = QUEUE_LENGTH, size: int = QUEUE_BYTES) -> None:
         """names: of all event types, by number, ALL the last. Raises OSError when there is no switch, or it refuses."""
         self._names = names
-        self._source = _compiled.Source(names, length, size)
+        self._source = _compiled.Source(names, CompiledEvent, length, size)
 
     def want(self, wanted: Wanted) -> None:
         every = ALL in wanted.types

@@ -13,6 +13,7 @@ from mod_erlang_py.switch.port import CUSTOM, Encoder, Form, Headers, sequence_n
 
 from . import _compiled
 from .compiled import bits
+from .compiled_event import CompiledEvent
 
 SUBCLASS = FILE + b"::proof"
 AWKWARD = (
@@ -76,7 +77,7 @@ def _prove_contents(event: int, encoders: Mapping[Form, Encoder]) -> None:
     finally:
         destroy(copy)
     for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
-        (read,) = _compiled.read(event, CUSTOM, bits(forms)).events()
+        (read,) = _compiled.read(event, CUSTOM, CompiledEvent, bits(forms)).events()
         _same("the subclass", read.subclass, SUBCLASS)
         _same("the call", read.uuid, uuid)
         _same("the sequence number", read.sequence, sequence)
