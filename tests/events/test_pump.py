@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from mod_erlang_py import etf
+from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.etf.event import event as event_term
 from mod_erlang_py.events.encoding import encode
@@ -69,6 +71,25 @@ def test_it_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         link.wait_for(1)
     assert len(encoded) == 1
     bench.stop()
+
+
+def test_nodes_share_one_piece_of_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which bounds what nodes that do not read can cost."""
+    links = [bench.link("TRAP", name=f"n{number}@localhost") for number in range(3)]
+    shared: list[bytes | memoryview] = []
+    for link in links:
+        offer = link.outbox.offer
+
+        def kept(frames: Sequence[Frames], offer: Callable[[Sequence[Frames]], int] = offer) -> int:
+            shared.extend(some.buffers[1] for some in frames)
+            return offer(frames)
+
+        monkeypatch.setattr(link.outbox, "offer", kept)
+    bench.fire("TRAP")
+    for link in links:
+        link.wait_for(1)
+    assert len(shared) == 3
+    assert all(one is shared[0] for one in shared)
 
 
 def test_nothing_before_a_handler_is_registered(bench: Bench) -> None:
