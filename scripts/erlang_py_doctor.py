@@ -98,7 +98,9 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
     script_dir = Path(ask("global_getvar script_dir"))
     yield check_files(script_dir, Path(ask("global_getvar conf_dir")), switch)
     if running:
-        yield from check_status(ask("erlang status json"), script_dir)
+        status = ask("erlang status json")
+        yield from check_status(status, script_dir)
+        yield from check_source(status)
     settings, finding = check_settings(ask("xml_locate configuration configuration name erlang_event.conf"))
     node = Node(node_name(settings, ask("global_getvar hostname")), settings["listen-ip"], settings["listen-port"])
     yield finding or ok("settings", f"{node.name}, listening on {node.ip}:{node.port}")
@@ -228,6 +230,21 @@ def check_status(status: str, script_dir: Path) -> Iterator[Finding]:
         check = "version" if warning.startswith("files are ") else "status"
         serious = " is broken: " in warning or ": nobody can connect" in warning
         yield Finding(Level.FAIL if serious else Level.WARN, check, warning)
+
+
+def check_source(status: str) -> Iterator[Finding]:
+    """Where the node's events come from; nothing of a node that does not tell. status: `erlang status json`."""
+    told = read_status(status)
+    source, reason = told.get("event_source"), told.get("event_source_reason", "")
+    if source == "compiled":
+        yield ok("source", "compiled")
+    elif source == "python" and not reason:
+        yield ok("source", "python, as event-source says")
+    elif source == "python":  # all works, so it is no warning
+        to_do = ""
+        if "not built" in reason:
+            to_do = "; apt-get install gcc python3-dev, make install again, then unload mod_erlang_py, pyrun erlang_py"
+        yield ok("source", f"python, so events cost more; {reason}{to_do}")
 
 
 @dataclass(frozen=True)

@@ -509,3 +509,36 @@ def test_what_runs_is_not_what_is_installed(installed: Path) -> None:
 def test_what_the_node_warns_of(installed: Path, warning: str, level: Level) -> None:
     status = {"versions": {"digest": "1"}, "warnings": [warning]}
     assert list(doctor.check_status(json.dumps(status), installed)) == [doctor.Finding(level, "status", warning)]
+
+
+# --- the event source ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "found"),
+    [
+        ("compiled", "", [doctor.ok("source", "compiled")]),
+        ("python", "", [doctor.ok("source", "python, as event-source says")]),
+        (
+            "python",
+            "the compiled event source: not built, or not for this Python: No module",
+            [
+                doctor.ok(
+                    "source",
+                    "python, so events cost more; the compiled event source: not built, or not for this Python: No "
+                    "module; apt-get install gcc python3-dev, make install again, then unload mod_erlang_py, pyrun "
+                    "erlang_py",
+                )
+            ],
+        ),
+        (
+            "python",
+            "the compiled event source: of another layout",
+            [doctor.ok("source", "python, so events cost more; the compiled event source: of another layout")],
+        ),
+        (None, "", []),
+    ],
+)
+def test_where_events_come_from(source: str | None, reason: str, found: list[doctor.Finding]) -> None:
+    status = {"event_source": source, "event_source_reason": reason} if source else {"node": "of an early version"}
+    assert list(doctor.check_source(json.dumps(status))) == found

@@ -27,7 +27,7 @@ def _lines(of: Figures) -> list[tuple[str, str]]:
         ("up", str(timedelta(seconds=int(of.up_seconds)))),
         ("versions", f"mod_erlang_py {versions.mod_erlang_py}, {versions.switch}, Python {versions.python}"),
         ("encoding", of.encoding),
-        ("source", f"{of.event_source}, of events"),
+        ("source", f"{of.event_source}, of events" + (f"; {of.event_source_reason}" if of.event_source_reason else "")),
         ("nodes", f"{len(of.listeners)} connected"),
         ("calls", f"{of.calls.attached} attached, {of.calls.ever} so far"),
         ("events", f"{of.events.sent} sent, {of.events.lost} lost"),

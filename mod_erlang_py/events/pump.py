@@ -46,9 +46,9 @@ class Pump:
         self.failures = 0
 
     @property
-    def source(self) -> str:
-        """Which implementation events come from."""
-        return self._source.implementation
+    def source(self) -> EventSource:
+        """Where events come from."""
+        return self._source
 
     def configure(self, bulk: int) -> None:
         self._bulk = bulk

@@ -65,7 +65,8 @@ class FetchFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """event_source: which implementation. events, log_lines, requests: since the start, of links that are down too."""
+    """event_source, event_source_reason: what the EventSource says of itself. events, log_lines, requests: since the
+    start, of links that are down too."""
 
     node: str
     addresses: tuple[str, ...]
@@ -74,6 +75,7 @@ class Figures:
     versions: Versions
     encoding: str
     event_source: str
+    event_source_reason: str
     listeners: tuple[Listener, ...]
     calls: CallFigures
     events: Tally
@@ -94,7 +96,8 @@ def gather(context: Context) -> Figures:
             installed.RUNNING.version, installed.RUNNING.digest, context.switch.description, platform.python_version()
         ),
         encoding=node.config.encoding.value,
-        event_source=context.pump.source,
+        event_source=context.pump.source.implementation,
+        event_source_reason=context.pump.source.reason,
         listeners=listeners(context),
         calls=CallFigures(len(calls), calls.ever),
         events=context.subscriptions.tally(),

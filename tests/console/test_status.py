@@ -56,6 +56,7 @@ def test_as_json(standing: Standing) -> None:
         },
         "encoding": "string",
         "event_source": "simulated",
+        "event_source_reason": "",
         "calls": {"attached": 0, "ever": 0},
         "events": {"sent": 0, "lost": 0},
         "log_lines": {"sent": 0, "lost": 0},
@@ -63,6 +64,12 @@ def test_as_json(standing: Standing) -> None:
         "fetches": {"asked": 0, "answered": 0, "timed_out": 0},
         "warnings": [],
     }
+
+
+def test_a_source_that_is_not_the_best(standing: Standing) -> None:
+    standing.context.pump.source.reason = "the compiled event source: not built"
+    assert "\nsource     simulated, of events; the compiled event source: not built\n" in standing.ask("status")
+    assert standing.json("status")["event_source_reason"] == "the compiled event source: not built"
 
 
 def test_the_totals_outlast_the_links(standing: Standing) -> None:

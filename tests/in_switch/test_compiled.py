@@ -117,7 +117,7 @@ def check(name: str, headers: list[tuple[bytes, bytes]], body: bytes | None) -> 
 def test_it_is_the_one_that_is_used(switch: FreeSwitch, log_lines: list[LogLine]) -> None:
     for implementation, name in zip(Implementation, ("compiled", "compiled", "python"), strict=True):
         source = switch.events(ENCODERS, implementation)
-        assert source.implementation == name
+        assert (source.implementation, source.reason) == (name, "")
         source.close()
     end_of_log(log_lines)
     assert [line.text for line in log_lines if b"events come" in line.text] == []
@@ -166,5 +166,6 @@ def test_where_it_is_not_to_be_had(
     assert source.implementation == "python"
     (record,) = caplog.records
     assert (record.levelname, reason in record.getMessage()) == ("NOTICE", True)
+    assert reason in source.reason
     with pytest.raises(SwitchError, match=reason):
         switch.events(ENCODERS, Implementation.COMPILED)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts import extension
 from scripts.epmd import Epmd
-from scripts.install import CONFIGURATION, ROOT
+from scripts.install import CONFIGURATION, PACKAGES, ROOT
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
 from tests.waiting import wait_until
 
@@ -64,6 +65,7 @@ def test_healthy(freeswitch_node: RunningNode, erl: StartErl) -> None:
         ("mod_python3", "ok"),
         ("mod_erlang_py", "ok"),
         ("files", "ok"),
+        ("source", "ok"),
         ("settings", "ok"),
         ("cookie", "ok"),
         ("name", "ok"),
@@ -136,6 +138,43 @@ def test_the_command_is_gone(start_node: StartNode) -> None:
     node.api("pyrun erlang_py")
     wait_until(lambda: "listens on" in node.api("erlang status"))
     wait_until(lambda: examine(node).code == 0)
+
+
+def test_the_compiled_source_was_not_built(start_node: StartNode) -> None:
+    """The node tells of it; and when that is mended, of nothing any more."""
+    node = start_node("freeswitch")
+    assert isinstance(node.host, FreeSwitchHost)
+    built = node.host.switch.script_dir / PACKAGES / "mod_erlang_py" / extension.FOLDER / extension.NAME
+    if not built.exists():
+        pytest.skip("it could not be built here")
+    aside = built.with_suffix(".aside")
+
+    def restarted() -> Report:
+        assert node.api("unload mod_erlang_py") == "+OK"
+        node.api("pyrun erlang_py")
+        wait_until(lambda: "listens on" in node.api("erlang status"))
+        return examine(node)
+
+    assert examine(node).line("source") == "ok    source         compiled"
+    built.rename(aside)
+    try:
+        report = restarted()
+    finally:
+        aside.rename(built)
+    assert report.code == 0
+    assert report.line("source").startswith(
+        "ok    source         python, so events cost more; the compiled event source: not built, or not for this Python"
+    )
+    assert report.line("source").endswith(
+        "; apt-get install gcc python3-dev, make install again, then unload mod_erlang_py, pyrun erlang_py"
+    )
+    assert "\nsource     python, of events; the compiled event source: not built" in node.api("erlang status")
+    assert restarted().line("source") == "ok    source         compiled"
+
+
+def test_the_source_in_python_was_asked_for(start_node: StartNode) -> None:
+    report = examine(start_node("freeswitch", event_source="python"))
+    assert report.line("source") == "ok    source         python, as event-source says"
 
 
 def test_calls_fail(start_node: StartNode) -> None:

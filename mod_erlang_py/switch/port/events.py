@@ -187,6 +187,8 @@ class EventSource(Protocol):
 
     implementation: str
     """For people: "simulated", "compiled", "python"."""
+    reason: str
+    """Why AUTO has this one, where a better could not be had; else empty."""
 
     def want(self, wanted: Wanted) -> None:
         """From now on exactly these, beside those of the watched calls.

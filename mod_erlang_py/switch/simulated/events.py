@@ -77,6 +77,7 @@ class EventSource:
     """A queue of events; the port's EventSource."""
 
     implementation = "simulated"
+    reason = ""
 
     def __init__(self, limit: int, encoders: Mapping[Form, Encoder], on_close: OnClose, on_full: OnFull) -> None:
         """limit: events."""

@@ -22,14 +22,16 @@ log = logging.getLogger(__name__)
 
 def choose(implementation: Implementation, encoders: Mapping[Form, Encoder]) -> EventSource:
     """Raises SwitchError when the compiled one is asked for and not to be had."""
+    reason = ""
     if implementation is not Implementation.PYTHON:
         try:
             return _compiled(encoders)
         except SwitchError as error:
             if implementation is Implementation.COMPILED:
                 raise
-            log.log(NOTICE, "events come by way of Python, which is slower: %s", error)
-    return PythonSource(encoders)
+            reason = str(error)
+            log.log(NOTICE, "events come by way of Python, which is slower: %s", reason)
+    return PythonSource(encoders, reason=reason)
 
 
 def _compiled(encoders: Mapping[Form, Encoder]) -> EventSource:

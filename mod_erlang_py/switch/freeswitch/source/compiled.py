@@ -26,6 +26,7 @@ class CompiledSource:
     """
 
     implementation = "compiled"
+    reason = ""
 
     def __init__(self, names: tuple[str, ...], length: int = QUEUE_LENGTH, size: int = QUEUE_BYTES) -> None:
         """names: of all event types, by number, ALL the last. Raises OSError when there is no switch, or it refuses."""

@@ -39,7 +39,8 @@ class PythonSource:
 
     implementation = "python"
 
-    def __init__(self, encoders: Mapping[Form, Encoder], length: int = QUEUE_LENGTH) -> None:
+    def __init__(self, encoders: Mapping[Form, Encoder], length: int = QUEUE_LENGTH, reason: str = "") -> None:
+        self.reason = reason
         self._encoders = encoders
         self._names = (*event_names(), ALL)
         self._consumer = Consumer(length)
