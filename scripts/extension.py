@@ -36,7 +36,9 @@ AUTO, COMPILED, PYTHON = CHOICES = ("auto", "compiled", "python")
 
 def told(python: str, package: Path, event_source: str) -> str:
     """Build it into a package that is being installed; the line that says what came of it. Raises InstallError when it
-    was asked for."""
+    was asked for, or event_source is none of CHOICES."""
+    if event_source not in CHOICES:
+        raise InstallError(f"EVENT_SOURCE={event_source!r}: expected {', '.join(CHOICES)}")
     if event_source == PYTHON:
         return "left out  the compiled event source"
     try:
