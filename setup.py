@@ -47,7 +47,14 @@ class Wheel(bdist_wheel):
 
 
 setup(
-    ext_modules=[Extension(MODULE, [str(extension.SOURCE.relative_to(extension.ROOT))], py_limited_api=True)],
+    ext_modules=[
+        Extension(
+            MODULE,
+            [str(extension.SOURCE.relative_to(extension.ROOT))],
+            depends=[str(extension.HEADER.relative_to(extension.ROOT))],
+            py_limited_api=True,
+        )
+    ],
     cmdclass={"build_ext": BuildExtension, "bdist_wheel": Wheel},
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
 )

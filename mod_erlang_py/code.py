@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCES = (".py", ".c")
+SOURCES = (".py", ".c", ".h")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from scripts.folders import InstallError
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("switch/freeswitch/source")
 SOURCE = ROOT / "mod_erlang_py" / FOLDER / "_compiled.c"
+HEADER = SOURCE.with_name("_events.h")
 NAME = "_compiled.abi3.so"
 IMPORT = """
 import importlib.util, sys
@@ -52,7 +53,7 @@ def told(python: str, package: Path, event_source: str) -> str:
 def is_fresh(package: Path) -> bool:
     """Whether it was built there, from what the source is now."""
     target = package / FOLDER / NAME
-    return target.exists() and target.stat().st_mtime >= SOURCE.stat().st_mtime
+    return target.exists() and target.stat().st_mtime >= max(file.stat().st_mtime for file in (SOURCE, HEADER))
 
 
 def build(python: str, package: Path, flags: Sequence[str] = ("-O2",), check: bool = True) -> Path:
@@ -66,7 +67,7 @@ def build(python: str, package: Path, flags: Sequence[str] = ("-O2",), check: bo
     target = package / FOLDER / NAME
     with tempfile.TemporaryDirectory(prefix=".compiled.", dir=target.parent) as temporary:
         made = Path(temporary) / NAME
-        digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
+        digest = hashlib.sha256(SOURCE.read_bytes() + HEADER.read_bytes()).hexdigest()
         defined = [f'-DSOURCE="{digest}"', f"-I{include}"]
         _run([*compiler, *FLAGS, *flags, *defined, str(SOURCE), "-o", str(made)], compiler[0])
         made.replace(target)  # whole: another may be importing the one before

@@ -24,6 +24,7 @@ from tests.compiled import MODULE, missing
 
 SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "mod_erlang_py", "scripts")
 C = f"mod_erlang_py/{extension.FOLDER / extension.SOURCE.name}"
+H = f"mod_erlang_py/{extension.FOLDER / extension.HEADER.name}"
 SO = f"mod_erlang_py/{extension.FOLDER / extension.NAME}"
 COMPILED = f"cp310-abi3-linux_{platform.machine()}.whl"
 FOR_EVERY_MACHINE = "py3-none-any.whl"
@@ -78,8 +79,8 @@ def only(folder: Path) -> Path:
 def test_it_carries_the_compiled_source(wheel: Path, tmp_path: Path) -> None:
     assert wheel.name.endswith(f"-{COMPILED}")
     with ZipFile(wheel) as archive:
-        assert {C, SO} <= {*archive.namelist()}
-        digest = hashlib.sha256(archive.read(C)).hexdigest()
+        assert {C, H, SO} <= {*archive.namelist()}
+        digest = hashlib.sha256(archive.read(C) + archive.read(H)).hexdigest()
         archive.extractall(tmp_path)
     code = f"import sys; sys.path.insert(0, sys.argv[1]); from {MODULE} import SOURCE; print(SOURCE)"
     done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=tmp_path, capture_output=True, text=True)
@@ -124,7 +125,9 @@ def test_the_source_distribution_is_enough(wheel: Path, sources: Path, tmp_path:
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = opened.getnames()
-    assert [name for name in names if name.endswith((C, ".so"))] == [f"{archive.name[:-7]}/{C}"]
+    assert {name for name in names if name.endswith((C, H, ".so"))} == {
+        f"{archive.name[:-7]}/{file}" for file in (C, H)
+    }
     code_, printed = build(archive, tmp_path / "wheels", EVENT_SOURCE="compiled")
     assert code_ == 0, printed
     assert only(tmp_path / "wheels").name == wheel.name

@@ -19,7 +19,7 @@ OPTIONS = {
     "address": {"ASAN_OPTIONS": "detect_leaks=1:exitcode=0", "PYTHONMALLOC": "malloc"},
     "thread": {"TSAN_OPTIONS": "exitcode=0:report_signal_unsafe=0"},
 }
-OURS = ("_compiled.c", "stand_in.c")
+OURS = ("_compiled.c", "_events.h", "stand_in.c")
 
 
 @pytest.mark.parametrize("sanitizer", OPTIONS)

@@ -4,6 +4,7 @@ choice.py           which one it is
 
 compiled.py         class CompiledSource, over
 _compiled.c         what looks at events, and encodes them, where the switch dispatches them
+_events.h           how it reads and encodes them
 compiled_event.py   one of those events
 proof.py            whether C finds the switch as it expects it
 

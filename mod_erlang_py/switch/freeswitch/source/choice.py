@@ -15,7 +15,7 @@ from mod_erlang_py.switch.port import ALL, Encoder, EventSource, Form, Implement
 from .python import PythonSource
 
 WHAT = "the compiled event source"
-FILE = Path(__file__).with_name("_compiled.c")
+FILES = tuple(Path(__file__).with_name(name) for name in ("_compiled.c", "_events.h"))
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def _compiled(encoders: Mapping[Form, Encoder]) -> EventSource:
     except ImportError as error:
         raise SwitchError(WHAT, f"not built, or not for this Python: {error}") from None
     try:
-        if hashlib.sha256(FILE.read_bytes()).hexdigest() != SOURCE:
+        if hashlib.sha256(b"".join(file.read_bytes() for file in FILES)).hexdigest() != SOURCE:
             raise SwitchError(WHAT, "not of this code: FreeSWITCH keeps what it has loaded, until it is restarted")
         prove(encoders)
         return CompiledSource((*event_names(), ALL))
