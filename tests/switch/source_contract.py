@@ -551,7 +551,11 @@ class SourceContract:
     @settings(
         max_examples=300,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+            HealthCheck.too_slow,  # under valgrind
+        ],
     )
     @given(st.data())
     def test_nothing_in_an_event_raises(self, subject: Subject, data: st.DataObject) -> None:

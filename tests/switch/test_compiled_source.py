@@ -9,7 +9,7 @@ from ctypes import c_char_p, c_int, c_void_p
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Wanted
@@ -74,6 +74,7 @@ class TestCompiledSource(SourceContract):
 TEXTS = st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # under valgrind all is slow
 @given(st.lists(st.tuples(TEXTS, TEXTS | st.just(b"%41% 1%zz")), max_size=8), st.none() | TEXTS)
 def test_encoding(stand_in: StandIn, pairs: list[tuple[bytes, bytes]], body: bytes | None) -> None:
     event = stand_in.create(Event("TRAP", pairs, body))

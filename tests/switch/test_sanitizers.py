@@ -1,10 +1,16 @@
-"""The compiled source's tests, with its C watched by AddressSanitizer and by ThreadSanitizer."""
+"""The compiled source's tests, with its C watched by AddressSanitizer, by ThreadSanitizer and by valgrind.
+
+Of what they find, that counts in which our C has a part: Python itself is not compiled for them.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,26 +30,55 @@ OURS = ("_compiled.c", "_events.h", "stand_in.c")
 
 @pytest.mark.parametrize("sanitizer", OPTIONS)
 @pytest.mark.timeout(600)
-def test_nothing_is_found(sanitizer: str, tmp_path: Path) -> None:
-    """Of what the sanitizer finds, that in which our C has a part: Python itself is not compiled for it."""
+def test_the_sanitizers_find_nothing(sanitizer: str, tmp_path: Path) -> None:
     runtime = Path(_said("cc", f"-print-file-name=lib{sanitizer[0]}san.so").strip())
     if not runtime.is_absolute():
         pytest.skip(f"no {runtime}")
     flags = ["-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={sanitizer}"]
-    (tmp_path / "package" / extension.FOLDER).mkdir(parents=True)
-    try:
-        made = extension.build(sys.executable, tmp_path / "package", flags, check=False)
-    except InstallError as error:
-        pytest.skip(str(error))
-    made.rename(tmp_path / made.name)
-    build_stand_in(tmp_path, flags)
-    environment = os.environ | OPTIONS[sanitizer] | {"LD_PRELOAD": str(runtime), FOLDER: str(tmp_path)}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--capture=sys", TESTS]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=570)
-    found = done.stdout + done.stderr
-    assert done.returncode == 0, found[-4000:]
+    _build(tmp_path, flags)
+    found = _run([], tmp_path, OPTIONS[sanitizer] | {"LD_PRELOAD": str(runtime)})
     reports = [report for report in found.split("\n\n") if any(f"{ours}:" in report for ours in OURS)]
     assert reports == [], "\n\n".join(reports)
+
+
+@pytest.mark.timeout(600)
+def test_valgrind_is_quiet(tmp_path: Path) -> None:
+    """What is read before it was written or after it was freed, and what nobody can free any more."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("no valgrind")
+    _build(tmp_path, ["-O1", "-g"])
+    log = tmp_path / "valgrind.xml"
+    watched = ["valgrind", "--xml=yes", f"--xml-file={log}", "--leak-check=full", "--show-leak-kinds=definite"]
+    _run([*watched, "--num-callers=40", "--fair-sched=try"], tmp_path, {"PYTHONMALLOC": "malloc"})
+    errors = [error for error in ET.parse(log).iter("error") if any(file.text in OURS for file in error.iter("file"))]
+    assert errors == [], "\n\n".join(map(_told, errors))
+
+
+def _told(error: ET.Element) -> str:
+    """In lines."""
+    frames = [[frame.findtext(part, "?") for part in ("fn", "file", "line")] for frame in error.iter("frame")]
+    return "\n".join([error.findtext("kind", "?"), *(f"    {name} ({file}:{line})" for name, file, line in frames)])
+
+
+def _build(folder: Path, flags: Sequence[str]) -> None:
+    """Ours, and the stand-in."""
+    (folder / "package" / extension.FOLDER).mkdir(parents=True)
+    try:
+        made = extension.build(sys.executable, folder / "package", flags, check=False)
+    except InstallError as error:
+        pytest.skip(str(error))
+    made.rename(folder / made.name)
+    build_stand_in(folder, flags)
+
+
+def _run(watched: Sequence[str], built: Path, environment: Mapping[str, str]) -> str:
+    """What was printed by the tests, which pass."""
+    command = [*watched, sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--capture=sys", TESTS]
+    with_ours = os.environ | environment | {FOLDER: str(built)}
+    done = subprocess.run(command, cwd=ROOT, env=with_ours, capture_output=True, text=True, timeout=570)
+    found = done.stdout + done.stderr
+    assert done.returncode == 0, found[-4000:]
+    return found
 
 
 def _said(*command: str) -> str:
