@@ -67,7 +67,7 @@ class Config:
     """The most events gathered in one write. (mod_erlang_event: sent between two polls, 1.)"""
     max_log_bulk: int = 32
     """The same of log lines."""
-    outbox_bytes: int = 256 * 1024 * 1024
+    outbox_bytes: int = 512 * 1024 * 1024
     """What may wait for one node that does not read; further events and log lines are lost. Ours."""
     outbox_messages: int = 100_000
     """The same in messages (SWITCH_CORE_QUEUE_LEN in mod_erlang_event). Ours."""

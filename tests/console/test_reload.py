@@ -45,7 +45,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
         "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
         "changed: max-event-bulk 32 -> 9\n"
         "changed: max-log-bulk 32 -> 10\n"
-        "changed: outbox-bytes 268435456 -> 70000\n"
+        "changed: outbox-bytes 536870912 -> 70000\n"
         "changed: outbox-messages 100000 -> 12\n"
         "changed: on-handler-exit continue -> hangup USER_BUSY\n"
         "changed: handler-timeout 5 -> 6\n"
