@@ -49,7 +49,8 @@ class Outbox:
         self._stream = stream
         self._room = room
         self._start = start
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: deque[Frames] = deque()
         self._bytes = 0
         self._messages = 0
@@ -79,7 +80,7 @@ class Outbox:
 
     def put(self, frame: bytes) -> None:
         """Send a frame, or let it wait its turn. Never lost while the link is up."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
             self._add(Frames((frame,), 1, len(frame)))
@@ -89,36 +90,38 @@ class Outbox:
             elif self._sending:
                 return
             else:
-                self._sending = True
+                gathered = self._next()
         if full:
             self._end(why)
         else:
-            self._send()
+            self._send(gathered)
 
     def append(self, frame: bytes) -> None:
         """Send a frame that nobody waits for together with what is sent next."""
-        with self._changed:
+        with self._lock:
             if not self._closed:
                 self._add(Frames((frame,), 1, len(frame)))
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
         """What is put or offered within the `with` block goes out at its end, in one write. Not to wait in."""
-        with self._changed:
+        with self._lock:
             ours = not self._sending and not self._closed
             self._sending |= ours
         try:
             yield
         finally:
             if ours:
-                self._send()
+                with self._lock:
+                    gathered = self._next()
+                self._send(gathered)
 
     def offer(self, frames: Sequence[Frames]) -> int:
         """Send frames that may be lost; how many of them, from the first, will be sent.
 
         Once the room is used up, nothing is taken until half of it is free again.
         """
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return 0
             taken = 0
@@ -132,8 +135,8 @@ class Outbox:
                         break
             if self._sending or not self._waiting:
                 return taken
-            self._sending = True
-        self._send()
+            gathered = self._next()
+        self._send(gathered)
         return taken
 
     def _fitting(self, frames: Frames) -> Frames:
@@ -160,23 +163,24 @@ class Outbox:
             self._bytes += frames.size
             self._messages += frames.number
 
-    def _send(self) -> None:
+    def _next(self) -> Sequence[bytes | memoryview]:
+        """With the lock held, while nobody else sends: what to send; nothing when nothing waits."""
+        self._sending = bool(self._waiting)
+        return self._gather()
+
+    def _send(self, gathered: Sequence[bytes | memoryview]) -> None:
         """Be the one who sends, while the socket takes everything and for a few turns; then the writer is woken."""
         try:
+            full = False
             for _ in range(TURNS):
-                with self._changed:
-                    if not self._waiting:
-                        self._sending = False
-                        return
-                    gathered = self._gather()
-                taken = self._stream.send(gathered)
-                with self._changed:
-                    full = self._took(taken, gathered)
-                    if not self._waiting:
-                        self._sending = False
-                        return
-                if full:
+                if full or not gathered:
                     break
+                taken = self._stream.send(gathered)
+                with self._lock:
+                    full = self._took(taken, gathered)
+                    gathered = self._next()
+            if not gathered:
+                return
             with self._changed:
                 self._sending = False
                 if not self._closed:
@@ -212,8 +216,8 @@ class Outbox:
                     return
                 if self._sending:
                     continue
-                self._sending = True
-            self._send()
+                gathered = self._next()
+            self._send(gathered)
 
     def _gather(self) -> Sequence[bytes | memoryview]:
         if len(self._waiting) == 1:
