@@ -2,6 +2,7 @@
 
 terms.py   the Python values that stand for Erlang terms
 guard.py   is it one whole, legal, affordable term? Asked before anything is built from a peer's bytes
+small.py   reads what most messages are, in one go
 codec.py   decode and encode
 """
 

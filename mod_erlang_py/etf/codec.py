@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from erlang import OtpErlangPid, OtpErlangReference, binary_to_term
 
 from mod_erlang_py.errors import DecodeError, EncodeError, LimitExceeded
+from mod_erlang_py.etf import small
 from mod_erlang_py.etf.guard import LIMITS, Limits, LongText, scan
 from mod_erlang_py.etf.terms import (
     Atom,
@@ -40,7 +41,7 @@ def decode(data: bytes, offset: int = 0, limits: Limits = LIMITS) -> Term:
     return _build(data[offset:end], offset)
 
 
-def decode_message(data: bytes, limits: Limits = LIMITS) -> Term:
+def decode_message(data: bytes) -> Term:
     """As decode, for what a process of a peer sends: a list of over 65535 characters, which is a text, arrives as the
     Binary of it, in UTF-8, and counts as one element.
 
@@ -48,8 +49,12 @@ def decode_message(data: bytes, limits: Limits = LIMITS) -> Term:
     """
     if data[:1] != VERSION:
         raise DecodeError("no version byte", 0)
+    try:
+        return small.read(data, 1)
+    except small.NotSmall:
+        pass
     texts: list[LongText] = []
-    end = scan(data, 1, limits, texts)
+    end = scan(data, 1, LIMITS, texts)
     pieces, at = [], 0
     for one in texts:
         pieces += [data[at : one.start], b"m", struct.pack(">I", len(one.text)), one.text]

@@ -46,6 +46,10 @@ SMALL_INTEGER_EXT, INTEGER_EXT = 97, 98
 SMALL_TUPLE_EXT, LARGE_TUPLE_EXT, NIL_EXT, STRING_EXT, LIST_EXT, BINARY_EXT = 104, 105, 106, 107, 108, 109
 NEW_FUN_EXT, MAP_EXT, SMALL_ATOM_UTF8_EXT = 112, 116, 119
 NEW_PID_EXT, PID_EXT = 88, 103
+NEWER_REFERENCE_EXT = 90
+
+MAX_WORDS = 5
+"""32 bits each, in a reference."""
 
 # Bytes after the node name of the identifiers that have a fixed layout: pids, ports, REFERENCE_EXT.
 _AFTER_NODE = {NEW_PID_EXT: 12, PID_EXT: 9, 89: 8, 102: 5, 120: 12, 101: 5}
@@ -326,11 +330,11 @@ def _identifier(data: bytes, pos: int, limits: Limits) -> int:
 
 def _reference(data: bytes, pos: int, limits: Limits) -> int:
     words = data[pos + 1] << 8 | data[pos + 2]
-    if words > 5:
+    if words > MAX_WORDS:
         raise DecodeError(f"reference of {words} words", pos)
     if not words:
         raise LimitExceeded("reference of no words", pos)  # OTP takes it; erlang-py cannot give it back
-    creation = 4 if data[pos] == 90 else 1
+    creation = 4 if data[pos] == NEWER_REFERENCE_EXT else 1
     return _skip_atom(data, pos + 3) + creation + 4 * words
 
 
@@ -379,7 +383,7 @@ def _export(data: bytes, pos: int, limits: Limits) -> int:
 # The terms that hold no other term, but for the few most frequent, which _walk knows itself.
 _LEAVES: dict[int, Callable[[bytes, int, Limits], int]] = {
     **dict.fromkeys(_AFTER_NODE, _identifier),
-    **dict.fromkeys((90, 114), _reference),
+    **dict.fromkeys((NEWER_REFERENCE_EXT, 114), _reference),
     **dict.fromkeys((100, 115, 118), _atom),
     **dict.fromkeys((110, 111), _bignum),
     INTEGER_EXT: _integer,
