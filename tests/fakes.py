@@ -10,6 +10,7 @@ from mod_erlang_py import etf
 from mod_erlang_py.distribution.connection import FrameReader, Frames, decode_body
 from mod_erlang_py.distribution.control import SendSender
 from mod_erlang_py.distribution.flags import OURS
+from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Pid, Term
 from mod_erlang_py.node.link import Link
@@ -53,6 +54,7 @@ class FakeLink:
         self.local = Pid("freeswitch@localhost", 1, 0, 1)
         self.outbox = FakeOutbox()
         self.peer = PeerNode(name, OURS, 1)
+        self.send_control = send_control(self.local, OURS)
         self.knows_monitors = True
         self.pid = Pid(name, 100, 0, 1)
         self.other = Pid(name, 101, 0, 1)

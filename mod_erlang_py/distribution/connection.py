@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mod_erlang_py.distribution.control import IN_PAYLOAD, ControlMessage, Exit, Exit2, MonitorPExit, decode_control
@@ -66,8 +65,7 @@ class FrameReader:
         return bodies
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A frame that came: the control message, and the payload as it stands on the wire, from its 131 on.
 
     The payload is not decoded, since what cannot be decoded is its receiver's loss and not the link's.
@@ -93,7 +91,7 @@ def decode_body(body: bytes) -> Received:
 
     Raises: ProtocolViolation.
     """
-    if len(body) < 3 or body[:2] != _HEAD:
+    if len(body) < 3 or not body.startswith(_HEAD):
         raise ProtocolViolation(f"frame that begins with {body[:3].hex() or 'nothing'}")
     try:
         end = scan(body, 2)
@@ -102,10 +100,9 @@ def decode_body(body: bytes) -> Received:
     control = decode_control(body[2:end])
     if not control.has_payload:
         return Received(control, None)
-    payload = body[end:]
-    if payload[:1] != VERSION:
+    if not body.startswith(VERSION, end):
         raise ProtocolViolation(f"{control.op.name} without a payload")
-    return Received(control, payload)
+    return Received(control, body[end:])
 
 
 class Frames(NamedTuple):

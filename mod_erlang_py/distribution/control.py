@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, get_args
 
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
-from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text, decode_bare, encode_atom, encode_bare
+from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text, decode_bare, encode_bare
 
 
 class ControlOp(IntEnum):
@@ -316,12 +316,6 @@ def decode_control(data: bytes) -> ControlMessage:
 
 def encode_control(message: ControlMessage) -> bytes:
     """The control term without a version byte. Raises: EncodeError for a field that is no term."""
-    if isinstance(message, SendSender) and message.token is None:
-        return b"h\x03a\x16" + message.from_pid.binary() + message.to.binary()
-    if isinstance(message, Send) and message.token is None:
-        return b"h\x03a\x02w\x00" + message.to.binary()
-    if isinstance(message, RegSend) and message.token is None:
-        return b"h\x04a\x06" + message.from_pid.binary() + b"w\x00" + encode_atom(message.to_name)
     op = message.op
     fields = _FIELDS[op]
     if isinstance(message, AltactSigSend) and message.token is None:

@@ -7,6 +7,7 @@ Source: ERTS "Distribution Protocol", sections "Distribution Flags" and "Protoco
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mod_erlang_py.distribution.connection import encode_frame
@@ -20,7 +21,6 @@ from mod_erlang_py.distribution.control import (
     Exit2,
     MonitorP,
     MonitorPExit,
-    RegSend,
     Send,
     SendSender,
     SpawnReply,
@@ -31,7 +31,7 @@ from mod_erlang_py.distribution.control import (
     encode_control,
 )
 from mod_erlang_py.distribution.flags import DistFlags
-from mod_erlang_py.etf import Pid, encode
+from mod_erlang_py.etf import Pid, encode, encode_atom
 
 MONITORS = DistFlags.DIST_MONITOR | DistFlags.DIST_MONITOR_NAME
 """OTP monitors a node that has both, and no other (reference, section 0, fact 2): ei has the first, and knows none."""
@@ -64,11 +64,18 @@ def form(message: ControlMessage, flags: DistFlags) -> ControlMessage | None:
     return message
 
 
-def send_control(local: Pid, to: Pid | str, flags: DistFlags) -> bytes:
-    """The control message, encoded, of a send to a process of a peer with these flags."""
-    message = form(SendSender(local, to) if isinstance(to, Pid) else RegSend(local, to), flags)
-    assert message is not None, "every peer takes a send"
-    return encode_control(message)
+def send_control(local: Pid, flags: DistFlags) -> Callable[[Pid | str], bytes]:
+    """What makes the control messages, encoded, of sends to the processes of a peer with these flags.
+
+    Each ends in whom it is for, and what is before that is always the same.
+    """
+    to_pid = b"h\x03a\x16" + local.binary() if DistFlags.SEND_SENDER in flags else b"h\x03a\x02w\0"
+    to_name = b"h\x04a\x06" + local.binary() + b"w\0"
+
+    def control(to: Pid | str) -> bytes:
+        return to_pid + to.binary() if isinstance(to, Pid) else to_name + encode_atom(to)
+
+    return control
 
 
 def signal_frame(message: ControlMessage, flags: DistFlags) -> bytes:

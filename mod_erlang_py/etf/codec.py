@@ -22,7 +22,6 @@ from mod_erlang_py.etf.terms import (
     Port,
     Reference,
     Term,
-    atom_text,
     encode_atom,
 )
 
@@ -109,6 +108,11 @@ def encode(term: Term) -> bytes:
 
 def encode_bare(term: Term) -> bytes:
     """The term without the version byte, as it stands inside another term. Raises: see encode."""
+    if type(term) is tuple and len(term) < 256:
+        try:
+            return b"h%c" % len(term) + b"".join([_LEAVES[type(item)](item) for item in term])
+        except KeyError:
+            pass  # there is more in it than that
     pieces: list[bytes] = []
     write = pieces.append
     levels: list[Iterator[Term]] = [iter((term,))]  # the rest of every container that is open
@@ -174,11 +178,10 @@ def _string(value: bytes) -> bytes:
 
 
 def _atom(value: Atom) -> bytes:
-    try:
-        name = atom_text(value)
-    except AttributeError:
-        name = None
-    if name is None:
+    name = value.value
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    if not isinstance(name, str):
         raise EncodeError(f"{value!r} is no atom")
     return encode_atom(name)
 

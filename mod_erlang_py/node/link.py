@@ -49,6 +49,7 @@ class Link:
         self.peer = peer
         self.address = address
         self.local = local
+        self.send_control = send_control(local, peer.flags)
         self.up_since = time.monotonic()
         self.requests = 0
         """How many came over it; counted by its reading thread."""
@@ -82,7 +83,7 @@ class Link:
         """
         if traffic.is_shown():
             traffic.sent(self.name, to, term)
-        self.outbox.put(encode_frame(send_control(self.local, to, self.peer.flags), etf.encode(term)))
+        self.outbox.put(encode_frame(self.send_control(to), etf.encode(term)))
 
     @property
     def knows_monitors(self) -> bool:

@@ -12,8 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ErlangNodeError, Exhausted, ProtocolViolation
@@ -37,8 +37,7 @@ JOB_SIZE = 1024
 """Bytes that a job counts for, besides those of its message: what it is made of takes about as much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What a message asks for. sender: whose order it keeps."""
 
     sender: Pid | None

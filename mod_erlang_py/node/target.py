@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.connection import Frames, encode_frame, encode_frames
-from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.etf import Pid, Term
 
 from . import traffic
@@ -26,7 +25,7 @@ class Target:
     control: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "control", send_control(self.link.local, self.to, self.link.peer.flags))
+        object.__setattr__(self, "control", self.link.send_control(self.to))
 
     def frames(self, payloads: Sequence[bytes], wrap: bytes = b"") -> Frames:
         """Frames to it. payloads: terms, or what is left of them behind `wrap`; the 131 first."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from mod_erlang_py import etf
 from mod_erlang_py.errors import BadArg, DecodeError, Exhausted, LimitExceeded, NotText, ProtocolViolation, TermError
-from mod_erlang_py.etf import Pid, Reference, Term, atom_text
+from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
@@ -64,7 +64,7 @@ class Dispatcher:
         return Job(sender, partial(self._answer, request, entry))
 
     def _find(self, term: Term) -> registry.Entry | None:
-        if isinstance(term, tuple) and term:
+        if isinstance(term, tuple) and term and not isinstance(term[0], Atom):
             if Reference.of(term[0]) is not None:
                 return spawn_reply
             if Pid.of(term[0]) is not None:

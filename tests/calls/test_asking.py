@@ -15,7 +15,7 @@ from mod_erlang_py.calls.asking import Asking, Found, HungUp, NoAnswer, Question
 from mod_erlang_py.calls.dialplan import AskPid, Named, Rpc, Wish
 from mod_erlang_py.distribution.connection import FrameReader, decode_body
 from mod_erlang_py.distribution.flags import OURS
-from mod_erlang_py.distribution.handshake_events import PeerNode
+from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.errors import NotConnected
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.node.target import Target
@@ -30,7 +30,7 @@ class Node:
     name = "freeswitch@localhost"
     local = Pid("freeswitch@localhost", 1, 0, 1)
     ended = False
-    peer = PeerNode("peer@localhost", OURS, 3)
+    send_control = staticmethod(send_control(local, OURS))
     knows_monitors = True
 
     def __init__(self, then: Callable[[Reference], None]) -> None:

@@ -112,7 +112,7 @@ def test_the_form(message: ControlMessage, flags: DistFlags, expected: ControlMe
 @pytest.mark.parametrize("to", [U, "n"], ids=["pid", "name"])
 @pytest.mark.parametrize("flags", [NONE, OURS, MANDATORY_26, ALL], ids=["none", "ours", "26", "all"])
 def test_every_peer_takes_a_send(to: Pid | str, flags: DistFlags) -> None:
-    sent = decode_control(send_control(C, to, flags))
+    sent = decode_control(send_control(C, flags)(to))
     if isinstance(to, str):
         assert sent == RegSend(C, to)
     else:

@@ -10,7 +10,7 @@ import pytest
 from mod_erlang_py.distribution.connection import FrameReader, Received, decode_body
 from mod_erlang_py.distribution.control import RegSend, SendSender
 from mod_erlang_py.distribution.flags import OURS as FLAGS
-from mod_erlang_py.distribution.handshake_events import PeerNode
+from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.etf import Atom, Pid, encode
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
@@ -25,7 +25,7 @@ class FakeLink:
 
     name = "peer@localhost"
     local = OURS
-    peer = PeerNode("peer@localhost", FLAGS, 7)
+    send_control = staticmethod(send_control(OURS, FLAGS))
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mod_erlang_py.log_levels import LogLevel
 
@@ -16,8 +16,7 @@ from .session import Session
 from .xml import Fetch, XmlBinding
 
 
-@dataclass(frozen=True, slots=True)
-class ApiResult:
+class ApiResult(NamedTuple):
     """What an API command did.
 
     found: the switch has the command. success: it returned SWITCH_STATUS_SUCCESS. output: all that it wrote.
