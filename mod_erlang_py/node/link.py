@@ -58,7 +58,7 @@ class Link:
         self._stream = stream
         self._down = down
         self.outbox = Outbox(stream, room, start)
-        self.reader = Reader(stream, partial(receive, self), self._take_down, watch, start, trailing)
+        self.reader = Reader(stream, partial(receive, self), self.outbox.flush, self._take_down, watch, start, trailing)
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class Link:
         """
         if traffic.is_shown():
             traffic.sent(self.name, to, term)
-        self.outbox.put(encode_frame(self.send_control(to), etf.encode(term)))
+        self.outbox.put(encode_frame(self.send_control(to), etf.encode(term)), self.reader.answers_more)
 
     @property
     def knows_monitors(self) -> bool:
@@ -121,7 +121,8 @@ class Link:
 
     def end(self, reason: str) -> None:
         """Have the reader end the link, for this reason unless there is one already. Returns at once, from any thread
-        and with any lock held."""
+        and with any lock held. What was answered before still goes out, if the socket takes it."""
+        self.outbox.flush()
         self._stream.shut_down(reason)
 
     def _take_down(self, reason: str) -> None:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 GATHER = 512
 """Buffers in one write: half of IOV_MAX, and of events a megabyte."""
+ANSWERS = 16
+"""Answers that go out in one write, when so many requests came in one read."""
 TURNS = 8
 """Writes in a row by a thread that has something else to do; then the writer thread goes on."""
 
@@ -78,8 +80,11 @@ class Outbox:
         blocked_at = self._blocked_at
         return time.monotonic() - blocked_at if blocked_at is not None else 0.0
 
-    def put(self, frame: bytes) -> None:
-        """Send a frame, or let it wait its turn. Never lost while the link is up."""
+    def put(self, frame: bytes, more_comes: Callable[[], bool] = lambda: False) -> None:
+        """Send a frame, or let it wait its turn. Never lost while the link is up.
+
+        more_comes: whether whoever put it will put another at once, or flush; asked with the lock held.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -87,7 +92,7 @@ class Outbox:
             full = self._bytes > 2 * self._room.bytes or self._messages > 2 * self._room.messages
             if full:
                 why = f"it left {self._bytes} bytes in {self._messages} replies unread"
-            elif self._sending:
+            elif self._sending or (self._messages < ANSWERS and more_comes()):
                 return
             else:
                 gathered = self._next()
@@ -95,6 +100,16 @@ class Outbox:
             self._end(why)
         else:
             self._send(gathered)
+
+    def flush(self) -> None:
+        """Send what waits because more was to come."""
+        if not self._waiting:
+            return
+        with self._lock:
+            if self._sending:
+                return
+            gathered = self._next()
+        self._send(gathered)
 
     def append(self, frame: bytes) -> None:
         """Send a frame that nobody waits for together with what is sent next."""

@@ -2,7 +2,8 @@
 
 The jobs of one sender run in the order they came. A job that runs long keeps its thread, and its sender's later jobs
 wait for it; another thread takes over the reading, so that nobody else does (see watch.py). Where no thread is to be
-had the reading waits for the job's end.
+had the reading waits for the job's end. Answers to what came in one read go out together, but wait for no job that runs
+long.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Job(NamedTuple):
 
 class Reader:
     """receive: what to do about a frame's body; may do it at once and return None, or return a Job.
+    flush: sends what waits for more answers to go out with (see answers_more); raises nothing.
     ended: called once, by the last thread that reads, with why the stream was shut down; no other thread ends a link.
     start: starts a thread, or raises Exhausted. trailing: bytes that came with the handshake; may raise
     ProtocolViolation.
@@ -55,6 +57,7 @@ class Reader:
         self,
         stream: Stream,
         receive: Callable[[bytes], Job | None],
+        flush: Callable[[], None],
         ended: Callable[[str], None],
         watch: Watch,
         start: Callable[[str, Callable[[], None]], None],
@@ -63,6 +66,7 @@ class Reader:
         self._stream = stream
         self._frames = FrameReader(MAX_FRAME)
         self._receive = receive
+        self._flush = flush
         self._ended = ended
         self._watch = watch
         self._start = start
@@ -84,6 +88,11 @@ class Reader:
         """Whether nobody reads just now, because a request keeps the reading thread."""
         return self._since != 0.0
 
+    def answers_more(self) -> bool:
+        """Whether there is more at hand than the request that runs: then an answer may wait for the next ones. It is
+        flushed when all are answered, or one of them runs long."""
+        return bool(self._inbox)
+
     def read(self) -> None:
         """Be the reading thread, to the end of the link or until another one takes over."""
         self._watch.add(self)
@@ -93,11 +102,14 @@ class Reader:
         inbox, stream, feed = self._inbox, self._stream, self._frames.receive_data
         try:
             while True:
-                while inbox:
-                    body = inbox.popleft()
-                    job = self._receive(body)
-                    if job is not None and not self._do(job, len(body), turn):
-                        return
+                try:
+                    while inbox:
+                        body = inbox.popleft()
+                        job = self._receive(body)
+                        if job is not None and not self._do(job, len(body), turn):
+                            return
+                finally:
+                    self._flush()
                 if stream.why:
                     break  # what came before is done, what may still wait in the socket is not
                 data = stream.recv(READ_SIZE)
@@ -173,19 +185,24 @@ class Reader:
                 return False
             if now - self._since < patience:
                 return True
-            try:
-                self._start("reader", partial(self._read, self._turn + 1))
-            except Exhausted as error:
-                if not self._told:
-                    log.warning("a request of %s holds up its link: %s", self._running, error)
-                self._told = True
-                return True
-            self._told = False
-            self._behind[self._running] = deque()
-            self._held_up += 1
-            self._turn += 1
-            self._since = 0.0
+            self._take_over()
+        self._flush()
         return True
+
+    def _take_over(self) -> None:
+        """With the lock held: have another thread read on, if one is to be had."""
+        try:
+            self._start("reader", partial(self._read, self._turn + 1))
+        except Exhausted as error:
+            if not self._told:
+                log.warning("a request of %s holds up its link: %s", self._running, error)
+            self._told = True
+            return
+        self._told = False
+        self._behind[self._running] = deque()
+        self._held_up += 1
+        self._turn += 1
+        self._since = 0.0
 
 
 _thread = threading.local()

@@ -75,6 +75,7 @@ class Bench:
         return Reader(
             self.stream,
             self._receive,
+            lambda: None,
             self._ended,
             self.watch,
             lambda name, target: self.start(name, target),

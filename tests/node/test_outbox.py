@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from mod_erlang_py.distribution.connection import Frames
-from mod_erlang_py.node.outbox import Outbox, Room
+from mod_erlang_py.node.outbox import ANSWERS, Outbox, Room
 from mod_erlang_py.node.stream import TcpStream
 from mod_erlang_py.node.threads import Threads
 from tests.waiting import wait_until
@@ -291,7 +291,7 @@ def test_offered_frames_are_dropped_beyond_the_room_but_replies_are_not(
     bench = Bench(pair, threads, room)
     bench.tap.shut()
     sent = [b"waits"]
-    bench.outbox.put(*sent)
+    bench.outbox.put(sent[0])
     offered = [_frame(number, 900) for number in range(100)]
     taken = bench.outbox.offer([_frames(offered[:40]), _frames(offered[40:])])
     assert 0 < taken < 12
@@ -362,3 +362,26 @@ def test_without_a_thread_to_write_the_link_ends(
     assert bench.peer.recv(10) == b""
     assert (bench.outbox.backlog, bench.outbox.offer([_frames([b"more"])])) == (0, 0)
     assert not caplog.records  # the link's end is told, with the reason
+
+
+def test_what_is_put_while_more_comes_goes_out_with_that(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    bench.outbox.put(b"one ", lambda: True)
+    bench.outbox.put(b"two ", lambda: True)
+    assert bench.outbox.writes == 0
+    bench.outbox.put(b"three", lambda: False)
+    assert (bench.peer.recv(100), bench.outbox.writes) == (b"one two three", 1)
+    bench.outbox.put(b"four", lambda: True)
+    bench.outbox.flush()
+    assert (bench.peer.recv(100), bench.outbox.writes) == (b"four", 2)
+    bench.outbox.flush()
+    assert bench.outbox.writes == 2
+
+
+def test_no_more_than_a_few_wait_for_more(pair: Pair, threads: Threads) -> None:
+    bench = Bench(pair, threads)
+    for _ in range(ANSWERS - 1):
+        bench.outbox.put(b"x", lambda: True)
+    assert bench.outbox.writes == 0
+    bench.outbox.put(b"x", lambda: True)
+    assert bench.peer.recv(100) == b"x" * ANSWERS
