@@ -19,6 +19,13 @@ TICK = b"\0\0\0\0"
 
 _HEAD = b"p" + VERSION  # 112, pass through, and the control message's 131
 
+MAX_REMEMBERED = 256
+"""Bytes of a control message that is remembered, and what is before it."""
+MAX_KNOWN = 1024
+"""Control messages that are remembered of one link."""
+MAX_ENDS = 8
+"""Lengths of these: the names that a node has for us, and its pids, differ little."""
+
 _LENGTH = struct.Struct(">I")
 
 
@@ -103,6 +110,41 @@ def decode_body(body: bytes) -> Received:
     if not body.startswith(VERSION, end):
         raise ProtocolViolation(f"{control.op.name} without a payload")
     return Received(control, body[end:])
+
+
+class Bodies:
+    """Decodes the frame bodies of one link.
+
+    The same processes send again and again: a body that begins as one before did, up to its payload, has the same
+    control message, since no term is the beginning of another one.
+    """
+
+    __slots__ = ("_ends", "_known")
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, ControlMessage] = {}
+        self._ends: tuple[int, ...] = ()  # where payloads began
+
+    def decode(self, body: bytes) -> Received:
+        """See decode_body."""
+        for end in self._ends:
+            control = self._known.get(body[:end])
+            if control is not None and body.startswith(VERSION, end):
+                return Received(control, body[end:])
+        received = decode_body(body)
+        if received.payload is not None:
+            self._remember(body[: len(body) - len(received.payload)], received.control)
+        return received
+
+    def _remember(self, beginning: bytes, control: ControlMessage) -> None:
+        end = len(beginning)
+        if end > MAX_REMEMBERED:
+            return
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[beginning] = control
+        if end not in self._ends:
+            self._ends = (end, *self._ends[: MAX_ENDS - 1])
 
 
 class Frames(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
-from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, get_args
 
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
@@ -310,8 +309,29 @@ def decode_control(data: bytes) -> ControlMessage:
 
     Raises: ProtocolViolation for an unknown op, a wrong arity or type, or bytes that are no term.
     """
-    # The same processes send again and again: their short control terms are the same bytes.
-    return _decode_cached(data) if len(data) <= 256 else _decode(data)
+    try:
+        elements = decode_bare(data)
+    except DecodeError as error:
+        raise ProtocolViolation(f"control message: {error}") from error
+    if not isinstance(elements, tuple) or not elements or type(elements[0]) is not int:
+        raise ProtocolViolation("control message that is no tuple with an op")
+    if elements[0] == ControlOp.ALTACT_SIG_SEND:
+        return _read_altact(elements)
+    try:
+        op = ControlOp(elements[0])
+        fields = _FIELDS[op]
+    except (ValueError, KeyError):
+        raise ProtocolViolation(f"control message {elements[0]:#x} is unknown") from None
+    values = elements[1:]
+    if len(values) != len(fields):
+        raise ProtocolViolation(f"{op.name} of {len(elements)} elements")
+    message = _CLASSES[op]
+    read = {field.name: field.read(value) for field, value in zip(fields, values, strict=True)}
+    read.pop(_UNUSED.name, None)
+    if issubclass(message, _ExitSignal):
+        read.setdefault("reason", IN_PAYLOAD)
+    result: ControlMessage = message(**read)
+    return result
 
 
 def encode_control(message: ControlMessage) -> bytes:
@@ -467,35 +487,6 @@ _CLASSES: dict[ControlOp, type[Any]] = {
     for name in ("OP", "OP_TT", "PAYLOAD_OP", "PAYLOAD_OP_TT")
     if (op := getattr(message, name, None)) is not None
 }
-
-
-def _decode(data: bytes) -> ControlMessage:
-    try:
-        elements = decode_bare(data)
-    except DecodeError as error:
-        raise ProtocolViolation(f"control message: {error}") from error
-    if not isinstance(elements, tuple) or not elements or type(elements[0]) is not int:
-        raise ProtocolViolation("control message that is no tuple with an op")
-    if elements[0] == ControlOp.ALTACT_SIG_SEND:
-        return _read_altact(elements)
-    try:
-        op = ControlOp(elements[0])
-        fields = _FIELDS[op]
-    except (ValueError, KeyError):
-        raise ProtocolViolation(f"control message {elements[0]:#x} is unknown") from None
-    values = elements[1:]
-    if len(values) != len(fields):
-        raise ProtocolViolation(f"{op.name} of {len(elements)} elements")
-    message = _CLASSES[op]
-    read = {field.name: field.read(value) for field, value in zip(fields, values, strict=True)}
-    read.pop(_UNUSED.name, None)
-    if issubclass(message, _ExitSignal):
-        read.setdefault("reason", IN_PAYLOAD)
-    result: ControlMessage = message(**read)
-    return result
-
-
-_decode_cached = lru_cache(maxsize=4096)(_decode)
 
 
 def _read_altact(elements: tuple[Term, ...]) -> AltactSigSend:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from mod_erlang_py import etf
-from mod_erlang_py.distribution.connection import TICK, encode_frame
+from mod_erlang_py.distribution.connection import TICK, Bodies, encode_frame
 from mod_erlang_py.distribution.control import ControlMessage
 from mod_erlang_py.distribution.forms import MONITORS, send_control, signal_frame
 from mod_erlang_py.distribution.handshake_events import PeerNode
@@ -57,6 +57,7 @@ class Link:
         self._numbers = numbers
         self._stream = stream
         self._down = down
+        self.bodies = Bodies()
         self.outbox = Outbox(stream, room, start)
         self.reader = Reader(stream, partial(receive, self), self.outbox.flush, self._take_down, watch, start, trailing)
 

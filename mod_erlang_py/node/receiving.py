@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mod_erlang_py.distribution import control
-from mod_erlang_py.distribution.connection import Received, decode_body
+from mod_erlang_py.distribution.connection import Received
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
 from mod_erlang_py.etf import Pid, Reference, Term
 
@@ -37,7 +37,7 @@ def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -
     if not body:
         link.ticked()
         return None
-    received = decode_body(body)
+    received = link.bodies.decode(body)
     message, payload = received.control, received.payload or b""
     match message:
         case control.RegSend(from_pid, name):

@@ -12,14 +12,17 @@ from mod_erlang_py.etf.show import show
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)
+_shown = False
 
 
 def is_shown() -> bool:
-    return _log.isEnabledFor(logging.DEBUG)
+    return _shown
 
 
 def turn(on: bool) -> None:
+    global _shown
     _log.setLevel(logging.DEBUG if on else logging.INFO)
+    _shown = on
 
 
 def sent(node: str, to: object, term: Term) -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mod_erlang_py.distribution import connection
 from mod_erlang_py.distribution.connection import (
+    MAX_ENDS,
+    MAX_KNOWN,
     TICK,
+    Bodies,
     FrameReader,
     Frames,
     Received,
@@ -31,7 +37,7 @@ from mod_erlang_py.distribution.control import (
     encode_control,
 )
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
-from mod_erlang_py.etf import Atom, List, Pid, Reference, Term, decode, encode
+from mod_erlang_py.etf import Atom, List, Pid, Reference, Term, decode, encode, scan
 
 NODE = "otp@127.0.0.1"
 CREATION = 0x6B03653B
@@ -256,3 +262,58 @@ def test_a_frame_of_many_chunks_is_copied_a_few_times_only() -> None:
     chunk = bytes(1024)
     received = [body for _ in range(size // 1024) for body in reader.receive_data(chunk)]
     assert [len(body) for body in received] == [size]
+
+
+def test_bodies_of_a_link_are_decoded_alike_whatever_came_before() -> None:
+    """Of more processes and lengths than are remembered, each twice, and one within the bytes of another."""
+    bodies = Bodies()
+    names = ("", "a", "ab", "abc", "abcd", "abcde", "abcdef", "foobar!", "x" * 9, "x" * 255, "ü")
+    messages: list[ControlMessage] = [RegSend(otp(number), name) for number in range(MAX_KNOWN // 8) for name in names]
+    messages += [SendSender(otp(1), U), Send(U), SendSender(otp(1), U, token=1), Exit2(otp(1), U, IN_PAYLOAD)]
+    for number, message in enumerate(messages * 2):
+        body = encode_frame(encode_control(message), encode(number))[4:]
+        assert bodies.decode(body) == decode_body(body) == Received(message, encode(number))
+        link = encode_frame(encode_control(Link(otp(number), U)))[4:]
+        assert bodies.decode(link) == Received(Link(otp(number), U), None)
+    assert len(bodies._known) <= MAX_KNOWN
+    assert len(bodies._ends) <= MAX_ENDS
+
+
+def test_a_control_message_that_came_before_is_not_looked_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_over = 0
+
+    def counted(data: bytes, offset: int) -> int:
+        nonlocal looked_over
+        looked_over += 1
+        return scan(data, offset)
+
+    monkeypatch.setattr(connection, "scan", counted)
+    bodies = Bodies()
+    for _ in range(10):
+        for number in range(3):
+            bodies.decode(encode_frame(encode_control(RegSend(otp(number), "foo")), encode(1))[4:])
+    assert looked_over == 3
+
+
+def test_long_control_messages_are_not_remembered() -> None:
+    bodies = Bodies()
+    message = SendSender(otp(1), U, token=b"x" * 300)
+    for _ in range(2):
+        assert bodies.decode(encode_frame(encode_control(message), encode(1))[4:]).control == message
+    assert not bodies._known
+
+
+@given(st.binary(max_size=80), st.integers(0, 70))
+def test_what_is_remembered_lets_nothing_else_through(junk: bytes, kept: int) -> None:
+    bodies = Bodies()
+    body = encode_frame(SENDER, encode(1))[4:]
+    bodies.decode(body)
+    for broken in (body[:kept] + junk, body[: -len(encode(1))] + junk):
+        assert _outcome(bodies.decode, broken) == _outcome(decode_body, broken)
+
+
+def _outcome(decode: Callable[[bytes], Received], body: bytes) -> Received | str:
+    try:
+        return decode(body)
+    except ProtocolViolation as violation:
+        return str(violation)

@@ -210,14 +210,6 @@ def test_mutations(control: bytes, data: st.DataObject) -> None:
     assert decode_control(encode_control(message)).op == message.op
 
 
-def test_long_messages_are_not_kept() -> None:
-    message = Exit(C, U, b"x" * 300)
-    assert decode_control(encode_control(message)) == message
-    assert decode_control(encode_control(message)) is not decode_control(encode_control(message))
-    hot = encode_control(SendSender(C, U))
-    assert decode_control(hot) is decode_control(bytes(bytearray(hot)))
-
-
 def test_a_name_that_is_no_atom() -> None:
     with pytest.raises(EncodeError):
         encode_control(RegSend(C, "n" * 256))
