@@ -8,6 +8,7 @@
         EncodeError                   a value that is no Erlang term
         NotText                       a term that cannot be read as text
       BadArg                          a request with wrong arguments; becomes {error, badarg}
+        BadOption                     an option of it; becomes {error, {badarg, S}}: option, expected
       DistError
         HandshakeError                step, reason; the connection ends
           CookieMismatch
@@ -67,6 +68,18 @@ class NotText(TermError):
 
 class BadArg(ErlangNodeError):
     """A request whose arguments are wrong; its sender is told {error, badarg}."""
+
+
+class BadOption(BadArg):
+    """An option that there is not, or with a wrong value; its sender is told what was expected."""
+
+    def __init__(self, option: str, expected: str) -> None:
+        super().__init__(option, expected)
+        self.option = option
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.option}: expected {self.expected}"
 
 
 class DistError(ErlangNodeError):

@@ -14,6 +14,7 @@ from mod_erlang_py import console
 from mod_erlang_py.calls.applications import Applications
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.complaints import Complaints
@@ -84,7 +85,8 @@ class Service:
             settings.on_handler_exit,
         )
         self._applications = Applications(self.node, self._calls, self._asking, parking, text)
-        self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._calls.look_after)
+        self._executes = Executes(switch, self._subscriptions, self._asking, form)
+        self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._look_after)
         self._fetches = Fetches(
             switch, encoders[form], text, settings.fetch_timeout, settings.max_xml_bytes, settings.expand_xml
         )
@@ -98,6 +100,7 @@ class Service:
             self._logs,
             self._calls,
             self._asking,
+            self._executes,
             self._fetches,
             text,
             self.reload,
@@ -115,6 +118,7 @@ class Service:
             self._fetches.start()
             self.node.threads.serve("events", self._pump.run)
             self.node.threads.serve("logs", self._logs.run)
+            self.node.threads.serve("executes", self._executes.run)
             self.node.start()
             port = self.node.config.prometheus_listen_port
             if port is not None:
@@ -139,6 +143,11 @@ class Service:
         if not self._stopped.is_set():
             self._metrics.run()
 
+    def _look_after(self) -> None:
+        """Events were lost, perhaps some that somebody waits for."""
+        self._calls.look_after()
+        self._executes.look_after()
+
     @property
     def stopped(self) -> bool:
         return self._stopped.is_set()
@@ -147,7 +156,15 @@ class Service:
         """Stop serving; once. Also after a start that failed half-way."""
         if not self._stopped.is_set():
             self._stopped.set()
-            for part in (self._metrics, self._workers, self._fetches, self._pump, self._logs, self.node):
+            for part in (
+                self._metrics,
+                self._workers,
+                self._fetches,
+                self._executes,
+                self._pump,
+                self._logs,
+                self.node,
+            ):
                 if part is not None:
                     _tell(part.stop)
 

@@ -5,7 +5,8 @@
 %% comes back is one or the other by the setting `encoding' in `erlang_event.conf'.
 %%
 %% A function returns what FreeSWITCH answered, or `timeout': there was no answer within 5 seconds, or FreeSWITCH cannot
-%% be reached, or the connection broke meanwhile. In the last two cases it does not wait.
+%% be reached, or the connection broke meanwhile. In the last two cases it does not wait. {@link execute/5} waits for as
+%% long as it takes.
 %%
 %% Requests for which it matters who sends them (events, log lines, calls and look-ups go to the sender) are sent by the
 %% calling process, and so are answered to its mailbox; of `ok' and `{error, _}' messages such a function takes the next.
@@ -21,7 +22,7 @@
 -export([start_log_handler/4, register_log_handler/1, set_log_level/2, nolog/1]).
 -export([get_event_header/2, get_event_name/1, get_event_body/1]).
 %% Calls.
--export([handlecall/2, handlecall/3, nohandle/2, nohandle/3, sendmsg/3, execute/4]).
+-export([handlecall/2, handlecall/3, nohandle/2, nohandle/3, sendmsg/3, execute/4, execute/5]).
 -export([session_event/2, session_nixevent/2, session_setevent/2, session_noevents/1]).
 %% XML: configuration, directory, dialplan.
 -export([start_fetch_handler/5, bind/2, unbind/2, fetch_reply/3]).
@@ -235,6 +236,23 @@ execute(Node, UUID, Application, Argument) ->
         {"event-lock", "true"}
     ]).
 
+%% @doc Have a call execute an application, and wait until it is done. `Options', a proplist or a map: `event_lock' (true:
+%% commands behind it wait), `timeout' (milliseconds; infinity), `loops' (1), `async' (false; true: returns
+%% `{ok, ApplicationUUID}' at once), `format' (map; list: returns `{ok, Event}'). `{error, hangup}' when the call ends
+%% first. Not in mod_erlang_event.
+-spec execute(node(), uuid(), Application :: text() | atom(), Argument :: text(), [term()] | map()) ->
+    {ok, #{response := text(), variables := #{text() => text()}}} | {ok, event() | uuid()} | failure().
+execute(Node, UUID, Application, Argument, Options) when is_atom(Node) ->
+    Caller = self(),
+    {Pid, Monitor} = spawn_monitor(fun() ->
+        erlang:monitor(process, Caller),
+        exit({?MODULE, request(Node, {execute, UUID, Application, Argument, Options}, infinity)})
+    end),
+    receive
+        {'DOWN', Monitor, process, Pid, {?MODULE, Result}} -> Result;
+        {'DOWN', Monitor, process, Pid, _Reason} -> timeout
+    end.
+
 %% @doc Ask for these events of the caller's call too. Before the first such request it gets them all.
 -spec session_event(node(), atom() | [event_name()]) -> ok | failure().
 session_event(Node, Events) ->
@@ -306,13 +324,16 @@ aside(Fun) ->
 
 %% Ask, in a process that expects no other message.
 request(Node, Term) ->
+    request(Node, Term, ?TIMEOUT).
+
+request(Node, Term, Timeout) ->
     case watched(Node) of
         true ->
             {?NAME, Node} ! Term,
             receive
                 {nodedown, Node} -> timeout;
                 Answer -> Answer
-            after ?TIMEOUT ->
+            after Timeout ->
                 timeout
             end;
         false ->

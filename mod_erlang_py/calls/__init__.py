@@ -5,5 +5,6 @@ dialplan.py      who is to have a call, as the dialplan writes it
 words.py         cutting that into words
 asking.py        finds the process, and notices that it is gone
 calls.py         the calls that are attached: attaching, handing on, ending
+executes.py      applications whose end somebody waits for
 parking.py       calls whose threads are parked in the application, and letting go of them
 """

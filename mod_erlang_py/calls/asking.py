@@ -37,8 +37,8 @@ class Taken(ErlangNodeError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A process that takes a call. monitor: what watches it, where it goes by its name and its node knows monitors; a
-    pid is linked."""
+    """A process that takes a call, or is served otherwise. monitor: what watches it, where its node knows monitors; a
+    pid without one is linked."""
 
     target: Target
     monitor: Reference | None = None
@@ -144,7 +144,7 @@ class Asking:
         ping = (Atom("$gen_call"), (link.local, reference), (Atom("is_auth"), Atom(self._node.name)))
 
         def ask(question: Question) -> None:
-            self._monitor(target, monitor, question)
+            self._monitor(target, monitor, _no_process(question))
             Target(link, "net_kernel").send(ping)
 
         found = Found(target, monitor)
@@ -162,7 +162,7 @@ class Asking:
 
         def ask(question: Question) -> None:
             if monitor is not None:
-                self._monitor(target, monitor, question)
+                self._monitor(target, monitor, _no_process(question))
             target.send((Atom("get_pid"), self._text(uuid.encode()), reference, link.local))
 
         try:
@@ -208,13 +208,15 @@ class Asking:
             with self._lock:
                 self._questions.pop(reference, None)
 
-    def _monitor(self, target: Target, monitor: Reference, question: Question) -> None:
-        """Watch a registered process while it is asked."""
+    def monitored(self, target: Target, lost: Lost) -> Found:
+        """A process that is watched until it is left. Of the end of its node nobody hears here."""
+        if not target.link.knows_monitors:
+            return Found(target)
+        monitor = target.link.reference()
+        self._monitor(target, monitor, lost)
+        return Found(target, monitor)
 
-        def lost(reason: Term) -> None:
-            question.settle(NoAnswer(f"no such process ({show(reason, 100)})"))
-
-        assert isinstance(target.to, str)
+    def _monitor(self, target: Target, monitor: Reference, lost: Lost) -> None:
         with self._lock:
             self._monitors[monitor] = target.link, lost
         self._node.processes.monitor(target.link, target.to, monitor)
@@ -237,7 +239,7 @@ class Asking:
 
     def leave(self, found: Found) -> None:
         """Watch it no more."""
-        if found.monitor is None or isinstance(found.target.to, Pid):
+        if found.monitor is None:
             return
         with self._lock:
             if self._monitors.pop(found.monitor, None) is None:
@@ -259,6 +261,15 @@ class Asking:
                 del self._monitors[reference]
         for question in questions:
             question.settle(_went_down(link))
+
+
+def _no_process(question: Question) -> Lost:
+    """What the monitor of a process that is asked has done."""
+
+    def lost(reason: Term) -> None:
+        question.settle(NoAnswer(f"no such process ({show(reason, 100)})"))
+
+    return lost
 
 
 def _went_down(link: Link) -> NotConnected:

@@ -170,7 +170,7 @@ class Calls:
 
     def _watch(self, call: Call, found: Found) -> bool:
         """Hear of the end of the call's process. False when it is gone already, or there can be no more links."""
-        if isinstance(found.target.to, Pid):
+        if isinstance(found.target.to, Pid) and found.monitor is None:
             try:
                 self._processes.link(found.target.link, found.target.to)
             except Exhausted as error:
@@ -294,9 +294,15 @@ class Calls:
         """Change which events of its calls a process gets. False when it has none. cut: see Subscriptions.change."""
         changed = False
         for one in self._subscriptions.of(target):
-            if one.call is not None:
+            if self._is_attached(one):
                 changed |= self._subscriptions.change(one, cut, interest=change(one.interest))
         return changed
+
+    def _is_attached(self, one: Subscription) -> bool:
+        """Whether it is that of a call, and not somebody's who has a call's events otherwise."""
+        with self._lock:
+            call = self._attached.get((one.call or b"").decode(errors="replace"))
+        return call is not None and call.subscription is one
 
     def named(self, uuid: str) -> bytes | None:
         """The application's data by which a call was attached; b"" when it was otherwise, None when it is not."""

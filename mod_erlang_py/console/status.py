@@ -34,5 +34,6 @@ def _lines(of: Figures) -> list[tuple[str, str]]:
         ("log lines", f"{of.log_lines.sent} sent, {of.log_lines.lost} lost"),
         ("requests", str(of.requests)),
         ("fetches", f"{of.fetches.asked} asked, {of.fetches.answered} answered, {of.fetches.timed_out} timed out"),
+        ("executes", f"{of.executes} waited for"),
         *(("warning", warning) for warning in of.warnings),
     ]

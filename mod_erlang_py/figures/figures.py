@@ -66,7 +66,7 @@ class FetchFigures:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """event_source, event_source_reason: what the EventSource says of itself. events, log_lines, requests: since the
-    start, of links that are down too."""
+    start, of links that are down too. executes: that are waited for."""
 
     node: str
     addresses: tuple[str, ...]
@@ -82,6 +82,7 @@ class Figures:
     log_lines: Tally
     requests: int
     fetches: FetchFigures
+    executes: int
     warnings: tuple[str, ...]
 
 
@@ -104,6 +105,7 @@ def gather(context: Context) -> Figures:
         log_lines=context.logs.tally(),
         requests=node.requests(),
         fetches=FetchFigures(fetches.asked, fetches.answered, fetches.timed_out),
+        executes=len(context.executes),
         warnings=(
             *advice(node.config),
             *context.complaints.lines(),

@@ -56,6 +56,7 @@ def _of_the_node(of: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily("erlang_connected_nodes", "Nodes that are connected", len(of.listeners))
     yield GaugeMetricFamily("erlang_attached_calls", "Calls that Erlang processes have", of.calls.attached)
     yield CounterMetricFamily("erlang_calls", "Calls that were attached to Erlang processes", of.calls.ever)
+    yield GaugeMetricFamily("erlang_waiting_executes", "Applications whose end is waited for", of.executes)
     yield CounterMetricFamily("erlang_fetches", "XML look-ups that processes were asked", of.fetches.asked)
     yield CounterMetricFamily("erlang_fetches_answered", "XML look-ups that were answered", of.fetches.answered)
     yield CounterMetricFamily("erlang_fetches_timed_out", "XML look-ups not answered in time", of.fetches.timed_out)

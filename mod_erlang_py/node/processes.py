@@ -162,13 +162,13 @@ class Processes:
         link.signal(MonitorPExit(to, sender, reference, NOPROC))
         return True
 
-    def monitor(self, link: Link, name: str, reference: Reference) -> None:
-        """Have the peer tell us when the process registered under the name ends: at once when there is none."""
-        link.signal(MonitorP(link.local, name, reference))
+    def monitor(self, link: Link, to: Pid | str, reference: Reference) -> None:
+        """Have the peer tell us when a process ends, by its pid or its registered name: at once when there is none."""
+        link.signal(MonitorP(link.local, to, reference))
 
-    def demonitor(self, link: Link, name: str, reference: Reference) -> None:
+    def demonitor(self, link: Link, to: Pid | str, reference: Reference) -> None:
         """No longer; the peer may hear of that later."""
-        link.signal_later(DemonitorP(link.local, name, reference))
+        link.signal_later(DemonitorP(link.local, to, reference))
 
     def forget(self, link: Link) -> list[Pid]:
         """The connection ended. Returns the processes that were linked to us over it."""

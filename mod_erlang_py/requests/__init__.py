@@ -7,11 +7,25 @@ dispatch.py   from a payload to a job; the one place where an error becomes {err
 node.py       getpid, link, exit, {Ref, Pid}, {rex, _}
 api.py        api, bgapi
 background.py a command that bgapi runs
+execute.py    execute: an application of a call, and what came of it
 otp.py        what OTP's own libraries send: gen_server:call, io and system messages
 """
 
-from . import api, calls, events, logs, node, otp, session, xml
+from . import api, calls, events, execute, logs, node, otp, session, xml
 from .context import Context, as_text
 from .dispatch import Dispatcher
 
-__all__ = ["Context", "Dispatcher", "api", "as_text", "calls", "events", "logs", "node", "otp", "session", "xml"]
+__all__ = [
+    "Context",
+    "Dispatcher",
+    "api",
+    "as_text",
+    "calls",
+    "events",
+    "execute",
+    "logs",
+    "node",
+    "otp",
+    "session",
+    "xml",
+]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from mod_erlang_py.errors import BadArg
-from mod_erlang_py.etf import Term, text
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mod_erlang_py.errors import BadArg, BadOption
+from mod_erlang_py.etf import Term, atom_text, text
+from mod_erlang_py.etf.show import show
 
 MAX_UUID = 256
 """SWITCH_UUID_FORMATTED_LENGTH: the longest, in bytes, that the switch keeps. Most have 36."""
@@ -45,3 +49,27 @@ def headers(term: Term) -> list[tuple[bytes, bytes]]:
         number = isinstance(value, int) and not isinstance(value, bool)
         made.append((c_text(key), b"%d" % value if number else c_text(value)))
     return made
+
+
+def options(term: Term, readers: Mapping[str, Callable[[Term], Any]]) -> dict[str, Any]:
+    """What the readers make of the options of a map or a proplist, in which an atom alone is true. Of a name given
+    twice in a proplist the first counts, as `proplists:get_value` has it. Raises BadOption.
+
+    readers: by the options' names; each raises ValueError, with what it expected.
+    """
+    if isinstance(term, dict):
+        pairs = list(term.items())
+    elif isinstance(term, list):
+        pairs = [one if isinstance(one, tuple) and len(one) == 2 else (one, True) for one in reversed(term)]
+    else:
+        raise BadOption("options", "a map or a list")
+    found = {}
+    for key, value in pairs:
+        name = atom_text(key) or show(key, 100)
+        if name not in readers:
+            raise BadOption(name, f"one of {', '.join(readers)}")
+        try:
+            found[name] = readers[name](value)
+        except ValueError as error:
+            raise BadOption(name, str(error)) from None
+    return found

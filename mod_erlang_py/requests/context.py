@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
@@ -38,6 +39,7 @@ class Context:
     logs: Logs
     calls: Calls
     asking: Asking
+    executes: Executes
     fetches: Fetches
     text: Callable[[bytes], Term]
     """A text of the switch, as the `encoding` setting has it."""
@@ -77,6 +79,13 @@ class NoReply:
 
 
 NO_REPLY = NoReply()
+
+
+class ReplyLater(NoReply):
+    """The answer of a request that answers later, by its `reply`."""
+
+
+REPLY_LATER = ReplyLater()
 
 
 def error(reason: str) -> Term:

@@ -6,7 +6,16 @@ import logging
 from functools import partial
 
 from mod_erlang_py import etf
-from mod_erlang_py.errors import BadArg, DecodeError, Exhausted, LimitExceeded, NotText, ProtocolViolation, TermError
+from mod_erlang_py.errors import (
+    BadArg,
+    BadOption,
+    DecodeError,
+    Exhausted,
+    LimitExceeded,
+    NotText,
+    ProtocolViolation,
+    TermError,
+)
 from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
@@ -78,6 +87,8 @@ class Dispatcher:
             answer = entry.run(request)
             if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
+        except BadOption as wrong:
+            answer = (ERROR, (BADARG[1], self._context.text(str(wrong).encode())))
         except (BadArg, NotText):
             answer = BADARG
         except Exhausted as no_more:

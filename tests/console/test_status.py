@@ -36,6 +36,7 @@ def test_as_text(standing: Standing) -> None:
         "log lines  0 sent, 0 lost\n"
         "requests   0\n"
         "fetches    0 asked, 0 answered, 0 timed out\n"
+        "executes   0 waited for\n"
     )
 
 
@@ -62,6 +63,7 @@ def test_as_json(standing: Standing) -> None:
         "log_lines": {"sent": 0, "lost": 0},
         "requests": 0,
         "fetches": {"asked": 0, "answered": 0, "timed_out": 0},
+        "executes": 0,
         "warnings": [],
     }
 

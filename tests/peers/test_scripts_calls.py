@@ -188,6 +188,26 @@ def test_one_application_after_the_other(handlers: Erl, node: RunningNode, erl: 
     assert [round(one.seconds) for one in heard[1:3]] == [1, 1], heard
 
 
+def test_an_application_and_what_came_of_it(handlers: Erl) -> None:
+    """The caller's mailbox is left alone. One whose caller ends is waited for no more."""
+    own = handlers
+    own.eval('U = Call("park()")')
+    played = f'freeswitch:execute(N, U, playback, "{SECOND}", #{{}})'
+    assert own.text(f"{{ok, #{{response := R}}}} = {played}, {{R, flush()}}") == '{"FILE PLAYED",[]}'
+    assert own.text('{ok, #{variables := V}} = freeswitch:execute(N, U, "set", "a=b", []), maps:get("a", V)') == '"b"'
+    long = 'freeswitch:execute(N, U, playback, "silence_stream://-1", [{timeout, infinity}])'
+    assert own.text(long.replace("infinity", "100")) == "{error,timeout}"
+    own.eval('Waiting = fun() -> {ok, S} = freeswitch:api(N, erlang, "status"), string:find(S, "executes") end')
+    own.eval(f"Asker = spawn(fun() -> {long} end)")
+    assert own.text('wait_until(fun() -> lists:prefix("executes   1 ", Waiting()) end)') == "true"
+    own.eval("exit(Asker, kill)")
+    assert own.text('wait_until(fun() -> lists:prefix("executes   0 ", Waiting()) end)') == "true"
+    own.eval("Me = self(), spawn(fun() -> Me ! {over, " + long + "} end), Hangup(U)")
+    own.eval("freeswitch:api(N, uuid_kill, U)")
+    assert own.text("receive {over, Why} -> Why after 5000 -> none end") == "{error,hangup}"
+    assert own.text("flush()") == "[]"
+
+
 def test_without_event_lock_inside_what_waits_for_media(handlers: Erl, node: RunningNode, erl: StartErl) -> None:
     """What docs/messages.md says of FreeSWITCH."""
     listener = Listener(erl(node), node)
