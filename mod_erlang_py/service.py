@@ -15,6 +15,7 @@ from mod_erlang_py.calls.applications import Applications
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
 from mod_erlang_py.calls.executes import Executes
+from mod_erlang_py.calls.groups import Groups
 from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.complaints import Complaints
@@ -84,7 +85,8 @@ class Service:
             text,
             settings.on_handler_exit,
         )
-        self._applications = Applications(self.node, self._calls, self._asking, parking, text)
+        self._groups = Groups(self._calls.load, settings.pg_strategy)
+        self._applications = Applications(self.node, self._calls, self._asking, self._groups, parking, text)
         self._executes = Executes(switch, self._subscriptions, self._asking, form)
         self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._look_after)
         self._fetches = Fetches(
@@ -203,6 +205,7 @@ class Service:
         self._logs.configure(settings.max_log_bulk)
         self._calls.configure(settings.on_handler_exit)
         self._asking.configure(settings.handler_timeout)
+        self._groups.configure(settings.pg_strategy)
         self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes, settings.expand_xml)
 
     def _complain(self, settings: Config, wrong: Iterable[ConfigError]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from mod_erlang_py.errors import ErlangNodeError, NotConnected
 from mod_erlang_py.etf import Atom, Term
@@ -11,10 +12,12 @@ from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Application, Session
 
-from .asking import Asking, HungUp, NoAnswer, Taken
+from .asking import Asking
 from .calls import Calls
 from .dialplan import Wish, destination
+from .groups import Groups
 from .parking import Parking
+from .waiting import HungUp, NoAnswer, Taken
 from .words import words
 
 log = logging.getLogger(__name__)
@@ -26,11 +29,18 @@ class Applications:
     """text: a text of the switch as a term."""
 
     def __init__(
-        self, node: Node, calls: Calls, asking: Asking, parking: Parking, text: Callable[[bytes], Term]
+        self,
+        node: Node,
+        calls: Calls,
+        asking: Asking,
+        groups: Groups,
+        parking: Parking,
+        text: Callable[[bytes], Term],
     ) -> None:
         self._node = node
         self._calls = calls
         self._asking = asking
+        self._groups = groups
         self._parking = parking
         self._text = text
 
@@ -75,7 +85,7 @@ class Applications:
         answered = True
         for node in nodes:
             try:
-                found = self._asking.find(call.uuid, call.waiting, wish, node)
+                found = self._asking.find(call.uuid, call.waiting, wish, node, partial(self._groups.order, session))
             except HungUp:
                 log.info("%s: erlang: hung up before %s had it", session.uuid, node)
                 break

@@ -1,14 +1,14 @@
 """Finding the process that takes a call, and noticing that it is gone.
 
-The dialplan names it in one of three ways (see dialplan.py), `handlecall` by its pid or its registered name. All but
+The dialplan names it in one of several ways (see dialplan.py), `handlecall` by its pid or its registered name. All but
 the pid ask a node and wait for its answer, which the call's end, and the node's, end early.
 """
 
 from __future__ import annotations
 
-import queue
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,19 +20,10 @@ from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.node.target import Target
 
-from .dialplan import AskPid, Named, Rpc, Wish
+from .dialplan import AskPid, Group, Named, Rpc, Spawn, Wish
+from .waiting import NoAnswer, NoProcess, Question, Waiting
 
-
-class NoAnswer(ErlangNodeError):
-    """The node was reached, but no process took the call."""
-
-
-class HungUp(ErlangNodeError):
-    """The call ended before a process had it."""
-
-
-class Taken(ErlangNodeError):
-    """Another process took the call meanwhile."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,61 +35,15 @@ class Found:
     monitor: Reference | None = None
 
 
-class Question:
-    """What a node is asked; the answer, or why there is none. Whoever is first settles it."""
-
-    def __init__(self) -> None:
-        self._settled = threading.Lock()
-        self._queue: queue.SimpleQueue[Term | ErlangNodeError] = queue.SimpleQueue()
-
-    def settle(self, answer: Term | ErlangNodeError) -> bool:
-        """False when it is settled already: nobody will see this one."""
-        first = self._settled.acquire(blocking=False)
-        if first:
-            self._queue.put(answer)
-        return first
-
-    def wait(self, timeout: float) -> Term:
-        """Raises NoAnswer after `timeout` seconds, or the error that it was settled with."""
-        try:
-            answer = self._queue.get(timeout=timeout)
-        except queue.Empty:
-            self.settle(NoAnswer(f"no answer within {timeout:g} s"))
-            answer = self._queue.get()
-        if isinstance(answer, ErlangNodeError):
-            raise answer
-        return answer
-
-
-class Waiting:
-    """The waiting of one call for its process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._over: ErlangNodeError | None = None
-        self._question: Question | None = None
-
-    def begin(self) -> Question:
-        """What is waited for from now on. Raises HungUp, Taken."""
-        with self._lock:
-            if self._over is not None:
-                raise self._over
-            self._question = Question()
-            return self._question
-
-    def end(self, why: HungUp | Taken) -> None:
-        """Whoever waits, or will wait, gets this; unless it was over before."""
-        with self._lock:
-            if self._over is not None:
-                return
-            self._over = why
-            question = self._question
-        if question is not None:
-            question.settle(why)
-
-
 Lost: TypeAlias = Callable[[Term], None]
 """What is done once a process is gone, with the reason."""
+
+
+Order: TypeAlias = Callable[[Sequence[Pid]], Iterable[Pid]]
+"""In which the members of a group are to be tried."""
+
+MAX_LATE = 10_000
+"""Answers that nobody waits for any more, but that will be dealt with when they come."""
 
 
 class Asking:
@@ -109,13 +54,14 @@ class Asking:
         self._text = text
         self._lock = threading.Lock()
         self._questions: dict[Reference, tuple[Link, Question]] = {}
+        self._late: dict[Reference, tuple[Link, Callable[[Term], None]]] = {}
         self._monitors: dict[Reference, tuple[Link, Lost]] = {}
         self.timeout = timeout
 
     def configure(self, timeout: float) -> None:
         self.timeout = timeout
 
-    def find(self, uuid: str, waiting: Waiting, wish: Wish, node: str) -> Found:
+    def find(self, uuid: str, waiting: Waiting, wish: Wish, node: str, order: Order = iter) -> Found:
         """The process that takes a call at a node, or at another one that this one names. Raises NotConnected,
         NoAnswer, HungUp, Taken."""
         link = self._node.connect(node, self.timeout)
@@ -126,14 +72,21 @@ class Asking:
                 pid = self._asked(uuid, waiting, Target(link, name))
             case Rpc(module, function):
                 pid = self._from_rpc(waiting, link, module, function)
-        there = link if pid.node == link.name else self._node.connect(pid.node, self.timeout)
-        return Found(Target(there, pid))
+            case Spawn(module, function):
+                pid = self._spawned(uuid, waiting, link, module, function)
+            case Group(scope, name):
+                return self._member(waiting, link, scope, name, order)
+        return Found(self._target(link, pid))
+
+    def _target(self, link: Link, pid: Pid) -> Target:
+        """A process that a node has named, by a link to its own. Raises NotConnected."""
+        return Target(link if pid.node == link.name else self._node.connect(pid.node, self.timeout), pid)
 
     def named(self, waiting: Waiting, target: Target) -> Found:
-        """A registered process, once it is known to be there. Raises NotConnected, NoAnswer, HungUp, Taken.
+        """A process, once it is known to be there. Raises NotConnected, NoAnswer, HungUp, Taken.
 
-        A monitor of a name that is not registered is answered at once, one of a process that is there not at all: so
-        a ping goes after it, whose answer comes later than the monitor's would have. A C node or a Java node knows no
+        A monitor of one that is not there is answered at once, one of a process that is there not at all: so a ping
+        goes after it, whose answer comes later than the monitor's would have. A C node or a Java node knows no
         monitors, and a C node no ping: it is taken at its word.
         """
         link = target.link
@@ -172,19 +125,12 @@ class Asking:
 
     def _from_rpc(self, waiting: Waiting, link: Link, module: str, function: str) -> Pid:
         """`module:function(Ref)`, run by the node's rpc server, which returns `{Ref, NewPid}`."""
-        reference, tag = link.reference(), link.reference()
-        request = (Atom("call"), Atom(module), Atom(function), [reference], Atom("user"))
-
-        def ask(question: Question) -> None:
-            with self._lock:
-                self._questions[reference] = link, question  # the function may also send it by itself
-            Target(link, "rex").send((Atom("$gen_call"), (link.local, tag), request))
-
+        reference = link.reference()
         try:
-            match self._wait(waiting, link, tag, ask):
+            match self._rpc(waiting, link, module, function, [reference], reference):
                 case (returned, pid) if Reference.of(returned) == reference:
                     return _pid(pid)
-                case Pid() as pid:
+                case other if (pid := Pid.of(other)) is not None:
                     return pid
                 case other:
                     raise NoAnswer(show(other, 200))
@@ -192,18 +138,93 @@ class Asking:
             with self._lock:
                 self._questions.pop(reference, None)
 
-    def _wait(self, waiting: Waiting, link: Link, reference: Reference, ask: Callable[[Question], None]) -> Term:
-        """Ask a node, and wait for `{Reference, Term}`. Raises NotConnected, NoAnswer, HungUp, Taken."""
+    def _spawned(self, uuid: str, waiting: Waiting, link: Link, module: str, function: str) -> Pid:
+        """A process that begins with `module:function(UUID, Node)`, as proc_lib spawns it, its parent our pid.
+
+        The node's rpc server spawns it, on all OTP releases alike: what it prints appears at its own node.
+        """
+        name = self._text(uuid.encode())
+        arguments = [link.local, [], Atom(module), Atom(function), [name, Atom(self._node.name)]]
+
+        def in_vain(answer: Term) -> None:
+            pid = Pid.of(answer)
+            if pid is not None:
+                self._node.send(pid, (Atom("call_hangup" if waiting.hung_up else "call_taken"), name))
+
+        spawn = [Atom("proc_lib"), Atom("init_p"), arguments]
+        return _pid(self._rpc(waiting, link, "erlang", "spawn", spawn, late=in_vain))
+
+    def _member(self, waiting: Waiting, link: Link, scope: str, name: str, order: Order) -> Found:
+        """A member of a pg group that is there; those are left out that have ended, or whose nodes do not answer."""
+        answer = self._rpc(waiting, link, "pg", "get_members", [Atom(scope), Atom(name)])
+        if not isinstance(answer, list):
+            raise NoAnswer(show(answer, 200))
+        members = tuple(dict.fromkeys(map(_pid, answer)))
+        silent: set[str] = set()
+        for pid in order(members):
+            if pid.node in silent:
+                continue
+            try:
+                return self.named(waiting, self._target(link, pid))
+            except NoProcess:
+                log.debug("%s: %s has ended", name, pid)
+            except (NoAnswer, NotConnected) as error:
+                log.warning("%s: %s: %s", name, pid, error)
+                silent.add(pid.node)
+        raise NoAnswer(f"none of its {len(members)} members is there" if members else "it has no members")
+
+    def _rpc(
+        self,
+        waiting: Waiting,
+        link: Link,
+        module: str,
+        function: str,
+        arguments: list[Term],
+        also: Reference | None = None,
+        late: Callable[[Term], None] | None = None,
+    ) -> Term:
+        """What a function returns. also: an answer under this reference counts too: the function may send it by
+        itself."""
+        tag = link.reference()
+        request = (Atom("call"), Atom(module), Atom(function), arguments, Atom("user"))
+
+        def ask(question: Question) -> None:
+            if also is not None:
+                with self._lock:
+                    self._questions[also] = link, question
+            Target(link, "rex").send((Atom("$gen_call"), (link.local, tag), request))
+
+        return self._wait(waiting, link, tag, ask, late)
+
+    def _wait(
+        self,
+        waiting: Waiting,
+        link: Link,
+        reference: Reference,
+        ask: Callable[[Question], None],
+        late: Callable[[Term], None] | None = None,
+    ) -> Term:
+        """Ask a node, and wait for `{Reference, Term}`. Raises NotConnected, NoAnswer, HungUp, Taken.
+
+        late: what is done about an answer that comes when nobody waits for it any more.
+        """
         question = waiting.begin()
         with self._lock:
             self._questions[reference] = link, question
+            if late is not None:
+                self._late[reference] = link, late
+                if len(self._late) > MAX_LATE:
+                    del self._late[next(iter(self._late))]
         try:
             with link.outbox.gathering():
                 ask(question)
             if link.ended:  # `down` may have been here already
                 question.settle(_went_down(link))
             step_aside()
-            return question.wait(self.timeout)
+            answer = question.wait(self.timeout)
+            with self._lock:
+                self._late.pop(reference, None)
+            return answer
         finally:
             with self._lock:
                 self._questions.pop(reference, None)
@@ -225,7 +246,13 @@ class Asking:
         """`{Ref, Answer}` came. False when nobody waits for it."""
         with self._lock:
             _, question = self._questions.get(reference, (None, None))
-        return question is not None and question.settle(answer)
+        if question is not None and question.settle(answer):
+            return True
+        with self._lock:
+            _, late = self._late.pop(reference, (None, None))
+        if late is not None:
+            late(answer)
+        return late is not None
 
     def watch(self, found: Found, lost: Lost) -> bool:
         """From now on a process that was asked is watched for its call. False when it is gone already."""
@@ -259,6 +286,8 @@ class Asking:
             questions = [question for over, question in self._questions.values() if over is link]
             for reference in [reference for reference, (over, _) in self._monitors.items() if over is link]:
                 del self._monitors[reference]
+            for reference in [reference for reference, (over, _) in self._late.items() if over is link]:
+                del self._late[reference]
         for question in questions:
             question.settle(_went_down(link))
 
@@ -267,7 +296,7 @@ def _no_process(question: Question) -> Lost:
     """What the monitor of a process that is asked has done."""
 
     def lost(reason: Term) -> None:
-        question.settle(NoAnswer(f"no such process ({show(reason, 100)})"))
+        question.settle(NoProcess(f"no such process ({show(reason, 100)})"))
 
     return lost
 

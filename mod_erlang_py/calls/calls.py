@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain
 
@@ -28,8 +29,9 @@ from mod_erlang_py.node.processes import Processes
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Event, Form, Received, Session, Switch
 
-from .asking import Asking, Found, HungUp, NoAnswer, Taken, Waiting
+from .asking import Asking, Found
 from .parking import Parking
+from .waiting import HungUp, NoAnswer, Taken, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,7 @@ class Calls:
         self._lock = threading.Lock()
         self._attached: dict[str, Call] = {}
         self._candidates: dict[str, tuple[Call, ...]] = {}
+        self._loads: Counter[Pid | str] = Counter()
         self.ever = 0
 
     def configure(self, on_exit: Disposition) -> None:
@@ -144,6 +147,7 @@ class Calls:
             before = self._attached.get(call.uuid)
             self._attached[call.uuid] = call
             self.ever += 1
+            self._loads[found.target.to] += 1
             asking = [one for one in self._candidates.get(call.uuid, ()) if one.named]
         if before is not None:
             self._take_from(before)
@@ -315,6 +319,10 @@ class Calls:
         with self._lock:
             return [uuid for uuid, call in self._attached.items() if call.found and call.found.target.link is link]
 
+    def load(self, pid: Pid) -> int:
+        """How many calls a process has."""
+        return self._loads[pid]
+
     def __len__(self) -> int:
         return len(self._attached)
 
@@ -327,6 +335,11 @@ class Calls:
         with self._lock:
             if self._attached.get(call.uuid) is call:
                 del self._attached[call.uuid]
+            if call.found is not None:
+                to = call.found.target.to
+                self._loads[to] -= 1
+                if not self._loads[to]:
+                    del self._loads[to]
         if call.found is not None:
             self._asking.leave(call.found)
 

@@ -7,7 +7,11 @@ from typing import TypeAlias
 
 from .words import words
 
-EXPECTED = "expected NAME, NAME:! or MODULE:FUNCTION, and NODE or NODE|NODE…"
+EXPECTED = (
+    "expected NAME, NAME:!, MODULE:FUNCTION, spawn:MODULE:FUNCTION, pg:GROUP or pg:SCOPE:GROUP, and NODE or NODE|NODE…"
+)
+PG = "pg"
+"""The scope of a group that names none, as in OTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,29 @@ class Rpc:
         return f"{self.module}:{self.function}"
 
 
-Wish: TypeAlias = Named | AskPid | Rpc
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """A new process that executes a function. Ours."""
+
+    module: str
+    function: str
+
+    def __str__(self) -> str:
+        return f"spawn:{self.module}:{self.function}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A member of a process group, as the node knows it. Ours."""
+
+    scope: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"pg:{self.name}" if self.scope == PG else f"pg:{self.scope}:{self.name}"
+
+
+Wish: TypeAlias = Named | AskPid | Rpc | Spawn | Group
 
 
 def destination(data: bytes) -> tuple[Wish, list[str]]:
@@ -59,6 +85,12 @@ def destination(data: bytes) -> tuple[Wish, list[str]]:
     match others:
         case ["!"] if first:
             return AskPid(first), nodes
+        case [module, function] if first == "spawn" and module and function:
+            return Spawn(module, function), nodes
+        case [group] if first == PG and group:
+            return Group(PG, group), nodes
+        case [scope, group] if first == PG and scope and group:
+            return Group(scope, group), nodes
         case [function] if first and function:
             return Rpc(first, function), nodes
     return Named(whom), nodes

@@ -15,6 +15,7 @@ CHANGEABLE = frozenset(
         "apply_inbound_acl",
         "on_handler_exit",
         "handler_timeout",
+        "pg_strategy",
         "fetch_timeout",
         "max_xml_bytes",
         "expand_xml",

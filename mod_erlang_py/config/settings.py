@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mod_erlang_py.config.disposition import Continue, Disposition, disposition
+from mod_erlang_py.config.strategy import Random, Strategy, strategy
 from mod_erlang_py.errors import ConfigError
 
 FILE = "erlang_event.conf"
@@ -75,6 +76,8 @@ class Config:
     """What becomes of a call whose handler, or its node, is lost. Ours."""
     handler_timeout: int = 5
     """Seconds that a node has to take a call. (mod_erlang_event: 5, fixed.)"""
+    pg_strategy: Strategy = field(default_factory=Random)
+    """Which member of a process group gets a call. Ours."""
     fetch_timeout: int = 5
     """Seconds that the bound processes have to answer an XML look-up. (mod_erlang_event: 5, fixed.)"""
     max_xml_bytes: int = 16 * 1024 * 1024
@@ -249,6 +252,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "outbox-messages": _whole(1, 10_000_000),
     "on-handler-exit": disposition,
     "handler-timeout": _whole(1, 3600),
+    "pg-strategy": strategy,
     "fetch-timeout": _whole(1, 3600),
     "max-xml-bytes": _whole(1, 2**31),
     "expand-xml": _flag,

@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 
 from mod_erlang_py import etf
-from mod_erlang_py.calls.asking import Asking, Found, HungUp, NoAnswer, Question, Taken, Waiting
+from mod_erlang_py.calls.asking import Asking, Found
 from mod_erlang_py.calls.dialplan import AskPid, Named, Rpc, Wish
+from mod_erlang_py.calls.waiting import HungUp, NoAnswer, Question, Taken, Waiting
 from mod_erlang_py.distribution.connection import FrameReader, decode_body
 from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.distribution.forms import send_control

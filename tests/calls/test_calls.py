@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 
 from mod_erlang_py import etf
-from mod_erlang_py.calls.asking import Found, HungUp, NoAnswer, Taken, Waiting
+from mod_erlang_py.calls.asking import Found
 from mod_erlang_py.calls.calls import Call, Calls
+from mod_erlang_py.calls.waiting import HungUp, NoAnswer, Taken, Waiting
 from mod_erlang_py.config.disposition import Continue
 from mod_erlang_py.etf import Atom, Pid, Term
 from mod_erlang_py.etf.event import EventEncoder

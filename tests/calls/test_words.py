@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from mod_erlang_py.calls.dialplan import AskPid, Named, Rpc, Wish, destination
+from mod_erlang_py.calls.dialplan import AskPid, Group, Named, Rpc, Spawn, Wish, destination
 from mod_erlang_py.calls.words import words
 from tests.libfreeswitch import ask
 
@@ -60,6 +60,11 @@ def test_a_real_one_cuts_the_same() -> None:
         (b"desk:take a@h", Rpc("desk", "take"), ["a@h"]),
         (b"^^;desk:take;a@h", Rpc("desk", "take"), ["a@h"]),
         (b"a:b:c a@h", Named("a:b:c"), ["a@h"]),
+        (b"spawn:desk:take a@h|b@h", Spawn("desk", "take"), ["a@h", "b@h"]),
+        (b"spawn:take a@h", Rpc("spawn", "take"), ["a@h"]),
+        (b"pg:desks a@h", Group("pg", "desks"), ["a@h"]),
+        (b"pg:sales:desks a@h", Group("sales", "desks"), ["a@h"]),
+        (b"pg:a:b:c a@h", Named("pg:a:b:c"), ["a@h"]),
         (b"desk a@h and more", Named("desk"), ["a@h"]),
     ],
 )

@@ -10,6 +10,7 @@ from lxml import etree
 
 from mod_erlang_py.config.disposition import Hangup, Park, Transfer
 from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, EventSource, read
+from mod_erlang_py.config.strategy import Hash, LeastCalls, Random
 from mod_erlang_py.errors import ConfigError
 from scripts.install import ROOT
 
@@ -46,6 +47,9 @@ def test_defaults_are_those_of_mod_erlang_event() -> None:
         ("on-handler-exit", "hangup", Hangup("NORMAL_TEMPORARY_FAILURE")),
         ("on-handler-exit", "hangup USER_BUSY", Hangup("USER_BUSY")),
         ("on-handler-exit", "transfer 1000 XML default", Transfer("1000", "XML", "default")),
+        ("pg-strategy", "random", Random()),
+        ("pg-strategy", "least_calls", LeastCalls()),
+        ("pg-strategy", "hash caller_id_number", Hash("caller_id_number")),
         ("handler-timeout", "1", 1),
         ("fetch-timeout", "30", 30),
         ("max-xml-bytes", "4096", 4096),
@@ -97,6 +101,8 @@ def test_each_setting(name: str, value: str, expected: object) -> None:
         ("epmd", "internal", "auto, external, builtin or none"),
         ("compat-rel", "6", "a whole number from 7 to 99"),
         ("on-handler-exit", "explode", None),
+        ("pg-strategy", "hash", "random, least_calls or hash VARIABLE"),
+        ("pg-strategy", "round robin", "random, least_calls or hash VARIABLE"),
         ("handler-timeout", "0", None),
         ("fetch-timeout", "x", None),
         ("max-xml-bytes", "0", None),

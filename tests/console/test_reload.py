@@ -10,6 +10,7 @@ import pytest
 from mod_erlang_py.config.disposition import Hangup
 from mod_erlang_py.config.reload import CHANGEABLE
 from mod_erlang_py.config.settings import Config
+from mod_erlang_py.config.strategy import Hash
 from mod_erlang_py.node.outbox import Room
 from tests.console.standing import Standing
 
@@ -18,6 +19,7 @@ NEW = {
     "apply_inbound_acl": "10.0.0.0/8",
     "on_handler_exit": "hangup USER_BUSY",
     "handler_timeout": "6",
+    "pg_strategy": "hash caller",
     "fetch_timeout": "7",
     "max_xml_bytes": "8000",
     "expand_xml": "true",
@@ -40,7 +42,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     peer = standing.link()
     standing.configure(**NEW)
     assert standing.ask("reload") == (
-        "+OK 12 changed\n"
+        "+OK 13 changed\n"
         "changed: cookie *** -> ***\n"
         "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
         "changed: max-event-bulk 32 -> 9\n"
@@ -49,6 +51,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
         "changed: outbox-messages 100000 -> 12\n"
         "changed: on-handler-exit continue -> hangup USER_BUSY\n"
         "changed: handler-timeout 5 -> 6\n"
+        "changed: pg-strategy random -> hash caller\n"
         "changed: fetch-timeout 5 -> 7\n"
         "changed: max-xml-bytes 16777216 -> 8000\n"
         "changed: expand-xml false -> true\n"
@@ -59,6 +62,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert service._refuses("127.0.0.1") == "10.0.0.0/8"
     assert service._refuses("10.1.2.3") is None
     assert (context.calls._on_exit, context.asking.timeout) == (Hangup("USER_BUSY"), 6)
+    assert service._groups._chosen == Hash("caller")
     assert (context.fetches._timeout, context.fetches._max_bytes, context.fetches._expand) == (7, 8000, True)
     assert (context.pump._bulk, context.logs._bulk) == (9, 10)
     assert context.node._room == peer.outbox.resized == Room(70000, 12)

@@ -1,0 +1,52 @@
+"""Which member of a process group (OTP's pg) gets a call."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+from mod_erlang_py.config.strategy import Hash, LeastCalls, Strategy, strategy
+from mod_erlang_py.etf import Pid
+from mod_erlang_py.switch.port import Session
+
+log = logging.getLogger(__name__)
+
+PG_STRATEGY = "erlang_pg_strategy"
+
+
+class Groups:
+    """load: how many calls a process has. chosen: for calls that say nothing else."""
+
+    def __init__(self, load: Callable[[Pid], int], chosen: Strategy) -> None:
+        self._load = load
+        self._chosen = chosen
+
+    def configure(self, chosen: Strategy) -> None:
+        self._chosen = chosen
+
+    def order(self, session: Session, members: Sequence[Pid]) -> list[Pid]:
+        """In which they are to be tried for a call."""
+        shuffled = random.sample(members, len(members))
+        match self._strategy(session):
+            case LeastCalls():
+                return sorted(shuffled, key=self._load)
+            case Hash(variable) if value := session.variable(variable):
+                return sorted(shuffled, key=lambda pid: _weight(value, pid))
+        return shuffled
+
+    def _strategy(self, session: Session) -> Strategy:
+        chosen = session.variable(PG_STRATEGY)
+        if not chosen:
+            return self._chosen
+        try:
+            return strategy(chosen.decode(errors="replace"))
+        except ValueError as error:
+            log.error("%s: %s=%r: expected %s", session.uuid, PG_STRATEGY, chosen, error)
+            return self._chosen
+
+
+def _weight(value: bytes, pid: Pid) -> bytes:
+    """Rendezvous hashing: when a member comes or goes, only calls that are its own move; all switches agree."""
+    return hashlib.blake2b(value + b"\0" + pid.binary(), digest_size=8).digest()
