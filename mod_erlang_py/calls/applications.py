@@ -10,11 +10,11 @@ from mod_erlang_py.errors import ErlangNodeError, NotConnected
 from mod_erlang_py.etf import Atom, Term
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.target import Target
-from mod_erlang_py.switch.port import Application, Session
+from mod_erlang_py.switch.port import Application, Header, Session
 
 from .asking import Asking
 from .calls import Calls
-from .dialplan import Wish, destination
+from .dialplan import Group, Wish, destination
 from .groups import Groups
 from .parking import Parking
 from .waiting import HungUp, NoAnswer, Taken
@@ -22,6 +22,8 @@ from .words import words
 
 log = logging.getLogger(__name__)
 
+ERLANG_NODE = b"Erlang-Node"
+"""The header of `call` that says whose it is."""
 NO_ANSWER_CAUSE = "DESTINATION_OUT_OF_ORDER"
 
 
@@ -99,13 +101,17 @@ class Applications:
                 log.warning("%s: erlang: %s at %s: %s", session.uuid, wish, node, error)
                 answered = False
             else:
-                self._calls.attach(call, found, self._calls.data(session))
+                self._calls.attach(call, found, self._calls.data(session, *self._more(wish)))
                 return True
         if not self._calls.withdraw(call):
             return True
         if not answered:
             session.hangup(NO_ANSWER_CAUSE)
         return False
+
+    def _more(self, wish: Wish) -> tuple[Header, ...]:
+        """A member of a group may have calls of several switches."""
+        return ((ERLANG_NODE, self._node.name.encode()),) if isinstance(wish, Group) else ()
 
     def erlang_sendmsg(self, session: Session, data: bytes) -> None:
         """`{freeswitch_sendmsg, S}` to a registered process (erlang_sendmsg_function)."""

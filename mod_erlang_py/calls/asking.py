@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from mod_erlang_py.errors import ErlangNodeError, NotConnected
@@ -42,6 +43,8 @@ Lost: TypeAlias = Callable[[Term], None]
 Order: TypeAlias = Callable[[Sequence[Pid]], Iterable[Pid]]
 """In which the members of a group are to be tried."""
 
+MAX_TRIED = 100
+"""Members of a group that are tried for one call."""
 MAX_LATE = 10_000
 """Answers that nobody waits for any more, but that will be dealt with when they come."""
 
@@ -161,7 +164,7 @@ class Asking:
             raise NoAnswer(show(answer, 200))
         members = tuple(dict.fromkeys(map(_pid, answer)))
         silent: set[str] = set()
-        for pid in order(members):
+        for pid in islice(order(members), MAX_TRIED):
             if pid.node in silent:
                 continue
             try:

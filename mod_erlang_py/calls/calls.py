@@ -27,7 +27,7 @@ from mod_erlang_py.events.subscriptions import NOCONNECTION, Subscriptions
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import Processes
 from mod_erlang_py.node.target import Target
-from mod_erlang_py.switch.port import Encoder, Event, Form, Received, Session, Switch
+from mod_erlang_py.switch.port import Encoder, Event, Form, Header, Received, Session, Switch
 
 from .asking import Asking, Found
 from .parking import Parking
@@ -182,11 +182,11 @@ class Calls:
                 return False
         return self._asking.watch(found, lambda reason: self._lost(call, reason))
 
-    def data(self, session: Session) -> bytes:
-        """The message `call` (notify_new_session)."""
+    def data(self, session: Session, *more: Header) -> bytes:
+        """The message `call` (notify_new_session). more: headers that mod_erlang_event does not have."""
         data = session.data()
         last = ((b"Content-Type", b"command/reply"), (b"Reply-Text", b"+OK\n"))
-        return CALL + encode(self._encoder, Event(data.name, (*data.headers, *last)))
+        return CALL + encode(self._encoder, Event(data.name, (*data.headers, *more, *last)))
 
     def handlecall(self, uuid: str, target: Target) -> Callable[[], None] | str:
         """Attach an existing call to a process.

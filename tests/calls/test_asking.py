@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 
 from mod_erlang_py import etf
+from mod_erlang_py.calls import asking
 from mod_erlang_py.calls.asking import Asking, Found
-from mod_erlang_py.calls.dialplan import AskPid, Named, Rpc, Wish
+from mod_erlang_py.calls.dialplan import AskPid, Group, Named, Rpc, Spawn, Wish
 from mod_erlang_py.calls.waiting import HungUp, NoAnswer, Question, Taken, Waiting
 from mod_erlang_py.distribution.connection import FrameReader, decode_body
 from mod_erlang_py.distribution.flags import OURS
@@ -26,7 +27,10 @@ OTHERS = Pid("other@localhost", 7, 0, 3)
 
 
 class Node:
-    """A node with one link, whose peer does `then(reference)` when it is asked."""
+    """A node with one link, whose peer does `then(reference)` when it is asked.
+
+    unknown: a node that cannot be connected to. refused: how often that was tried.
+    """
 
     name = "freeswitch@localhost"
     local = Pid("freeswitch@localhost", 1, 0, 1)
@@ -37,13 +41,22 @@ class Node:
     def __init__(self, then: Callable[[Reference], None]) -> None:
         self.then = then
         self.monitors: list[Reference] = []
+        self.sent: list[tuple[Pid, Term]] = []
+        self.unknown = ""
+        self.refused = 0
         self._numbers = count(1)
         self.processes = self.outbox = self
+
+    def send(self, to: Pid, term: Term) -> None:
+        self.sent.append((to, term))
 
     def reference(self) -> Reference:
         return Reference(self.name, 1, (next(self._numbers), 0, 0))
 
     def connect(self, name: str, timeout: float) -> Any:
+        if name == self.unknown:
+            self.refused += 1
+            raise NotConnected(name, "unknown")
         return self
 
     def gathering(self) -> AbstractContextManager[None]:
@@ -219,3 +232,110 @@ def test_a_node_that_goes_takes_its_monitors_along(bench: Bench) -> None:
     bench.down()
     assert not bench.asking.watch(found, bench.lost.append)
     bench.asking.leave(found)
+
+
+def spawned(bench: Bench, pid: Pid | None) -> Reference:
+    """A process is to be spawned, and the node takes its time; what it was asked by. pid: its answer in time."""
+    asked: list[Reference] = []
+
+    def asks(reference: Reference) -> None:
+        asked.append(reference)
+        if pid is not None:
+            bench.asking.answered(reference, pid)
+
+    bench.then = asks
+    try:
+        found = bench.asking.find("the call", bench.waiting, Spawn("module", "function"), "peer@localhost")
+        assert found == Found(found.target)
+    except NoAnswer:
+        assert pid is None
+    return asked[0]
+
+
+def test_a_process_that_was_spawned_in_vain_is_told() -> None:
+    bench = Bench(timeout=0)
+    late = spawned(bench, None)
+    assert bench.asking.answered(late, THEIRS)
+    assert bench.node.sent == [(THEIRS, (Atom("call_taken"), b"the call"))]
+    assert not bench.asking.answered(late, THEIRS)
+
+
+def test_it_is_told_that_the_call_is_over() -> None:
+    bench = Bench(timeout=0)
+    late = spawned(bench, None)
+    bench.waiting.end(HungUp())
+    assert bench.asking.answered(late, THEIRS)
+    assert bench.node.sent == [(THEIRS, (Atom("call_hangup"), b"the call"))]
+
+
+def test_what_is_no_pid_is_told_nothing() -> None:
+    bench = Bench(timeout=0)
+    assert bench.asking.answered(spawned(bench, None), Atom("badrpc"))
+    assert bench.node.sent == []
+
+
+def test_nothing_is_late_that_came_in_time(bench: Bench) -> None:
+    assert not bench.asking.answered(spawned(bench, THEIRS), THEIRS)
+    assert bench.node.sent == []
+
+
+def test_a_node_that_goes_takes_late_answers_along() -> None:
+    bench = Bench(timeout=0)
+    late = spawned(bench, None)
+    bench.down()
+    assert not bench.asking.answered(late, THEIRS)
+
+
+def test_late_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MAX_LATE", 2)
+    bench = Bench(timeout=0)
+    first, second, third = [spawned(bench, None) for _ in range(3)]
+    assert not bench.asking.answered(first, THEIRS)
+    assert bench.asking.answered(second, THEIRS)
+    assert bench.asking.answered(third, THEIRS)
+
+
+def group(bench: Bench, members: list[Pid], dead: set[int]) -> list[int]:
+    """A group has these members, of which those are dead: who was tried, by the number."""
+    tried: list[int] = []
+
+    def answer(reference: Reference) -> None:
+        if not bench.node.monitors:
+            bench.asking.answered(reference, members)
+            return
+        number = len(tried)
+        tried.append(number)
+        if number in dead:
+            bench.asking.monitor_down(bench.node.monitors.pop(), Atom("noproc"))
+        else:
+            bench.asking.answered(reference, Atom("yes"))
+
+    bench.then = answer
+    try:
+        found = bench.asking.find("the call", bench.waiting, Group("pg", "desks"), "peer@localhost")
+        assert found.target.to == members[tried[-1]]
+        assert bench.node.monitors == [found.monitor]
+    except NoAnswer:
+        assert bench.node.monitors == []
+    return tried
+
+
+def test_members_of_a_group_are_tried_in_turn(bench: Bench) -> None:
+    members = [Pid("peer@localhost", number, 0, 3) for number in range(10)]
+    assert group(bench, members, {0, 1}) == [0, 1, 2]
+
+
+def test_no_more_members_are_tried_than_that(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MAX_TRIED", 3)
+    members = [Pid("peer@localhost", number, 0, 3) for number in range(10)]
+    assert group(bench, members, set(range(10))) == [0, 1, 2]
+
+
+def test_a_node_that_cannot_be_reached_is_tried_once(bench: Bench) -> None:
+    """Its other members are left out, too."""
+    bench.node.unknown = "gone@localhost"
+    members = [Pid("gone@localhost", 1, 0, 1), Pid("gone@localhost", 2, 0, 1), THEIRS]
+    bench.then = lambda reference: bench.asking.answered(reference, members if not bench.node.monitors else True)
+    found = bench.asking.find("the call", bench.waiting, Group("pg", "desks"), "peer@localhost")
+    assert found.target.to == THEIRS
+    assert bench.node.refused == 1

@@ -1,6 +1,6 @@
 %% Processes that take calls, for tests/peers/test_calls.py.
 -module(call_tests).
--export([halting/1, fatal/1, storm/3, shapes/1, start/1, answering/2, silent/1, brief/2, launch/1, messages/1, kinds/1, wait/3, stop/2]).
+-export([halting/1, fatal/1, storm/3, shapes/1, start/1, answering/2, silent/1, brief/2, launch/1, by_itself/1, messages/1, kinds/1, wait/3, stop/2]).
 
 %% A process registered as Name that takes calls, and keeps all it is sent.
 start(Name) -> answering(Name, undefined).
@@ -53,6 +53,11 @@ loop(Other, Seen) ->
 
 %% What the dialplan's module:function form calls.
 launch(Ref) -> {Ref, whereis(taker)}.
+
+%% The same, but the answer is sent from inside of it.
+by_itself(Ref) ->
+    {any, hd(nodes(hidden))} ! {Ref, whereis(taker)},
+    receive never -> {Ref, none} end.
 
 messages(Process) ->
     Process ! {messages, self()},

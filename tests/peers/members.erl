@@ -1,6 +1,6 @@
 %% Members of a pg group that take calls, for the tests of pg:Group.
 -module(members).
--export([start/1, start/2, calls/1, stop/1, storm/3, churn/2]).
+-export([desk/1, start/1, start/2, calls/1, stop/1, storm/4, churn/2]).
 
 %% The scope, if it is not there yet, outside the caller's life.
 scope(Scope) ->
@@ -36,29 +36,51 @@ stop(Pid) ->
     exit(Pid, kill),
     receive {'DOWN', Monitor, process, Pid, _} -> ok end.
 
-%% Count calls to the extension `group', AtOnce at a time. How they ended: how many with each cause.
-storm(Node, Count, AtOnce) ->
+%% A new member that takes calls of several switches, and forgets those of one that is gone.
+desk(Group) ->
+    scope(pg),
+    Pid = spawn(fun() -> desk_loop(#{}) end),
+    ok = pg:join(Group, Pid),
+    Pid.
+
+desk_loop(Calls) ->
+    receive
+        {call, {event, [UUID | Headers]}} ->
+            Node = list_to_atom(proplists:get_value("Erlang-Node", Headers)),
+            maps:is_key(UUID, Calls) orelse erlang:monitor_node(Node, true),
+            desk_loop(Calls#{UUID => Node});
+        {call_hangup, UUID} -> desk_loop(maps:remove(UUID, Calls));
+        {call_taken, UUID} -> desk_loop(maps:remove(UUID, Calls));
+        {nodedown, Node} -> desk_loop(maps:filter(fun(_, Of) -> Of =/= Node end, Calls));
+        {calls, From} -> From ! {calls, self(), maps:to_list(Calls)}, desk_loop(Calls);
+        _ -> desk_loop(Calls)
+    end.
+
+%% Count calls to Target, "pg:...", AtOnce at a time; one that has lost its member is transferred to the extension `group'.
+%% How they ended: how many with each cause.
+storm(Node, Target, Count, AtOnce) ->
     [ask(Node, Request) || Request <- [register_event_handler, {event, 'CHANNEL_HANGUP_COMPLETE'}]],
-    [dial(Node, N) || N <- lists:seq(1, AtOnce)],
-    follow(Node, Count, AtOnce, #{}).
+    [dial(Node, Target, N) || N <- lists:seq(1, AtOnce)],
+    follow(Node, Target, Count, AtOnce, #{}).
 
 ask(Node, Request) ->
     {any, Node} ! Request,
     receive ok -> ok end.
 
-dial(Node, N) ->
+dial(Node, Target, N) ->
     UUID = lists:concat(["storm-", node(), "-", N]),
-    Command = ["{origination_uuid=", UUID, "}loopback/park/default group XML default"],
+    Variables = ["{origination_uuid=", UUID, ",erlang_on_handler_exit='transfer group XML default'}"],
+    Command = [Variables, "loopback/park/default '&erlang(", Target, ")'"],
     spawn(fun() -> {any, Node} ! {bgapi, originate, Command}, receive {bgok, _, _} -> ok; {bgerror, _, _} -> ok end end).
 
-follow(_, Count, _, Ended) when map_size(Ended) =:= Count ->
+follow(_, _, Count, _, Ended) when map_size(Ended) =:= Count ->
     lists:foldl(fun(Cause, Counts) -> maps:update_with(Cause, fun(N) -> N + 1 end, 1, Counts) end, #{}, maps:values(Ended));
-follow(Node, Count, Dialled, Ended) ->
+follow(Node, Target, Count, Dialled, Ended) ->
     receive
         {event, ["storm-" ++ _ = UUID | Headers]} ->
-            Dialled < Count andalso dial(Node, Dialled + 1),
-            follow(Node, Count, Dialled + 1, Ended#{UUID => proplists:get_value("Hangup-Cause", Headers)});
-        _ -> follow(Node, Count, Dialled, Ended)
+            Dialled < Count andalso dial(Node, Target, Dialled + 1),
+            follow(Node, Target, Count, Dialled + 1, Ended#{UUID => proplists:get_value("Hangup-Cause", Headers)});
+        _ -> follow(Node, Target, Count, Dialled, Ended)
     after 30000 -> {timeout, maps:size(Ended), Dialled}
     end.
 

@@ -72,7 +72,7 @@ def gone(node: RunningNode, peer: Erl, uuid: str) -> None:
 # --- the three forms ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["taker", "taker:!", "call_tests:launch"])
+@pytest.mark.parametrize("form", ["taker", "taker:!", "call_tests:launch", "call_tests:by_itself"])
 def test_a_call_from_its_beginning_to_its_end(node: RunningNode, taker: Erl, form: str) -> None:
     dial(node, taker, f"{form} {taker.name}")
     uuid = called(taker)

@@ -91,7 +91,7 @@ def test_the_simulated_switch(start_node: StartNode, read: Read) -> None:
 
 
 @pytest.mark.freeswitch
-@pytest.mark.parametrize("page", ["console.md", "settings.md", "security.md", "troubleshooting.md"])
+@pytest.mark.parametrize("page", ["cluster.md", "console.md", "settings.md", "security.md", "troubleshooting.md"])
 def test_page(page: str, start_node: StartNode, read: Read) -> None:
     read(page, start_node("freeswitch"))
 
