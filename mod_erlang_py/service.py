@@ -21,6 +21,7 @@ from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded, compare
 from mod_erlang_py.config.settings import Config
+from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
@@ -221,6 +222,9 @@ class Service:
 
     def received(self, link: Link, sender: Pid | None, to: Pid | str, payload: bytes) -> Job | None:
         return self._dispatcher.received(link, sender, to, payload)
+
+    def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
+        return self._dispatcher.spawned(link, message, payload)
 
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         _tell(partial(self._subscriptions.exited, link, pid, reason))

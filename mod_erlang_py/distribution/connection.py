@@ -10,7 +10,15 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mod_erlang_py.distribution.control import IN_PAYLOAD, ControlMessage, Exit, Exit2, MonitorPExit, decode_control
+from mod_erlang_py.distribution.control import (
+    IN_PAYLOAD,
+    ControlMessage,
+    Exit,
+    Exit2,
+    MonitorPExit,
+    SpawnRequest,
+    decode_control,
+)
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
 from mod_erlang_py.etf import VERSION, Term, decode, scan
 
@@ -132,7 +140,9 @@ class Bodies:
             if control is not None and body.startswith(VERSION, end):
                 return Received(control, body[end:])
         received = decode_body(body)
-        if received.payload is not None:
+        if received.payload is not None and not isinstance(
+            received.control, SpawnRequest
+        ):  # each has its own reference
             self._remember(body[: len(body) - len(received.payload)], received.control)
         return received
 

@@ -51,8 +51,8 @@ MANDATORY_25 = (
 )
 MANDATORY_26 = MANDATORY_25 | _F.UNLINK_ID | _F.V4_NC
 
-# What we advertise. Hidden, since a published node must serve rex and global. No SPAWN: a peer's rpc:call
-# then fails at once instead of waiting for an answer. No ALIAS: our own calls use plain references. No
+# What we advertise. Hidden, since a published node must serve global. SPAWN: each request is answered, and rpc and
+# erpc come by it. ALIAS, and ALTACT_SIG that takes its place from OTP 28 on: a late answer reaches nobody. No
 # FRAGMENTS, no atom cache: either changes the framing. Both monitor flags: OTP needs both.
 OURS = (
     MANDATORY_26
@@ -63,6 +63,9 @@ OURS = (
     | _F.SEND_SENDER
     | _F.EXIT_PAYLOAD
     | _F.BIG_SEQTRACE_LABELS
+    | _F.SPAWN
+    | _F.ALIAS
+    | _F.ALTACT_SIG
 )
 
 # What a peer must have: what OTP 23 itself demands, the handshake we speak, and the tags of terms that we

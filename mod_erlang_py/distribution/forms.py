@@ -14,6 +14,7 @@ from mod_erlang_py.distribution.connection import encode_frame
 from mod_erlang_py.distribution.control import (
     IN_PAYLOAD,
     AliasSend,
+    AltactBits,
     AltactSigSend,
     ControlMessage,
     DemonitorP,
@@ -31,10 +32,12 @@ from mod_erlang_py.distribution.control import (
     encode_control,
 )
 from mod_erlang_py.distribution.flags import DistFlags
-from mod_erlang_py.etf import Pid, encode, encode_atom
+from mod_erlang_py.etf import Pid, Reference, encode, encode_atom
 
 MONITORS = DistFlags.DIST_MONITOR | DistFlags.DIST_MONITOR_NAME
 """OTP monitors a node that has both, and no other (reference, section 0, fact 2): ei has the first, and knows none."""
+ALIASES = DistFlags.ALIAS | DistFlags.ALTACT_SIG
+"""A node that has either takes what is sent to an alias."""
 
 
 def form(message: ControlMessage, flags: DistFlags) -> ControlMessage | None:
@@ -64,16 +67,23 @@ def form(message: ControlMessage, flags: DistFlags) -> ControlMessage | None:
     return message
 
 
-def send_control(local: Pid, flags: DistFlags) -> Callable[[Pid | str], bytes]:
-    """What makes the control messages, encoded, of sends to the processes of a peer with these flags.
+def send_control(local: Pid, flags: DistFlags) -> Callable[[Pid | str | Reference], bytes]:
+    """What makes the control messages, encoded, of sends to the processes of a peer with these flags; a reference is an
+    alias, for a peer that has ALIASES only.
 
     Each ends in whom it is for, and what is before that is always the same.
     """
     to_pid = b"h\x03a\x16" + local.binary() if DistFlags.SEND_SENDER in flags else b"h\x03a\x02w\0"
     to_name = b"h\x04a\x06" + local.binary() + b"w\0"
+    if DistFlags.ALTACT_SIG in flags:  # OTP 28 deprecates the other, 30 shall not have it
+        to_alias = b"h\x04a\x25a" + bytes((AltactBits.TO_ALIAS,)) + local.binary()
+    else:
+        to_alias = b"h\x03a\x21" + local.binary()
 
-    def control(to: Pid | str) -> bytes:
-        return to_pid + to.binary() if isinstance(to, Pid) else to_name + encode_atom(to)
+    def control(to: Pid | str | Reference) -> bytes:
+        if isinstance(to, Pid):
+            return to_pid + to.binary()
+        return to_name + encode_atom(to) if isinstance(to, str) else to_alias + to.binary()
 
     return control
 

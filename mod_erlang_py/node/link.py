@@ -13,7 +13,7 @@ from functools import partial
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.connection import TICK, Bodies, encode_frame
 from mod_erlang_py.distribution.control import ControlMessage
-from mod_erlang_py.distribution.forms import MONITORS, send_control, signal_frame
+from mod_erlang_py.distribution.forms import ALIASES, MONITORS, send_control, signal_frame
 from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Pid, Reference, Term
 
@@ -77,8 +77,15 @@ class Link:
         words = (number & 0x3FFFF, number >> 18 & 0xFFFFFFFF, 0)
         return Reference(self.local.node, self.local.creation, words)
 
-    def send(self, to: Pid | str, term: Term) -> None:
-        """Send a term to a process of the peer, named by its pid or as it is registered. Raises EncodeError.
+    def fresh_pid(self) -> Pid:
+        """A pid that this node has not used before, for a process that lives as long as one request; within the bits
+        that old nodes have. Its serial is never 0, as `local`'s is."""
+        number = next(self._numbers)
+        return Pid(self.local.node, number & 0x7FFF, 1 + (number >> 15) % 0x1FFF, self.local.creation)
+
+    def send(self, to: Pid | str | Reference, term: Term) -> None:
+        """Send a term to a process of the peer, named by its pid, as it is registered, or by an alias where the peer
+        knows_aliases. Raises EncodeError.
 
         As Target.send, but for its making: replies are many.
         """
@@ -90,6 +97,11 @@ class Link:
     def knows_monitors(self) -> bool:
         """Whether the peer tells of the end of what we monitor: an OTP node does, a C node or a Java node does not."""
         return MONITORS in self.peer.flags
+
+    @property
+    def knows_aliases(self) -> bool:
+        """Whether the peer takes what is sent to an alias: OTP 24 and later do."""
+        return bool(ALIASES & self.peer.flags)
 
     def signal(self, message: ControlMessage) -> None:
         """Send a control message that has no payload, but for an exit's reason; nothing to a peer that knows none."""

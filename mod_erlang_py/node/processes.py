@@ -57,6 +57,9 @@ class _Monitors:
             references.remove(reference)
             self._less(pid, to, references)
 
+    def has(self, pid: Pid, to: Pid | str, reference: Reference) -> bool:
+        return reference in self._by_pair.get((pid, to), ())
+
     def take_last(self, pid: Pid, to: Pid | str) -> Reference | None:
         references = self._by_pair.get((pid, to))
         if not references:
@@ -150,6 +153,12 @@ class Processes:
             known = self._monitors.get(link)
             if known is not None:
                 known.discard(message.from_pid, message.to, message.ref)
+
+    def stands(self, link: Link, pid: Pid, to: Pid | str, reference: Reference) -> bool:
+        """Whether a process has this monitor of whom it named, and has not taken it back."""
+        with self._lock:
+            known = self._monitors.get(link)
+            return known is not None and known.has(pid, to, reference)
 
     def refuse(self, link: Link, sender: Pid, to: Pid | str) -> bool:
         """Tell a process that there is nobody there whom it monitors, by the last of its monitors: how it waits for an

@@ -22,6 +22,10 @@ class Receiver(Protocol):
         """A message to a process of ours. to: as its sender named it. payload: the term's bytes, its 131 first.
         Raises ProtocolViolation."""
 
+    def spawned(self, link: Link, message: control.SpawnRequest, payload: bytes) -> Job | None:
+        """SPAWN_REQUEST, which gets its SPAWN_REPLY in any case. payload: the list of arguments, as in received.
+        Raises ProtocolViolation."""
+
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         """A process that we were linked to has ended, or tells us to."""
 
@@ -37,7 +41,10 @@ def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -
     if not body:
         link.ticked()
         return None
-    received = link.bodies.decode(body)
+    return _received(receiver, processes, link, link.bodies.decode(body))
+
+
+def _received(receiver: Receiver, processes: Processes, link: Link, received: Received) -> Job | None:
     message, payload = received.control, received.payload or b""
     match message:
         case control.RegSend(from_pid, name):
@@ -57,16 +64,35 @@ def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -
         case control.Exit():
             if processes.exited(link, message):
                 receiver.exited(link, message.from_pid, _reason(received))
-        case control.Exit2():
-            receiver.exited(link, message.from_pid, _reason(received))
+        case control.Exit2(from_pid, to):
+            if to == link.local:
+                receiver.exited(link, from_pid, _reason(received))
         case control.MonitorPExit():
             receiver.monitor_down(message.ref, _reason(received))
         case control.MonitorP():
             processes.monitored(link, message)
         case control.DemonitorP():
             processes.demonitored(link, message)
+        case control.SpawnRequest():
+            return receiver.spawned(link, message, payload)
+        case control.AltactSigSend():
+            classic = _classic(message)
+            if classic is not None:
+                return _received(receiver, processes, link, Received(classic, payload))
         case _:
             pass  # a late acknowledgement, a group leader: nothing hangs on them
+    return None
+
+
+def _classic(message: control.AltactSigSend) -> control.RegSend | control.SendSender | control.Exit2 | None:
+    """What older nodes send in its place; None for what is to an alias, of which we make none."""
+    match message.to:
+        case str(name):
+            return control.RegSend(message.from_pid, name)
+        case Pid() if message.bits & control.AltactBits.EXIT:
+            return control.Exit2(message.from_pid, message.to, control.IN_PAYLOAD)
+        case Pid():
+            return control.SendSender(message.from_pid, message.to)
     return None
 
 

@@ -4,14 +4,17 @@ registry.py   the table, and how a term finds its entry
 arguments.py  texts, headers, names, UUIDs in them
 context.py    what a request may use, and what it may answer
 dispatch.py   from a payload to a job; the one place where an error becomes {error, Reason}
+gen_server.py calls and casts: requests in an envelope
+rpc.py        rpc and erpc: requests as functions; functions.py says which functions there are
+callers.py    who waits for an answer that goes back in an envelope
 node.py       getpid, link, exit, {Ref, Pid}, {rex, _}
 api.py        api, bgapi
 background.py a command that bgapi runs
 execute.py    execute: an application of a call, and what came of it
-otp.py        what OTP's own libraries send: gen_server:call, io and system messages
+otp.py        what else OTP's own libraries send: gen_event, io and system messages
 """
 
-from . import api, calls, events, execute, logs, node, otp, session, xml
+from . import api, calls, events, execute, gen_server, logs, node, otp, session, xml
 from .context import Context, as_text
 from .dispatch import Dispatcher
 
@@ -23,6 +26,7 @@ __all__ = [
     "calls",
     "events",
     "execute",
+    "gen_server",
     "logs",
     "node",
     "otp",

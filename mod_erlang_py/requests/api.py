@@ -59,7 +59,7 @@ def bgapi(ask: Request) -> ReplyThen:
             context.switch.fire(done)
         except SwitchError as refused:  # it shuts down; the reply is still owed
             log.warning("BACKGROUND_JOB: %s", refused)
-        ask.reply((BGOK if succeeded else BGERROR, context.text(uuid), context.text(output)))
+        ask.tell((BGOK if succeeded else BGERROR, context.text(uuid), context.text(output)))
 
     job = BackgroundJob(context.switch, command, argument, finish)
     if context.workers.submit(job.run):

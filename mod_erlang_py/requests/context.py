@@ -11,7 +11,7 @@ from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
-from mod_erlang_py.etf import Atom, Binary, Pid, Term
+from mod_erlang_py.etf import Atom, Binary, Pid, Term, atom_text
 from mod_erlang_py.events.event_handlers import EventHandlers
 from mod_erlang_py.events.pump import Pump
 from mod_erlang_py.events.subscriptions import Subscriptions
@@ -55,8 +55,12 @@ def as_text(encoding: Encoding, value: bytes) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. to: the process that it was sent to, by its pid or by a registered name. term: the whole message.
-    reply goes to whoever asked, by the way the request came."""
+    """One request, out of its envelope.
+
+    link: to the sender's node. to: the process that it was sent to, by its pid or by a registered name. term: the
+    request. reply: the answer, by the way the request came; once, at once or later. awaited: whether somebody waits for
+    the answer, as for that of a call.
+    """
 
     context: Context
     link: Link
@@ -64,6 +68,12 @@ class Request:
     to: Pid | str
     term: Term
     reply: Callable[[Term], None]
+    awaited: bool = False
+
+    def tell(self, term: Term) -> None:
+        """A message to the sender, besides the answer. Raises EncodeError."""
+        if self.sender is not None:
+            self.link.send(self.sender, term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class ReplyThen:
 
 
 class NoReply:
-    """The answer of a request that gets none."""
+    """The answer of a request that gets none; whoever calls waits for one all the same, and is answered `ok`."""
 
 
 NO_REPLY = NoReply()
@@ -91,3 +101,8 @@ REPLY_LATER = ReplyLater()
 def error(reason: str) -> Term:
     """`{error, Reason}`"""
     return (ERROR, Atom(reason))
+
+
+def is_error(term: Term) -> bool:
+    """`{error, …}`"""
+    return isinstance(term, tuple) and bool(term) and atom_text(term[0]) == ERROR.value

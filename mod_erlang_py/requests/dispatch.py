@@ -6,6 +6,7 @@ import logging
 from functools import partial
 
 from mod_erlang_py import etf
+from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import (
     BadArg,
     BadOption,
@@ -21,10 +22,9 @@ from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
 
-from . import registry
-from .context import ERROR, Context, NoReply, ReplyThen, Request, error
+from . import registry, rpc
+from .context import ERROR, OK, Context, NoReply, ReplyLater, ReplyThen, Request, error, is_error
 from .node import spawn_reply
-from .otp import by_pid
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +60,12 @@ class Dispatcher:
         request = Request(self._context, link, sender, to, term, reply)
         try:
             entry = self._find(term)
+            if isinstance(entry, registry.Envelope):
+                return self._opened(sender, *entry.open(request))
         except BadArg:
             return Job(sender, partial(reply, BADARG))
         if entry is None:
-            if _is_error(term):  # answered, it would come back, and so on for ever
+            if is_error(term):  # answered, it would come back, and so on for ever
                 log.debug("%s: %s sent an error, which nobody waits for", link.name, sender)
                 return None
             return Job(sender, partial(reply, UNDEF))
@@ -72,12 +74,25 @@ class Dispatcher:
             return None
         return Job(sender, partial(self._answer, request, entry))
 
-    def _find(self, term: Term) -> registry.Entry | None:
+    def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
+        """The same for a function that is called by erpc. Raises ProtocolViolation."""
+        link.requests += 1
+        opened = rpc.spawned(self._context, link, message, payload)
+        return self._opened(message.from_pid, *opened) if opened is not None else None
+
+    def _opened(self, sender: Pid | None, request: Request, entry: registry.Entry) -> Job | None:
+        """sender: of the envelope, whose order is kept; what is in it may be asked for another."""
+        if entry.urgent:
+            self._answer(request, entry)
+            return None
+        return Job(sender, partial(self._answer, request, entry))
+
+    def _find(self, term: Term) -> registry.Entry | registry.Envelope | None:
         if isinstance(term, tuple) and term and not isinstance(term[0], Atom):
             if Reference.of(term[0]) is not None:
                 return spawn_reply
             if Pid.of(term[0]) is not None:
-                return by_pid
+                return rpc.by_pid
         return registry.find(term)
 
     def _answer(self, request: Request, entry: registry.Entry) -> None:
@@ -100,6 +115,8 @@ class Dispatcher:
         try:
             if not isinstance(answer, NoReply):
                 request.reply(answer)
+            elif request.awaited and not isinstance(answer, ReplyLater):
+                request.reply(OK)
         finally:
             if then is not None:
                 then()
@@ -114,14 +131,16 @@ class Dispatcher:
             log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong)
 
 
-def _is_error(term: Term) -> bool:
-    """`{error, …}`: what another node of ours, or the C module, answers."""
-    return isinstance(term, tuple) and bool(term) and atom_text(term[0]) == ERROR.value
+WRONG = (Atom("api"),)
+"""A request that is `{error, badarg}`: in the place of one that nobody could read."""
 
 
 def _unreadable(payload: bytes) -> Term:
-    """What is left of a message that is over the limits: of a `fetch_reply`, whose answer it is not; else None."""
+    """What is left of a message that is over the limits: of a `fetch_reply`, whose answer it is not; of a call, which
+    waits for an answer. Else None."""
     match etf.decode_head(payload, 2):
         case (tag, fetch_id) if atom_text(tag) == "fetch_reply":
             return (tag, fetch_id)
+        case (tag, caller) if atom_text(tag) == "$gen_call":
+            return (tag, caller, WRONG)
     return None

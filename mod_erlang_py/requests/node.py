@@ -48,7 +48,7 @@ def _spawn_reply(ask: Request) -> Term | NoReply:
 spawn_reply = Entry(_spawn_reply, urgent=True)
 
 
-@request("rex", 1, or_more=True, urgent=True)
+@request("rex", 1, or_more=True, urgent=True, public=False)
 def rex(ask: Request) -> Term | NoReply:
     """`{rex, {Ref, Pid}}`: the same, as the result of an rpc (handle_msg_rpcresponse)."""
     match ask.term:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term, atom_text
 
-from .context import NoReply, ReplyThen, Request
+from .context import NoReply, ReplyThen, Request, error
 
 Function: TypeAlias = Callable[[Request], "Term | ReplyThen | NoReply"]
 
@@ -21,36 +21,72 @@ Function: TypeAlias = Callable[[Request], "Term | ReplyThen | NoReply"]
 class Entry:
     """run: answers the request; BadArg becomes {error, badarg}.
     urgent: an answer to something that we wait for: it does not wait for its sender's earlier requests.
+    public: in any envelope, by gen_server:call and rpc too; else only as a message of its own.
     """
 
     run: Function
     urgent: bool = False
+    public: bool = True
 
 
-_exact: dict[tuple[str, int], Entry] = {}
+Opened: TypeAlias = tuple[Request, Entry]
+"""A request as its sender meant it, and who answers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message that a request comes in. open: takes it out; raises BadArg."""
+
+    public: ClassVar[bool] = False
+    open: Callable[[Request], Opened]
+
+
+UNKNOWN = Entry(lambda _: error("undef"))
+"""Who answers what nobody knows, and"""
+WRONG = Entry(lambda _: error("badarg"))
+"""what is known, but not so."""
+
+_exact: dict[tuple[str, int], Entry | Envelope] = {}
 _open: dict[str, tuple[int, Entry]] = {}
 _tags: set[str] = set()
 
 
-def request(tag: str, *arities: int, or_more: bool = False, urgent: bool = False) -> Callable[[Function], Function]:
+def request(
+    tag: str, *arities: int, or_more: bool = False, urgent: bool = False, public: bool = True
+) -> Callable[[Function], Function]:
     """Register a function for a tag with these arities; with or_more, for all above the last of them too."""
 
     def register(function: Function) -> Function:
-        entry = Entry(function, urgent)
+        entry = Entry(function, urgent, public)
         for arity in arities:
-            if (tag, arity) in _exact:
-                raise ValueError(f"{tag}/{arity} is registered twice")
-            _exact[tag, arity] = entry
+            _add(tag, arity, entry)
         if or_more:
             _open[tag] = (arities[-1], entry)
-        if any(arities):
-            _tags.add(tag)
         return function
 
     return register
 
 
-def find(term: Term) -> Entry | None:
+def envelope(tag: str, arity: int) -> Callable[[Callable[[Request], Opened]], Envelope]:
+    """Register a function that opens what comes so."""
+
+    def register(function: Callable[[Request], Opened]) -> Envelope:
+        made = Envelope(function)
+        _add(tag, arity, made)
+        return made
+
+    return register
+
+
+def _add(tag: str, arity: int, entry: Entry | Envelope) -> None:
+    if (tag, arity) in _exact:
+        raise ValueError(f"{tag}/{arity} is registered twice")
+    _exact[tag, arity] = entry
+    if arity:
+        _tags.add(tag)
+
+
+def find(term: Term) -> Entry | Envelope | None:
     """The entry for a message; None for one that nobody knows. Raises BadArg for a known tag of another arity."""
     if isinstance(term, tuple):
         if not term:
@@ -63,9 +99,15 @@ def find(term: Term) -> Entry | None:
     entry = _exact.get((tag, arity))
     if entry is not None or arity == 0:
         return entry
-    least, entry = _open.get(tag, (0, None))
-    if entry is not None and arity > least:
-        return entry
+    least, open_entry = _open.get(tag, (0, None))
+    if open_entry is not None and arity > least:
+        return open_entry
     if tag in _tags:
         raise BadArg(f"{tag}/{arity}")
     return None
+
+
+def find_public(term: Term) -> Entry | None:
+    """The entry for what came in an envelope. As find, but nothing of OTP's own is found, nor another envelope."""
+    entry = find(term)
+    return entry if isinstance(entry, Entry) and entry.public else None

@@ -120,6 +120,20 @@ def test_every_peer_takes_a_send(to: Pid | str, flags: DistFlags) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (DistFlags.ALIAS, AliasSend(C, R)),
+        (DistFlags.ALIAS | DistFlags.ALTACT_SIG, AltactSigSend(AltactBits.TO_ALIAS, C, R)),
+        (DistFlags.ALTACT_SIG, AltactSigSend(AltactBits.TO_ALIAS, C, R)),
+        (OURS, AltactSigSend(AltactBits.TO_ALIAS, C, R)),
+    ],
+    ids=by_kind,
+)
+def test_a_send_to_an_alias(flags: DistFlags, expected: ControlMessage) -> None:
+    assert decode_control(send_control(C, flags)(R)) == expected
+
+
+@pytest.mark.parametrize(
     ("message", "flags", "expected"),
     [
         (Link(C, U), NONE, Received(Link(C, U), None)),

@@ -36,11 +36,11 @@ OTP_FLAGS = 0xD07DF7FBD
 OUR_CHALLENGE = 0xDEADBEEF
 THEIR_CHALLENGE = 0x0BB69D76
 US = LocalNode("cn1@127.0.0.1", OURS, 0x11223344)
-PEER = PeerNode("otp@127.0.0.1", OURS, 0x6B03653A)
+PEER = PeerNode("otp@127.0.0.1", OURS & DistFlags(OTP_FLAGS), 0x6B03653A)
 
 OTP_NAME = bytes.fromhex("001c 4e 0000000d07df7fbd 6b03653a 000d 6f7470403132372e302e302e31")
 OTP_REPLY = bytes.fromhex("0015 72 0bb69d76 c3939b31d7a913d82e2ace09247c7b41")
-OUR_CHALLENGE_PACKET = bytes.fromhex("0020 4e 00000004075f4fbc deadbeef 11223344 000d 636e31403132372e302e302e31")
+OUR_CHALLENGE_PACKET = bytes.fromhex("0020 4e 0000002d075f4fbc deadbeef 11223344 000d 636e31403132372e302e302e31")
 
 
 def packet(body: bytes, header: int = 2) -> bytes:
@@ -114,7 +114,7 @@ def test_fresh_challenges() -> None:
 def test_otp_connects_to_us() -> None:
     machine = acceptor()
     machine.receive_data(OTP_NAME)
-    assert machine.events_received() == [NameReceived(PEER.name, OURS, PEER.creation, 6)]
+    assert machine.events_received() == [NameReceived(PEER.name, PEER.flags, PEER.creation, 6)]
     assert machine.data_to_send() == b""
     machine.send_status(Status.OK)
     assert machine.data_to_send() == status(b"ok") + OUR_CHALLENGE_PACKET
@@ -127,7 +127,7 @@ def test_otp_connects_to_us() -> None:
 
 def test_we_connect_to_otp() -> None:
     machine = initiator()
-    assert machine.data_to_send() == bytes.fromhex("001c 4e 00000004075f4fbc 11223344 000d 636e31403132372e302e302e31")
+    assert machine.data_to_send() == bytes.fromhex("001c 4e 0000002d075f4fbc 11223344 000d 636e31403132372e302e302e31")
     machine.receive_data(status(b"ok") + challenge())
     assert machine.events_received() == [StatusReceived(Status.OK)]
     assert machine.data_to_send() == packet(struct.pack(">cI", b"r", OUR_CHALLENGE) + digest("secret", THEIR_CHALLENGE))
@@ -496,7 +496,7 @@ def chunks(data: bytes, cuts: Iterator[int]) -> Iterator[bytes]:
 
 def join(cuts: Iterator[int], header: Literal[2, 4], cookies: tuple[str, str], alive: bool) -> tuple[Machine, Machine]:
     """Run an initiator (cookies[0]) against an acceptor, their bytes cut as cuts says; frames follow at once."""
-    b_node = LocalNode("b@h", OURS | DistFlags.SPAWN, 2)
+    b_node = LocalNode("b@h", OURS | DistFlags.PUBLISHED, 2)
     a = InitiatorHandshake(LocalNode("a@h", OURS, 1), "b@h", cookies[0], 10, header=header)
     b = AcceptorHandshake(b_node, cookies[1], 20, header=header)
     done: dict[Machine, PeerNode] = {}

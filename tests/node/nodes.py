@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mod_erlang_py import etf
 from mod_erlang_py.config.settings import Config, EpmdMode
+from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
@@ -28,6 +29,7 @@ class Receiver:
         self.down_in: list[str] = []
         self.messages: queue.SimpleQueue[tuple[str, Term]] = queue.SimpleQueue()
         self.downs: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.spawns: queue.SimpleQueue[tuple[SpawnRequest, Term]] = queue.SimpleQueue()
         self.exits: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
         self.monitors: queue.SimpleQueue[tuple[Reference, Term]] = queue.SimpleQueue()
 
@@ -39,6 +41,10 @@ class Receiver:
         if isinstance(term, tuple) and term[:1] == (etf.Atom("run"),):
             return Job(sender, lambda: self.jobs[term[1].value](link))
         return None
+
+    def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
+        self.spawns.put((message, etf.decode(payload)))
+        return Job(message.from_pid, lambda: link.send(message.from_pid, message.ref))
 
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         self.exits.put((pid, reason))

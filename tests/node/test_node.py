@@ -13,10 +13,18 @@ import pytest
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import TICK, encode_frame
-from mod_erlang_py.distribution.control import IN_PAYLOAD, Exit, Exit2, MonitorP, MonitorPExit
+from mod_erlang_py.distribution.control import (
+    IN_PAYLOAD,
+    AltactBits,
+    AltactSigSend,
+    Exit,
+    Exit2,
+    MonitorP,
+    MonitorPExit,
+)
 from mod_erlang_py.distribution.handshake_events import Status
 from mod_erlang_py.errors import HandshakeError, NotConnected
-from mod_erlang_py.etf import Atom, Pid, Reference, encode
+from mod_erlang_py.etf import Atom, Pid, Reference, Term, encode
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
@@ -205,6 +213,52 @@ def test_exits_are_told_with_their_reason(local: LocalNode) -> None:
         client.signal(Exit2(stranger, local.pid, kill))
         got = [local.receiver.exits.get(timeout=DEADLINE) for _ in range(3)]
     assert got == [(first, normal), (second, (kill, b"why")), (stranger, kill)]
+
+
+def test_an_exit_signal_to_a_process_that_was_spawned_concerns_nobody(local: LocalNode) -> None:
+    with Client(local.port) as client:
+        wait_until(local.names)
+        client.signal(Exit2(client.pid, local.node.links()[0].fresh_pid(), Atom("kill")))
+        client.signal(Exit2(client.pid, local.pid, Atom("last")))
+        assert local.receiver.exits.get(timeout=DEADLINE) == (client.pid, Atom("last"))
+
+
+def test_signals_of_otp_28_are_those_of_before(local: LocalNode) -> None:
+    """ALTACT_SIG_SEND: to a pid, to a name, an exit signal; what is to an alias is lost, since we make none."""
+    pid = Pid("client@localhost", 1, 0, 7)
+    reference = Reference(local.node.name, local.pid.creation, (1,))
+
+    def send(bits: int, to: Pid | Reference | str, term: Term) -> None:
+        client.send_frame(encode_frame(control.encode_control(AltactSigSend(bits, pid, to)), encode(term)))
+
+    with Client(local.port) as client:
+        send(AltactBits.TO_ALIAS, reference, (Atom("echo"), 1))
+        send(0, local.node.links()[0].fresh_pid() if wait_until(local.names) else local.pid, (Atom("echo"), 2))
+        send(AltactBits.PRIORITY, local.pid, (Atom("echo"), 3))
+        assert client.answer() == 3
+        send(AltactBits.TO_NAME, "foo", (Atom("echo"), 4))
+        assert client.answer() == 4
+        send(AltactBits.EXIT | AltactBits.PRIORITY, local.pid, (Atom("kill"), b"why"))
+        assert local.receiver.exits.get(timeout=DEADLINE) == (pid, (Atom("kill"), b"why"))
+
+
+def test_a_spawn_request_is_a_job_of_its_sender(local: LocalNode) -> None:
+    reference = Reference("client@localhost", 7, (1, 2, 3))
+    with Client(local.port) as client:
+        request = control.SpawnRequest(reference, client.pid, client.pid, ("m", "f", 1), [Atom("monitor")])
+        client.send_frame(encode_frame(control.encode_control(request), encode([b"x"])))
+        assert Reference.of(client.answer()) == reference
+        message, arguments = local.receiver.spawns.get(timeout=DEADLINE)
+        assert (message.mfa, arguments) == (("m", "f", 1), [b"x"])
+
+
+def test_pids_are_fresh_and_within_the_bits_of_old_nodes(local: LocalNode) -> None:
+    with Client(local.port):
+        link = wait_until(local.node.links)[0]
+        made = {link.fresh_pid() for _ in range(40_000)}
+    assert len(made) == 40_000
+    assert all(0 <= pid.id <= 0x7FFF and 1 <= pid.serial <= 0x1FFF for pid in made)
+    assert {(pid.node, pid.creation) for pid in made} == {(local.pid.node, local.pid.creation)}
 
 
 def test_the_end_of_what_we_monitor_is_told(local: LocalNode) -> None:

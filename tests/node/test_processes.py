@@ -198,3 +198,14 @@ def test_nothing_is_kept_for_a_link_that_has_ended(processes: Processes, link: L
     processes.linked(link, LinkSignal(THEIRS, OURS))
     processes.link(link, OTHER)
     assert processes.forget(link) == []
+
+
+def test_a_monitor_stands_until_it_is_taken_back(processes: Processes, link: Link) -> None:
+    assert not processes.stands(link, THEIRS, "foo", REF)
+    processes.monitored(link, MonitorP(THEIRS, "foo", REF))
+    assert processes.stands(link, THEIRS, "foo", REF)
+    assert not processes.stands(link, THEIRS, OURS, REF)
+    assert not processes.stands(link, OTHER, "foo", REF)
+    assert not processes.stands(link, THEIRS, "foo", Reference("peer@localhost", 7, (4,)))
+    processes.demonitored(link, DemonitorP(THEIRS, "foo", REF))
+    assert not processes.stands(link, THEIRS, "foo", REF)

@@ -99,14 +99,6 @@ def test_exit_answers_and_closes(node: RunningNode, erl: StartErl) -> None:
     assert leaving.text(f"net_adm:ping('{node.name}')") == "pong"
 
 
-def test_rpc_is_refused_at_once(node: RunningNode, peer: Erl) -> None:
-    assert peer.text(f"rpc:call('{node.name}', erlang, node, [])") == "{badrpc,notsup}"
-    assert peer.text(f"try erpc:call('{node.name}', erlang, node, []) catch C:R -> {{C, R}} end") == (
-        "{error,{erpc,notsup}}"
-    )
-    assert peer.text(f"rpc:cast('{node.name}', erlang, node, [])") == "true"
-
-
 def test_spawn_does_not_hang(node: RunningNode, peer: Erl) -> None:
     """It is a pid that is dead already; OTP 23 raises notsup."""
     assert peer.text(f"try is_pid(spawn('{node.name}', erlang, node, [])) catch error:notsup -> true end") == "true"

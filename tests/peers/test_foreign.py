@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mod_erlang_py.etf import Atom, Pid, Reference, atom_text
+from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
 from tests.conftest import RunningNode
 from tests.peers.erl import Erl
 from tests.peers.foreign import Foreign, Language, NotInstalled, command
@@ -80,6 +80,20 @@ def test_requests(node: RunningNode, foreign: Foreign) -> None:
     assert answered == OK
     assert Pid.of(pid) is not None
     assert f"node up: {foreign.name}" in node.log()
+
+
+def test_calls_and_functions(node: RunningNode, foreign: Foreign) -> None:
+    """What ei_rpc and OtpConnection.sendRPC send; and a call, whose tag is what they make of it."""
+    assert foreign.pid is not None
+    for module, function, value in ((Atom("freeswitch"), "api", (OK, b"x")), (Atom("erlang"), "node", None)):
+        arguments: list[Term] = [Atom("echo"), b"x"] if function == "api" else []
+        foreign.send((foreign.pid, (Atom("call"), module, Atom(function), arguments, Atom("user"))), "rex")
+        assert foreign.next() == (Atom("rex"), value or Atom(node.name))
+    foreign.send((foreign.pid, (Atom("call"), Atom("os"), Atom("cmd"), [], Atom("user"))), "rex")
+    rex, (badrpc, (_, (undef, _))) = foreign.next()
+    assert (rex, badrpc, undef) == (Atom("rex"), Atom("badrpc"), Atom("undef"))
+    foreign.send((Atom("$gen_call"), (foreign.pid, 7), (Atom("api"), Atom("echo"), b"x")))
+    assert foreign.next() == (7, (OK, b"x"))
 
 
 def test_we_connect_to_it(node: RunningNode, stranger: Foreign) -> None:

@@ -1,7 +1,8 @@
-"""Whatever OTP offers for asking a process of another node returns, asked of ours: refused, but at once.
+"""Whatever OTP offers for asking a process of another node returns, asked of ours: what we do not serve is refused,
+but at once. What we serve is in test_gen_server.py and test_rpc.py.
 
-N is our node, P its pid. What is not here OTP refuses by itself for a process of another node, or for a node that has
-not the flag SPAWN; or it is `dbg:n`, which waits for ever for the process that it did not get.
+N is our node, P its pid. What is not here OTP refuses by itself for a process of another node; or it is `dbg:n`, which
+waits for ever for the process that it did not get.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from tests.peers.erl import Erl
 UNDEF = re.escape("{error,undef}")
 RAISES_UNDEF = re.escape("{raised,error,undef}")
 STOPPED = r"\{raised,(error,\{try_clause|exit,\{\{badmatch),\{error,undef\}.*"
-NOTSUP = re.escape("{badrpc,notsup}")
+BADRPC = r"\{badrpc,\{'EXIT',\{undef,\[\{os,cmd,\[\],\[\]\}\]\}\}\}"
+RAISED = r"\{exception,undef,\[\{os,cmd,\[\],\[\]\}\]\}"
 ENOTSUP = re.escape("{error,enotsup}")
 NOT_SPAWNED = r"\{?<\d.*>\}?|\{raised,(error|exit),(notsup|badarg)\}"
 """A pid that is dead since OTP 24; until 23 it raises."""
@@ -75,28 +77,28 @@ GEN = {
 NODE = {
     "gen_server:multi_call([N], x, q)": r"\{\[\{freeswitch@localhost,\{error,undef\}\}\],\[\]\}",
     "gen_server:multi_call([N], x, q, infinity)": r"\{\[\{freeswitch@localhost,\{error,undef\}\}\],\[\]\}",
-    "rpc:call(N, erlang, node, [])": NOTSUP,
-    "rpc:call(N, erlang, node, [], 4000)": NOTSUP,
-    "rpc:block_call(N, erlang, node, [])": NOTSUP,
-    "rpc:block_call(N, erlang, node, [], 4000)": NOTSUP,
-    "rpc:cast(N, erlang, node, [])": "true",
-    "rpc:yield(rpc:async_call(N, erlang, node, []))": NOTSUP,
-    "rpc:multicall([N], erlang, node, [])": rf"\{{\[{NOTSUP}\],\[\]\}}",
-    "rpc:multicall([N], erlang, node, [], 4000)": rf"\{{\[{NOTSUP}\],\[\]\}}",
-    "rpc:eval_everywhere([N], erlang, node, [])": "abcast",
+    "rpc:call(N, os, cmd, [])": BADRPC,
+    "rpc:call(N, os, cmd, [], 4000)": BADRPC,
+    "rpc:block_call(N, os, cmd, [])": BADRPC,
+    "rpc:block_call(N, os, cmd, [], 4000)": BADRPC,
+    "rpc:cast(N, os, cmd, [])": "true",
+    "rpc:yield(rpc:async_call(N, os, cmd, []))": BADRPC,
+    "rpc:multicall([N], os, cmd, [])": rf"\{{\[{BADRPC}\],\[\]\}}",
+    "rpc:multicall([N], os, cmd, [], 4000)": rf"\{{\[{BADRPC}\],\[\]\}}",
+    "rpc:eval_everywhere([N], os, cmd, [])": "abcast",
     "rpc:sbcast([N], x, q)": r"\{\[\],\[freeswitch@localhost\]\}",
     "rpc:server_call(N, x, wrapper, q)": r"\{error,nodedown\}",
     "rpc:server_call(N, net_kernel, wrapper, q)": r"\{error,nodedown\}",
     "rpc:multi_server_call([N], x, q)": r"\{\[\],\[freeswitch@localhost\]\}",
-    "rpc:pinfo(P)": NOTSUP,
-    "rpc:pinfo(P, links)": NOTSUP,
-    "{rex, N} ! {self(), {call, erlang, node, [], user}}, receive R -> R end": rf"\{{rex,{NOTSUP}\}}",  # ei_rpc
-    "erpc:call(N, erlang, node, [])": r"\{raised,error,\{erpc,notsup\}\}",
-    "erpc:call(N, erlang, node, [], 4000)": r"\{raised,error,\{erpc,notsup\}\}",
-    "erpc:cast(N, erlang, node, [])": "ok",
-    "erpc:multicall([N], erlang, node, [])": r"\[\{error,\{erpc,notsup\}\}\]",
-    "erpc:multicast([N], erlang, node, [])": "ok",
-    "erpc:receive_response(erpc:send_request(N, erlang, node, []))": r"\{raised,error,\{erpc,notsup\}\}",
+    "rpc:pinfo(P)": r"\{badrpc,\{'EXIT',\{undef,.*",
+    "rpc:pinfo(P, links)": r"\{badrpc,\{'EXIT',\{undef,.*",
+    "{rex, N} ! {self(), {call, os, cmd, [], user}}, receive R -> R end": rf"\{{rex,{BADRPC}\}}",  # ei_rpc
+    "erpc:call(N, os, cmd, [])": rf"\{{raised,error,{RAISED}\}}",
+    "erpc:call(N, os, cmd, [], 4000)": rf"\{{raised,error,{RAISED}\}}",
+    "erpc:cast(N, os, cmd, [])": "ok",
+    "erpc:multicall([N], os, cmd, [])": rf"\[\{{error,{RAISED}\}}\]",
+    "erpc:multicast([N], os, cmd, [])": "ok",
+    "erpc:receive_response(erpc:send_request(N, os, cmd, []))": rf"\{{raised,error,{RAISED}\}}",
     "spawn(N, erlang, node, [])": NOT_SPAWNED,
     "spawn(N, fun() -> ok end)": NOT_SPAWNED,
     "process_flag(trap_exit, true), spawn_link(N, erlang, node, [])": NOT_SPAWNED,

@@ -12,6 +12,7 @@ from typing import Any
 
 from mod_erlang_py import etf
 from mod_erlang_py.config.settings import Config
+from mod_erlang_py.distribution.control import ControlMessage, SpawnRequest, encode_control
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.node.threads import Threads
@@ -24,6 +25,7 @@ from tests.waiting import DEADLINE
 OURS = Pid("freeswitch@localhost", 1, 0, 42)
 SENDER = Pid("peer@localhost", 90, 0, 7)
 OTHER = Pid("peer@localhost", 91, 0, 7)
+SPAWNED = Pid("freeswitch@localhost", 2, 1, 42)
 JOB = "7f3c2143-55db-422f-bd15-0fa93ac78cb7"
 
 
@@ -80,18 +82,27 @@ class FakeSwitch:
 
 
 class FakeLink:
-    """sent: the pid and the term of each message, as the peer would decode it. refused: raise on send."""
+    """sent: to whom, and the term of each message, as the peer would decode it. signals: what else went to the peer."""
 
-    name = "peer@localhost"
     local = OURS
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "peer@localhost") -> None:
+        self.name = name
+        self.knows_aliases = True
         self.requests = 0
-        self.sent: queue.SimpleQueue[tuple[Pid, Term]] = queue.SimpleQueue()
+        self.sent: queue.SimpleQueue[tuple[Any, Term]] = queue.SimpleQueue()
+        self.signals: list[ControlMessage] = []
         self.ended: list[str] = []
 
-    def send(self, to: Pid, term: Term) -> None:
+    def send(self, to: Pid | Reference, term: Term) -> None:
         self.sent.put((to, etf.decode(etf.encode(term))))
+
+    def signal(self, message: ControlMessage) -> None:
+        encode_control(message)
+        self.signals.append(message)
+
+    def fresh_pid(self) -> Pid:
+        return SPAWNED
 
     def end(self, reason: str) -> None:
         self.ended.append(reason)
@@ -104,6 +115,9 @@ class FakeProcesses:
         self.linked: list[Pid] = []
         self.monitors: set[tuple[Pid, Pid | str]] = set()
         self.refused: list[Pid] = []
+
+    def stands(self, link: object, pid: Pid, to: Pid | str, reference: Reference) -> bool:
+        return (pid, to) in self.monitors
 
     def refuse(self, link: object, pid: Pid, to: Pid | str) -> bool:
         if (pid, to) not in self.monitors:
@@ -126,9 +140,15 @@ class FakeAsking:
 
 
 class FakeNode:
+    """links: the others that are up."""
+
     def __init__(self, link: FakeLink) -> None:
         self.processes = FakeProcesses()
+        self.links: list[FakeLink] = []
         self._link = link
+
+    def link_to(self, name: str) -> FakeLink | None:
+        return next((link for link in (self._link, *self.links) if link.name == name), None)
 
     def send(self, to: Pid, term: Term) -> None:
         self._link.send(to, term)
@@ -163,6 +183,13 @@ class Bench:
         job = self.dispatcher.received(link, sender, to, payload)
         if job is not None:
             assert job.sender == sender
+            job.run()
+
+    def spawn(self, message: SpawnRequest, payload: bytes) -> None:
+        link: Any = self.link
+        job = self.dispatcher.spawned(link, message, payload)
+        if job is not None:
+            assert job.sender == message.from_pid
             job.run()
 
     def later(self) -> tuple[Pid, Term]:

@@ -16,50 +16,20 @@ def sent(bench: Bench, term: Term, to: Pid | str = "foo") -> list[tuple[Pid, byt
     bench.receive(encode(term), to=to)
     messages = []
     while not bench.link.sent.empty():
-        to, reply = bench.link.sent.get()
-        messages.append((to, encode(reply)))
+        whom, reply = bench.link.sent.get()
+        messages.append((whom, encode(reply)))
     return messages
 
 
-@pytest.mark.parametrize("kind", ["$gen_call", "system", "$gen_sync_event", "$gen_sync_all_state_event"])
+@pytest.mark.parametrize("kind", ["system", "$gen_sync_event", "$gen_sync_all_state_event"])
 @pytest.mark.parametrize("tag", [REF, [Atom("alias"), REF], (REF, Atom("node")), 12])
-def test_a_call_returns_error_undef(bench: Bench, kind: str, tag: Term) -> None:
+def test_it_returns_error_undef(bench: Bench, kind: str, tag: Term) -> None:
     """The tag comes back as it was, whatever it is."""
     assert sent(bench, (Atom(kind), (OTHER, tag), Atom("get_state"))) == [(OTHER, encode((tag, UNDEF)))]
 
 
-BADRPC = (Atom("badrpc"), Atom("notsup"))
-CALL: Term = (Atom("call"), Atom("m"), Atom("f"), [], OTHER)
-BLOCK_CALL = (Atom("block_call"), *CALL[1:])
-SPAWN: Term = (Atom("spawn_opt"), Atom("m"), Atom("f"), [], [], Atom("no_link"), OTHER)
-
-
-@pytest.mark.parametrize(
-    ("to", "question", "answer"),
-    [
-        ("rex", CALL, BADRPC),
-        ("rex", BLOCK_CALL, BADRPC),
-        ("foo", CALL, UNDEF),
-        (OURS, CALL, UNDEF),
-        ("net_kernel", SPAWN, Atom("notsup")),
-        ("net_kernel", (Atom("spawn_link"), 1), Atom("notsup")),
-        ("net_kernel", CALL, UNDEF),
-        ("foo", SPAWN, UNDEF),
-    ],
-)
-def test_a_refused_rpc_or_spawn_is_what_later_otps_make_of_it(
-    bench: Bench, to: Pid | str, question: Term, answer: Term
-) -> None:
-    assert sent(bench, (Atom("$gen_call"), (OTHER, REF), question), to) == [(OTHER, encode((REF, answer)))]
-
-
 def test_a_call_to_a_gen_event_returns_error_undef(bench: Bench) -> None:
     assert sent(bench, (OTHER, (OTHER, REF), Atom("which_handlers"))) == [(OTHER, encode((REF, UNDEF)))]
-
-
-@pytest.mark.parametrize("question", [CALL, BLOCK_CALL])
-def test_an_rpc_of_a_c_node_is_refused(bench: Bench, question: Term) -> None:
-    assert sent(bench, (OTHER, question), "rex") == [(OTHER, encode((Atom("rex"), BADRPC)))]
 
 
 def test_a_broadcast_finds_no_such_name(bench: Bench) -> None:
@@ -95,10 +65,6 @@ def test_a_log_event_is_not_answered(bench: Bench) -> None:
     assert sent(bench, event) == [(SENDER, encode(UNDEF))]
 
 
-def test_a_cast_gets_nothing(bench: Bench) -> None:
-    assert sent(bench, (Atom("$gen_cast"), b"x")) == []
-
-
 def test_an_io_request_is_refused(bench: Bench) -> None:
     ask = (Atom("io_request"), OTHER, REF, (Atom("put_chars"), Atom("unicode"), b"x"))
     reply = (Atom("io_reply"), REF, (Atom("error"), Atom("enotsup")))
@@ -113,12 +79,7 @@ def test_a_file_request_is_refused(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "term",
     [
-        (Atom("$gen_call"), OTHER, 1),
-        (Atom("$gen_call"), (OTHER,), 1),
-        (Atom("$gen_call"), (Atom("x"), REF), 1),
-        (Atom("$gen_call"), (OTHER, REF)),
         (Atom("system"), 1, 1),
-        (Atom("$gen_cast"),),
         (Atom("io_request"), 1, REF, 1),
         (Atom("io_request"), OTHER, REF),
     ],

@@ -8,7 +8,7 @@ from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Binary, List, Term
 from mod_erlang_py.requests import registry
 from mod_erlang_py.requests.context import NO_REPLY, NoReply, Request
-from mod_erlang_py.requests.registry import find, request
+from mod_erlang_py.requests.registry import Entry, Opened, envelope, find, find_public, request
 
 
 def answer(_: Request) -> NoReply:
@@ -41,13 +41,14 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_known(term: Term) -> None:
     entry = find(term)
-    assert entry is not None
+    assert isinstance(entry, Entry)
     assert (entry.run, entry.urgent) == (answer, False)
+    assert find_public(term) is entry
 
 
 def test_urgent() -> None:
     entry = find((Atom("now"), 1))
-    assert entry is not None
+    assert isinstance(entry, Entry)
     assert entry.urgent
 
 
@@ -86,6 +87,23 @@ def test_a_known_tag_of_another_arity(term: Term) -> None:
         find(term)
 
 
+def test_what_is_a_message_of_its_own_is_nothing_in_an_envelope() -> None:
+    request("alone", 2, public=False)(answer)
+    assert find((Atom("alone"), 1)) is not None
+    assert find_public((Atom("alone"), 1)) is None
+
+
+def test_an_envelope_is_no_request() -> None:
+    @envelope("letter", 2)
+    def letter(ask: Request) -> Opened:
+        return ask, Entry(answer)
+
+    assert find((Atom("letter"), 1)) is letter
+    assert find_public((Atom("letter"), 1)) is None
+    with pytest.raises(ValueError, match="letter/2"):
+        request("letter", 2)(answer)
+
+
 def test_twice_is_once_too_often() -> None:
     with pytest.raises(ValueError, match="one/0"):
         request("one", 0)(answer)
@@ -97,8 +115,8 @@ def test_one_tag_in_two_functions() -> None:
 
     request("one", 2)(other)
     entry, second = find(Atom("one")), find((Atom("one"), 1))
-    assert entry is not None
-    assert second is not None
+    assert isinstance(entry, Entry)
+    assert isinstance(second, Entry)
     assert (entry.run, second.run) == (answer, other)
     with pytest.raises(BadArg):
         find((Atom("one"), 1, 2))
