@@ -162,7 +162,7 @@ class ScratchFreeSwitch:
         self._certs = shared / "certs"
         self.event_socket_port = event_socket_port or free_port()
         self._environment = _environment(epmd_port, folder) | dict(environment or {})
-        self._password = os.urandom(12).hex()
+        self.password = os.urandom(12).hex()
         self._process: subprocess.Popen[bytes] | None = None
         for made in [*(folder / name for name in _FOLDERS), self.script_dir, self._certs]:
             made.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ class ScratchFreeSwitch:
 
     def fs_cli_command(self, command: str) -> list[str]:
         """For a shell."""
-        address = ["-H", "127.0.0.1", "-P", str(self.event_socket_port), "-p", self._password]
+        address = ["-H", "127.0.0.1", "-P", str(self.event_socket_port), "-p", self.password]
         return [str(self.found.fs_cli), *address, *(["-x", command] if command else [])]
 
     def wait(self) -> int:
@@ -301,7 +301,7 @@ class ScratchFreeSwitch:
                 {
                     "listen-ip": "127.0.0.1",
                     "listen-port": str(self.event_socket_port),
-                    "password": self._password,
+                    "password": self.password,
                     "stop-on-bind-error": "true",
                 },
             ),

@@ -1,9 +1,8 @@
-"""Many events, fired inside FreeSWITCH by scripts/erlang_py_events.py, and received by scripts/bench.erl."""
+"""Many events, fired inside FreeSWITCH by scripts/bench/inside, and received by Erlang nodes of scripts/bench/peers."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ import pytest
 from mod_erlang_py import etf
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.etf import Atom, Term
-from scripts.bench import Measurer, library
-from scripts.install import ROOT
+from scripts.bench import inside
+from scripts.bench.peers.erlang import ErlangPeer
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
 from tests.peers.allocated import ALLOCATED
 from tests.peers.client import Client
@@ -40,22 +39,22 @@ class Load:
 
     def __init__(self, node: RunningNode, folder: Path) -> None:
         self.node = node
-        self.measurers: list[Measurer] = []
+        self.measurers: list[ErlangPeer] = []
         self._folder = folder
-        self._library = library(folder)
+        library = inside.library(folder)
+        if not isinstance(library, Path):
+            pytest.skip(library)
+        self._library = library
         assert isinstance(node.host, FreeSwitchHost)
-        shutil.copy(ROOT / "scripts" / "erlang_py_events.py", node.host.switch.script_dir)
+        inside.install(node.host.switch.script_dir)
 
-    def measurer(self) -> Measurer:
-        self.measurers.append(Measurer(self._folder, self.node.epmd_port, self.node.cookie))
+    def measurer(self) -> ErlangPeer:
+        self.measurers.append(ErlangPeer(self._folder, self.node.epmd_port, self.node.cookie))
         return self.measurers[-1]
 
-    def fire(self, events: int, rate: int = 0) -> Callable[[], None]:
-        library = f" {self._library}" if self._library else ""
-        return lambda: self._pyrun(f"{events} {rate} 75{library}")
-
-    def _pyrun(self, arguments: str) -> None:
-        assert self.node.api(f"pyrun erlang_py_events {arguments}").startswith("OK")
+    def fire(self, events: int, rate: int = 0) -> None:
+        answer = self.node.api(f"pyrun {inside.fire(self._library, events, rate)}")
+        assert answer.startswith("OK")
 
     def in_use(self) -> tuple[int, int]:
         """What is allocated: MB by malloc, and Python's small objects. VmRSS has what was freed, too, in pieces."""
@@ -70,9 +69,12 @@ class Load:
         megabytes, objects = map(int, found.read_text().split())
         return megabytes, objects
 
-    def receive(self, measurer: Measurer, events: int, rate: int = 0) -> float:
+    def receive(self, measurer: ErlangPeer, events: int, rate: int = 0) -> float:
         """How many of so many events did not come, or came out of order."""
-        return measurer.measure("events", f"'{self.node.name}'", events, 20_000, listening=self.fire(events, rate))[1]
+        measurer.begin("events", f"'{self.node.name}'", events, 20_000)
+        measurer.wait_until_listening()
+        self.fire(events, rate)
+        return measurer.end()[1]
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_twenty_handlers_that_come_and_go_leave_nothing(load: Callable[..., Load
     threads, descriptors = node.threads(), node.descriptors()
     measurer.begin("events", f"'{node.name}'", 20_000, 20_000)
     measurer.wait_until_listening()
-    loaded.fire(20_000, 4000)()
+    loaded.fire(20_000, 4000)
     for number in range(20):
         with Client(node.port, name=f"client{number}@localhost", to=node.name, cookie=node.cookie) as client:
             for term in (Atom("register_event_handler"), (Atom("event"), Atom("ALL"))):

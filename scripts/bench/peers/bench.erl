@@ -1,7 +1,7 @@
-%% What scripts/bench.py asks an Erlang node to do. Times are in microseconds.
+%% What erlang.py asks an Erlang node to do. Times are in microseconds, what is returned is a list of numbers.
 -module(bench).
--export([start/0, ask/2, requests/2, rate/3, under_events/2, events/3, latencies/2]).
--export([echo/0, otp/2, calls/3, directory/1, lookups/3]).
+-export([start/0, part/1, requests/2, rate/3, jobs/3, under_events/2, events/3, latencies/3]).
+-export([echo/0, otp/2, otp_rate/3, calls/3, directory/1, lookups/3, lines/3]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -22,7 +22,12 @@ serve() ->
             erlang:halt(0, [{flush, false}])
     end.
 
-%% What Node answers to Term: whether it is ok or {ok, _}.
+%% Leave Node: the next one of its name is another.
+part(Node) ->
+    process_flag(trap_exit, true), % it is linked to this process
+    erlang:disconnect_node(Node),
+    [1].
+
 ask(Node, Term) ->
     {foo, Node} ! Term,
     receive ok -> true; {ok, _} -> true; Other -> Other after 10000 -> no_reply end.
@@ -55,18 +60,37 @@ round_trip(Node) ->
     end.
 
 %% The same from several processes at once for so many milliseconds: [round trips a second].
-rate(Node, Processes, Milliseconds) ->
+rate(Node, Processes, Milliseconds) -> rate_of(fun() -> round_trip(Node) end, Processes, Milliseconds).
+
+otp_rate(Node, Processes, Milliseconds) -> rate_of(fun() -> round_trip_otp(Node) end, Processes, Milliseconds).
+
+rate_of(RoundTrip, Processes, Milliseconds) ->
     Self = self(),
     End = erlang:monotonic_time(millisecond) + Milliseconds,
-    Pids = [spawn_link(fun() -> Self ! {self(), until(Node, End, 0)} end) || _ <- lists:seq(1, Processes)],
+    Pids = [spawn_link(fun() -> Self ! {self(), until(RoundTrip, End, 0)} end) || _ <- lists:seq(1, Processes)],
     [lists:sum([receive {Pid, Count} -> Count end || Pid <- Pids]) / Milliseconds * 1000].
 
-until(Node, End, Count) ->
-    round_trip(Node),
+until(RoundTrip, End, Count) ->
+    RoundTrip(),
     case erlang:monotonic_time(millisecond) < End of
-        true -> until(Node, End, Count + 1);
+        true -> until(RoundTrip, End, Count + 1);
         false -> Count + 1
     end.
+
+%% Background jobs, so many at a time: [jobs a second, P50, P99 of the time from the request to bgok].
+jobs(Node, Count, AtOnce) ->
+    Self = self(),
+    Began = erlang:monotonic_time(millisecond),
+    Shares = [Count div AtOnce || _ <- lists:seq(1, AtOnce)],
+    Pids = [spawn_link(fun() -> Self ! {self(), [job(Node) || _ <- lists:seq(1, Share)]} end) || Share <- Shares],
+    Times = lists:append([receive {Pid, Found} -> Found after 60000 -> exit(no_bgok) end || Pid <- Pids]),
+    Took = erlang:monotonic_time(millisecond) - Began,
+    [length(Times) * 1000 / max(1, Took) | percentiles(Times)].
+
+job(Node) ->
+    Began = erlang:monotonic_time(nanosecond),
+    {foo, Node} ! {bgapi, echo, "hello"},
+    receive {bgok, _, _} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 30000 -> exit(no_bgok) end.
 
 %% Round trips for so many milliseconds while another process of this node receives events: [P50, P99, events].
 under_events(Node, Milliseconds) ->
@@ -98,19 +122,17 @@ discard(Count) ->
         {count, From} -> From ! {count, Count}
     end.
 
-%% Count events from the first to the last: [microseconds, how many came out of order or not at all]. What comes
-%% afterwards, as when the switch has lost some, is waited for Idle milliseconds.
+%% Count events: [microseconds from when the first was sent until the last came, how many came out of order or not at
+%% all]. What comes afterwards, as when the switch has lost some, is waited for Idle milliseconds.
 events(Node, Count, Idle) ->
     listen(Node),
-    First = receive {event, [_ | Headers]} -> number(Headers) after 60000 -> exit(no_event) end,
-    Began = erlang:monotonic_time(microsecond),
+    {First, Sent} = receive {event, [_ | Headers]} -> number_and_time(Headers) after 60000 -> exit(no_event) end,
     {Last, Received} = count(First, 1, Count, Idle),
-    Took = Last - Began,
     leave(Node),
-    [Took, Count - Received].
+    [Last - Sent / 1000, Count - Received].
 
 %% Received: in order.
-count(Last, Received, Last, _) -> {erlang:monotonic_time(microsecond), Received};
+count(Last, Received, Last, _) -> {erlang:system_time(microsecond), Received};
 count(Number, Received, Last, Idle) ->
     receive {event, [_ | Headers]} ->
         case number(Headers) of
@@ -118,22 +140,22 @@ count(Number, Received, Last, Idle) ->
             Next when Next > Number -> count(Next, Received + 1, Last, Idle);
             _ -> count(Number, Received, Last, Idle)
         end
-    after Idle -> {erlang:monotonic_time(microsecond) - Idle * 1000, Received}
+    after Idle -> {erlang:system_time(microsecond) - Idle * 1000, Received}
     end.
 
-%% How long each of Count events was on its way: [P50, P99, lost].
-latencies(Node, Count) ->
+%% How long each of Count events was on its way: [P50, P99, the longest, lost].
+latencies(Node, Count, Idle) ->
     listen(Node),
-    Found = latency(Count, 0, []),
+    Found = latency(Count, Idle, 0, []),
     leave(Node),
-    percentiles(Found) ++ [Count - length(Found)].
+    percentiles(Found) ++ [lists:max(Found), Count - length(Found)].
 
-latency(Count, Count, Found) -> Found;
-latency(Count, _, Found) ->
+latency(Count, _, Count, Found) -> Found;
+latency(Count, Idle, _, Found) ->
     receive {event, [_ | Headers]} ->
         {Number, Sent} = number_and_time(Headers),
-        latency(Count, Number, [(erlang:system_time(nanosecond) - Sent) / 1000 | Found])
-    after 15000 -> Found
+        latency(Count, Idle, Number, [(erlang:system_time(nanosecond) - Sent) / 1000 | Found])
+    after Idle -> Found
     end.
 
 listen(Node) ->
@@ -143,7 +165,8 @@ listen(Node) ->
 
 leave(Node) ->
     {foo, Node} ! noevents,
-    receive ok -> ok; {error, _} -> ok after 10000 -> exit(no_reply) end.
+    receive ok -> ok; {error, _} -> ok after 10000 -> exit(no_reply) end,
+    part(Node).
 
 %% Number and Sent are the last two headers.
 number([{_, Value}, _]) -> to_integer(Value);
@@ -242,3 +265,26 @@ lookups(Node, Count, Expected) ->
         receive {ok, Expected} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 10000 -> exit(no_reply) end
     end || _ <- lists:seq(1, Count)])),
     [element(max(1, round(Count * Share)), Times) || Share <- [0.5, 0.99]].
+
+%% Log lines of the level DEBUG, from the first to the last: [microseconds, how many did not come]. The one numbered Count
+%% is the last; what comes after a pause of Idle milliseconds is not waited for.
+lines(Node, Count, Idle) ->
+    true = ask(Node, register_log_handler),
+    true = ask(Node, {set_log_level, debug}),
+    io:put_chars("=> listening\n"),
+    receive {log, _} -> ok after 60000 -> exit(no_line) end,
+    Began = erlang:monotonic_time(microsecond),
+    {Last, Received} = count_lines(Count, Idle, 0, Began),
+    {foo, Node} ! nolog,
+    part(Node),
+    [Last - Began, Count - Received].
+
+count_lines(Count, _, Count, Last) -> {Last, Count};
+count_lines(Count, Idle, Received, Last) ->
+    receive {log, Line} ->
+        case lists:keyfind(data, 1, Line) of
+            {data, "bench line " ++ _} -> count_lines(Count, Idle, Received + 1, erlang:monotonic_time(microsecond));
+            _ -> count_lines(Count, Idle, Received, Last)
+        end
+    after Idle -> {Last, Received}
+    end.

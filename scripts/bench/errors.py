@@ -1,0 +1,5 @@
+"""What can go wrong with a measurement."""
+
+
+class BenchError(Exception):
+    """What could not be measured, in a line."""

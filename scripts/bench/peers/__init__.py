@@ -1,0 +1,1 @@
+"""Who measures: the other side of a switch's connections."""

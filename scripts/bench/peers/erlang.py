@@ -1,0 +1,79 @@
+"""Erlang nodes that run bench.erl."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from itertools import count
+from pathlib import Path
+
+from scripts.bench.errors import BenchError
+
+SOURCE = Path(__file__).with_name("bench.erl")
+_ARGUMENTS = ("-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}")
+_QUIET = ("+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none")
+"""Its schedulers do not spin while they wait: here they share the processors with the switch."""
+_unique = count(1)
+
+
+class ErlangPeer:
+    """One node, which is asked for one measurement at a time."""
+
+    def __init__(self, folder: Path, epmd_port: int, cookie: str) -> None:
+        """folder: where bench.erl is compiled to, its home too. Raises BenchError, OSError."""
+        if not (folder / "bench.beam").exists():
+            subprocess.run(["erlc", "-o", str(folder), str(SOURCE)], check=True)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
+        environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
+        self.name = f"bench{os.getpid()}_{next(_unique)}@localhost"
+        node = ["-sname", self.name, "-setcookie", cookie, *_ARGUMENTS]
+        self._process = subprocess.Popen(
+            ["erl", "-noshell", "-hidden", *_QUIET, *node, "-pa", str(folder), "-s", "bench"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        self._expect("ready")
+
+    def measure(self, function: str, *arguments: object) -> list[float]:
+        """The numbers that the function of bench.erl returns. Raises BenchError."""
+        self.begin(function, *arguments)
+        return self.end()
+
+    def begin(self, function: str, *arguments: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{{{function}, [{', '.join(map(str, arguments))}]}}.\n")
+        self._process.stdin.flush()
+
+    def wait_until_listening(self) -> None:
+        """It has asked for what it is to receive. Raises BenchError."""
+        self._expect("listening")
+
+    def end(self) -> list[float]:
+        """Raises BenchError."""
+        text = self._line()
+        try:
+            found: list[float] = json.loads(text)
+        except ValueError:
+            raise BenchError(text[:200]) from None
+        return found
+
+    def _expect(self, word: str) -> None:
+        if (line := self._line()) != word:
+            raise BenchError(line[:200])
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("=> "):
+                return line[3:].strip()
+        raise BenchError("the Erlang node ended")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,176 @@
+"""A plain client of mod_event_socket."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+import time
+from collections.abc import Iterator
+from types import TracebackType
+
+from scripts.bench.errors import BenchError
+from scripts.bench.peers.received import Received
+
+SUBSCRIBE = "CUSTOM erlang_py::bench"
+_SECONDS = 30.0
+_CHUNK = 1 << 20
+_LENGTH = b"Content-Length: "
+_LAST_TWO = re.compile(rb'Number(?:: |":")(\d+)(?:\n|",")Sent(?:: |":")(\d+)')
+_TAIL = 120
+_FIRST_EVENT_SECONDS = 60.0
+
+
+class EventSocket:
+    """One connection, logged in."""
+
+    def __init__(self, port: int, password: str) -> None:
+        """Raises BenchError, OSError."""
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=_SECONDS)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._waiting = bytearray()
+        self.message()
+        if not self.ask(f"auth {password}").startswith("+OK"):
+            raise BenchError("mod_event_socket refuses the password")
+
+    def __enter__(self) -> EventSocket:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def api(self, command: str) -> str:
+        """What it returned."""
+        self.send(f"api {command}")
+        while True:
+            headers, body = self.message()
+            if b"api/response" in headers:
+                return body.decode(errors="replace")
+
+    def ask(self, command: str) -> str:
+        """The Reply-Text of a command that is no api."""
+        self.send(command)
+        while True:
+            headers, _ = self.message()
+            if found := re.search(rb"Reply-Text: ([^\n]*)", headers):
+                return found[1].decode(errors="replace")
+
+    def send(self, command: str) -> None:
+        self.sock.sendall(f"{command}\n\n".encode())
+
+    def message(self) -> tuple[bytes, bytes]:
+        """The next one's headers and body. Raises BenchError when the switch hangs up, OSError when none comes."""
+        while True:
+            for found in self.cut():
+                return found
+            self.fill()
+
+    def cut(self) -> Iterator[tuple[bytes, bytes]]:
+        """The messages that are there."""
+        waiting, at = self._waiting, 0
+        try:
+            while (end := waiting.find(b"\n\n", at)) >= 0:
+                headers = bytes(waiting[at:end])
+                begin = headers.find(_LENGTH)
+                size = int(headers[begin + len(_LENGTH) :].split(b"\n", 1)[0]) if begin >= 0 else 0
+                if len(waiting) < end + 2 + size:
+                    break
+                at = end + 2 + size
+                yield headers, bytes(waiting[end + 2 : at])
+        finally:
+            del waiting[:at]
+
+    def fill(self) -> None:
+        """Read once. Raises BenchError when the switch hangs up, OSError when nothing comes."""
+        chunk = self.sock.recv(_CHUNK)
+        if not chunk:
+            raise BenchError("mod_event_socket has hung up")
+        self._waiting += chunk
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class SocketPeers:
+    """Clients that receive events, all of them served by one thread."""
+
+    def __init__(self, port: int, password: str, *, clients: int, events: int, kind: str, idle: float = 5.0) -> None:
+        """kind: "event plain" or "event json". events: how many each is to get. Raises BenchError, OSError."""
+        self._events, self._idle = events, idle
+        self._clients = [EventSocket(port, password) for _ in range(clients)]
+        for client in self._clients:
+            client.ask(f"{kind} {SUBSCRIBE}")
+
+    def end(self) -> Received:
+        """Once all have all, or nothing comes any more."""
+        delays: list[int] = []
+        first = last = 0
+        disordered, unfinished = 0, len(self._clients)
+        numbers = dict.fromkeys(self._clients, 0)
+        with selectors.DefaultSelector() as selector:
+            for client in self._clients:
+                selector.register(client.sock, selectors.EVENT_READ, client)
+            while unfinished and (ready := selector.select(self._idle if first else _FIRST_EVENT_SECONDS)):
+                for key, _ in ready:
+                    client = key.data
+                    client.fill()
+                    for _, body in client.cut():
+                        if not (found := _LAST_TWO.search(body, max(0, len(body) - _TAIL))):
+                            continue
+                        last = time.time_ns()
+                        number, sent = int(found[1]), int(found[2])
+                        first = first or sent
+                        delays.append(last - sent)
+                        disordered += number != numbers[client] + 1
+                        numbers[client] = number
+                        unfinished -= number == self._events
+        self.close()
+        return Received.of(
+            self._events * len(self._clients),
+            (last - first) / 1e9,
+            [max(0, delay) / 1000 for delay in delays],
+            disordered,
+        )
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+def requests(port: int, password: str, count: int) -> list[float]:
+    """Round trips of `api echo hello`, one after the other, in microseconds."""
+    times = []
+    with EventSocket(port, password) as client:
+        for _ in range(count):
+            began = time.perf_counter()
+            client.api("echo hello")
+            times.append((time.perf_counter() - began) * 1e6)
+    return times
+
+
+def request_rate(port: int, password: str, clients: int, seconds: float) -> float:
+    """The same a second, of so many clients, each with one request under way."""
+    opened = [EventSocket(port, password) for _ in range(clients)]
+    try:
+        return _request_rate(opened, seconds)
+    finally:
+        for client in opened:
+            client.close()
+
+
+def _request_rate(clients: list[EventSocket], seconds: float) -> float:
+    answered = 0
+    began = time.perf_counter()
+    with selectors.DefaultSelector() as selector:
+        for client in clients:
+            selector.register(client.sock, selectors.EVENT_READ, client)
+            client.send("api echo hello")
+        while time.perf_counter() - began < seconds:
+            for key, _ in selector.select(_SECONDS):
+                key.data.fill()
+                for _ in key.data.cut():
+                    answered += 1
+                    key.data.send("api echo hello")
+    return answered / (time.perf_counter() - began)

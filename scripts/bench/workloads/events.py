@@ -1,0 +1,71 @@
+"""Bursts: events fired as fast as FreeSWITCH can, to one node and to several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts.bench.contenders import ALONE, CONTENDERS
+from scripts.bench.peers.receivers import Receiver, kinds, listening
+from scripts.bench.results import Measured, Unit
+from scripts.bench.turns import Turn, Workload
+
+HEADERS = (20, 75, 200)
+NODES = (1, 4, 16)
+_EVENTS = {1: 30_000, 4: 10_000, 16: 3_000}
+"""To each of so many nodes; fewer of the long ones."""
+_POLLED = 600
+
+
+def delivered(headers: int, nodes: int, receiver: Receiver) -> str:
+    return f"{headers} headers to {nodes} {receiver.value}{'s' if nodes > 1 else ''}, delivered"
+
+
+def cpu(headers: int, nodes: int, receiver: Receiver) -> str:
+    return f"{headers} headers to {nodes} {receiver.value}{'s' if nodes > 1 else ''}, CPU of the switch for each"
+
+
+def net_cpu(headers: int, nodes: int, receiver: Receiver) -> str:
+    return f"{cpu(headers, nodes, receiver)}, without the generator's"
+
+
+def generator(headers: int) -> str:
+    return f"{headers} headers to nobody, CPU of the switch for each"
+
+
+def measure(turn: Turn) -> Iterator[Measured]:
+    turn.switch.fire_to_the_end(500)  # to nobody: the first ones of a process take longer
+    for headers in HEADERS:
+        if turn.contender is ALONE:
+            yield _to_nobody(turn, headers)
+            continue
+        for nodes in NODES:
+            for receiver in kinds(turn):
+                yield from _burst(turn, headers, nodes, receiver)
+
+
+def _to_nobody(turn: Turn, headers: int) -> Measured:
+    count = _count(turn, headers, 1)
+    took = turn.switch.fire_to_the_end(count, headers)
+    return Measured(generator(headers), Unit.MICROSECONDS, took / count * 1e6)
+
+
+def _burst(turn: Turn, headers: int, nodes: int, receiver: Receiver) -> Iterator[Measured]:
+    count = _count(turn, headers, nodes)
+    receivers = listening(turn, receiver, nodes, count)
+    before = turn.switch.settled_cpu()
+    turn.switch.fire(count, headers=headers)
+    found = receivers.end()
+    took = (turn.switch.settled_cpu() - before) * 1e6
+    yield Measured(delivered(headers, nodes, receiver), Unit.RATE, found.rate, lost=found.lost)
+    if found.events:
+        yield Measured(cpu(headers, nodes, receiver), Unit.MICROSECONDS, took / found.events)
+        if (alone := turn.alone.get(generator(headers))) is not None:
+            net = (took - alone * count) / found.events
+            yield Measured(net_cpu(headers, nodes, receiver), Unit.MICROSECONDS, net)
+
+
+def _count(turn: Turn, headers: int, nodes: int) -> int:
+    return turn.events(_EVENTS[nodes] * 75 // max(75, headers), polled=_POLLED)
+
+
+EVENTS = Workload("events", "A burst of events", measure, CONTENDERS)
