@@ -82,10 +82,10 @@ class Switch:
         """Have it fire events, at a rate or, with 0, as fast as it can; returns at once. what: see inside.fire."""
         self.api(f"pyrun {inside.fire(self._library, count, rate, headers, **what)}")
 
-    def fire_to_the_end(self, count: int, headers: int = 75, **what: str) -> float:
-        """The same, as fast as it can; returns the processor time that it took when it has done with all of them."""
+    def fire_to_the_end(self, count: int, rate: int = 0, headers: int = 75, **what: str) -> float:
+        """The same; returns the processor time that it took, in seconds, when it has done with all of them."""
         before = self.settled_cpu()
-        self.api(f"python {inside.fire(self._library, count, 0, headers, **what)}")
+        self.api(f"python {inside.fire(self._library, count, rate, headers, **what)}")
         return self.settled_cpu() - before
 
     def log(self, lines: int) -> None:

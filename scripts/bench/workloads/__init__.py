@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.bench.turns import Workload
-from scripts.bench.workloads import api, bgapi, calls, events
+from scripts.bench.workloads import api, bgapi, calls, events, latency
 
-WORKLOADS: tuple[Workload, ...] = (api.API, bgapi.BGAPI, events.EVENTS, calls.CALLS)
+WORKLOADS: tuple[Workload, ...] = (api.API, bgapi.BGAPI, events.EVENTS, latency.LATENCY, latency.LIMIT, calls.CALLS)
 
 
 class UnknownWorkload(ValueError):
