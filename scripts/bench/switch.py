@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ctypes.util import find_library
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from scripts.bench import inside
 from scripts.bench.contenders import Contender
@@ -19,6 +20,7 @@ from scripts.bench.shared import COOKIE, Shared
 from scripts.epmd import wait_until_registered
 from scripts.scratch import MODULES, ScratchFreeSwitch, free_port, local_host_name
 
+T = TypeVar("T")
 _START_SECONDS = 30.0
 _LOADING_SECONDS = 10.0
 """That a switch which just started may take until it has mod_python3's commands."""
@@ -84,9 +86,7 @@ class Switch:
 
     def fire_to_the_end(self, count: int, rate: int = 0, headers: int = 75, **what: str) -> float:
         """The same; returns the processor time that it took, in seconds, when it has done with all of them."""
-        before = self.settled_cpu()
-        self.api(f"python {inside.fire(self._library, count, rate, headers, **what)}")
-        return self.settled_cpu() - before
+        return self.cpu_of(lambda: self.api(f"python {inside.fire(self._library, count, rate, headers, **what)}"))[0]
 
     def log(self, lines: int) -> None:
         """Have it write log lines; returns at once."""
@@ -104,13 +104,21 @@ class Switch:
                     raise BenchError(f"{command}: {answer.strip()}")
                 time.sleep(0.1)
 
-    def cpu(self) -> float:
-        """The processor time that it took so far, in seconds."""
-        return self._clock.seconds()
+    def cpu_of(self, work: Callable[[], T]) -> tuple[float, T]:
+        """The processor time that the work took it, in seconds, with all that it still does afterwards; and what the
+        work returned."""
+        before, began = self._clock.settled(), time.monotonic()
+        found = work()
+        after = self._clock.settled()
+        return after - before - (time.monotonic() - began) * self._clock.idle, found
 
-    def settled_cpu(self) -> float:
-        """The same, once it has done what it still had to do."""
-        return self._clock.settled()
+    def settle(self) -> None:
+        """Wait until it has done what it still had to do."""
+        self._clock.settled()
+
+    def look_at_idle(self) -> None:
+        """What it takes anyway, with the calls and links that it has, is from now on no part of what work takes."""
+        self._clock.look_at_idle()
 
     def memory(self) -> int:
         """KiB of its own in RAM."""
@@ -149,5 +157,5 @@ def started(contender: Contender, shared: Shared) -> Iterator[Switch]:
         switch = Switch(scratch, shared.library)
         for setting in ("sps 10000", "max_sessions 10000"):
             switch.api(f"fsctl {setting}")
-        switch.settled_cpu()
+        switch.settle()
         yield switch

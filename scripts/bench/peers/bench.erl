@@ -1,7 +1,7 @@
 %% What erlang.py asks an Erlang node to do. Times are in microseconds, what is returned is a list of numbers.
 -module(bench).
--export([start/0, part/1, requests/2, rate/3, jobs/3, under_events/2, events/3, latencies/3]).
--export([echo/0, otp/2, otp_rate/3, calls/3, directory/1, lookups/3, lines/3]).
+-export([start/0, part/1, requests/2, rate/3, jobs/3, under_events/2, events/3, events/4, latencies/3]).
+-export([echo/0, otp/2, otp_rate/3, calls/3, hold/2, directory/1, lookups/3, lines/3, filters/2, subclasses/2]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -132,6 +132,12 @@ events(Node, Count, Idle) ->
     [Last - Sent / 1000, Count - Received].
 
 %% Received: in order.
+%% The same, where so many subclasses of other events were asked for, too.
+events(Node, Count, Idle, Subclasses) ->
+    true = ask(Node, register_event_handler),
+    absent(Node, Subclasses),
+    events(Node, Count, Idle).
+
 count(Last, Received, Last, _) -> {erlang:system_time(microsecond), Received};
 count(Number, Received, Last, Idle) ->
     receive {event, [_ | Headers]} ->
@@ -238,6 +244,60 @@ take(Node, Owner) ->
     after 20000 -> gone
     end.
 
+%% Dial calls, of one leg each, to a process of their own, which keeps them until the switch goes: [how many have one].
+%% Later ones come on top.
+hold(Node, Count) ->
+    [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
+    Self = self(),
+    case whereis(bench_desk) of
+        undefined -> ok;
+        Old -> Monitor = monitor(process, Old), exit(Old, kill), receive {'DOWN', Monitor, _, _, _} -> ok end
+    end,
+    spawn(fun() -> register(bench_desk, self()), hold_desk(Self) end),
+    [dial_held(Node) || _ <- lists:seq(1, min(50, Count))],
+    [held(Node, Count, Count - min(50, Count), 0)].
+
+held(_, Count, _, Count) -> Count;
+held(Node, Count, Left, Held) ->
+    receive
+        held when Left > 0 -> dial_held(Node), held(Node, Count, Left - 1, Held + 1);
+        held -> held(Node, Count, Left, Held + 1);
+        _ -> held(Node, Count, Left, Held)
+    after 20000 -> Held
+    end.
+
+dial_held(Node) ->
+    {foo, Node} ! {bgapi, originate, lists:concat(["null/1 handled-0-", node(), " XML bench"])}.
+
+hold_desk(Owner) ->
+    receive
+        {get_pid, _, Ref, Switch} -> Switch ! {Ref, spawn(fun() -> keep(Owner) end)};
+        _ -> ok
+    end,
+    hold_desk(Owner).
+
+keep(Owner) ->
+    receive {call, _} -> Owner ! held; _ -> ok end,
+    keep(Owner).
+
+%% Give the node's events Count filters, on headers that they do not have: [1].
+filters(Node, Count) ->
+    [begin
+        {foo, Node} ! {filter, list_to_atom(lists:concat(["add Bench-Absent-", Number, " x"]))},
+        receive {filter_command_processing_log, _} -> ok after 10000 -> exit(no_reply) end
+    end || Number <- lists:seq(1, Count)],
+    [1].
+
+%% Ask for Count subclasses, of events that do not come, until the switch goes: [1].
+subclasses(Node, Count) ->
+    Self = self(),
+    spawn(fun() -> true = ask(Node, register_event_handler), absent(Node, Count), Self ! asked, receive never -> ok end end),
+    receive asked -> [1] after 60000 -> exit(no_reply) end.
+
+absent(Node, Count) ->
+    [true = ask(Node, {event, 'CUSTOM', list_to_atom(lists:concat(["bench::absent", Number]))}) ||
+        Number <- lists:seq(1, Count)].
+
 %% Be the directory, for lookups/3 on another node.
 directory(Node) ->
     Self = self(),
@@ -272,19 +332,29 @@ lines(Node, Count, Idle) ->
     true = ask(Node, register_log_handler),
     true = ask(Node, {set_log_level, debug}),
     io:put_chars("=> listening\n"),
-    receive {log, _} -> ok after 60000 -> exit(no_line) end,
-    Began = erlang:monotonic_time(microsecond),
-    {Last, Received} = count_lines(Count, Idle, 0, Began),
+    Began = first_line(),
+    {Last, Received} = count_lines(Count, Idle, 1, Began),
     {foo, Node} ! nolog,
     part(Node),
     [Last - Began, Count - Received].
 
+first_line() ->
+    receive {log, Line} ->
+        case is_ours(Line) of
+            true -> erlang:monotonic_time(microsecond);
+            false -> first_line()
+        end
+    after 60000 -> exit(no_line)
+    end.
+
 count_lines(Count, _, Count, Last) -> {Last, Count};
 count_lines(Count, Idle, Received, Last) ->
     receive {log, Line} ->
-        case lists:keyfind(data, 1, Line) of
-            {data, "bench line " ++ _} -> count_lines(Count, Idle, Received + 1, erlang:monotonic_time(microsecond));
-            _ -> count_lines(Count, Idle, Received, Last)
+        case is_ours(Line) of
+            true -> count_lines(Count, Idle, Received + 1, erlang:monotonic_time(microsecond));
+            false -> count_lines(Count, Idle, Received, Last)
         end
     after Idle -> {Last, Received}
     end.
+
+is_ours(Line) -> lists:keyfind(file, 1, Line) =:= {file, "bench.c"}.

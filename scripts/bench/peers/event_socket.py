@@ -174,3 +174,30 @@ def _request_rate(clients: list[EventSocket], seconds: float) -> float:
                     answered += 1
                     key.data.send("api echo hello")
     return answered / (time.perf_counter() - began)
+
+
+class LogLines:
+    """A client that has asked for the log at its level DEBUG."""
+
+    def __init__(self, port: int, password: str) -> None:
+        """Raises BenchError, OSError."""
+        self._client = EventSocket(port, password)
+        self._client.ask("log 7")
+
+    def end(self, count: int, idle: float) -> tuple[float, int]:
+        """Seconds from the first line to the last, and how many of them did not come until nothing came for so long."""
+        received, began, last = 0, 0.0, 0.0
+        try:
+            while received < count:
+                headers, _ = self._client.message()
+                if b"Log-File: bench.c" in headers:
+                    received += 1
+                    last = time.perf_counter()
+                    if received == 1:
+                        began = last
+                        self._client.sock.settimeout(idle)
+        except TimeoutError:
+            pass  # the rest is lost
+        finally:
+            self._client.close()
+        return last - began, count - received

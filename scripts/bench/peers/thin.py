@@ -11,7 +11,9 @@ from pathlib import Path
 from scripts.bench.errors import BenchError
 
 SOURCE = Path(__file__).with_name("thin.c")
-_SUBCLASS = "erlang_py::bench"
+BENCH = "erlang_py::bench"
+ABSENT = "bench::absent"
+"""A subclass of events that do not come."""
 _LIBRARY = """
 case code:lib_dir(erl_interface) of {error, _} -> ok; Folder -> io:put_chars(Folder) end, halt().
 """
@@ -49,8 +51,8 @@ class ThinPeers:
         *,
         links: int,
         events: int,
-        idle: float = 5.0,
-        subclass: str = _SUBCLASS,
+        idle: float,
+        subclass: str,
     ) -> None:
         """Raises BenchError."""
         words = [node, cookie, links, events, int(idle * 1000), subclass]

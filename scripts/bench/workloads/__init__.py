@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.bench.turns import Workload
-from scripts.bench.workloads import api, bgapi, calls, events, latency
+from scripts.bench.workloads import api, bgapi, calls, events, foreign, growth, latency, logs, lookups, memory
 
-WORKLOADS: tuple[Workload, ...] = (api.API, bgapi.BGAPI, events.EVENTS, latency.LATENCY, latency.LIMIT, calls.CALLS)
+WORKLOADS: tuple[Workload, ...] = (
+    api.API,
+    bgapi.BGAPI,
+    events.EVENTS,
+    latency.LATENCY,
+    latency.LIMIT,
+    foreign.FOREIGN,
+    calls.CALLS,
+    lookups.LOOKUPS,
+    logs.LOGS,
+    memory.MEMORY,
+    growth.GROWTH,
+)
 
 
 class UnknownWorkload(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.bench.contenders import ERLANG
+from scripts.bench.contenders import COMPILED, THEIRS
 from scripts.bench.results import Measured, Unit
 from scripts.bench.turns import Turn, Workload
 
@@ -21,4 +21,4 @@ def measure(turn: Turn) -> Iterator[Measured]:
         yield Measured(f"from the request to bgok, {at_once} at a time, p99", Unit.MICROSECONDS, p99)
 
 
-BGAPI = Workload("bgapi", '`{bgapi, echo, "hello"}`', measure, ERLANG)
+BGAPI = Workload("bgapi", '`{bgapi, echo, "hello"}`', measure, (COMPILED, THEIRS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.bench.contenders import ALONE, CONTENDERS
-from scripts.bench.peers.receivers import Receiver, kinds, listening
+from scripts.bench.peers.receivers import Receiver, kinds, listening, received
 from scripts.bench.results import Measured, Unit
 from scripts.bench.turns import Turn, Workload
 
@@ -55,10 +55,8 @@ def _to_nobody(turn: Turn, headers: int) -> Measured:
 def _burst(turn: Turn, headers: int, nodes: int, receiver: Receiver) -> Iterator[Measured]:
     count = _count(turn, headers, nodes)
     receivers = listening(turn, receiver, nodes, count)
-    before = turn.switch.settled_cpu()
-    turn.switch.fire(count, headers=headers)
-    found = receivers.end()
-    took = (turn.switch.settled_cpu() - before) * 1e6
+    seconds, found = received(turn, receivers, count, headers=headers)
+    took = seconds * 1e6
     yield Measured(delivered(headers, nodes, receiver), Unit.RATE, found.rate, lost=found.lost)
     if found.events:
         yield Measured(cpu(headers, nodes, receiver), Unit.MICROSECONDS, took / found.events)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from scripts.bench.contenders import ALONE, COMPILED, PYTHON, SOCKET, THEIRS_5000
 from scripts.bench.peers.received import Received
-from scripts.bench.peers.receivers import Receiver, kinds, listening
+from scripts.bench.peers.receivers import Receiver, kinds, listening, received
 from scripts.bench.results import Measured, Unit
 from scripts.bench.turns import Turn, Workload
 
@@ -40,13 +40,10 @@ def measure(turn: Turn) -> Iterator[Measured]:
             continue
         for receiver in kinds(turn):
             receivers = listening(turn, receiver, 1, count, delays=True)
-            before = turn.switch.settled_cpu()
-            turn.switch.fire(count, rate)
-            found = receivers.end()
-            took = (turn.switch.settled_cpu() - before) / count * 1e6
+            took, found = received(turn, receivers, count, rate)
             yield from _delays(rate, receiver, found)
             if (alone := turn.alone.get(generator(rate))) is not None:
-                yield Measured(cpu(rate, receiver), Unit.MICROSECONDS, took - alone)
+                yield Measured(cpu(rate, receiver), Unit.MICROSECONDS, took / count * 1e6 - alone)
 
 
 def _delays(rate: int, receiver: Receiver, found: Received) -> Iterator[Measured]:
@@ -75,9 +72,7 @@ def limit(receiver: Receiver) -> str:
 def _keeps_up(turn: Turn, receiver: Receiver, rate: int) -> bool:
     count = int(rate * turn.seconds(0.8))
     receivers = listening(turn, receiver, 1, count, delays=True)
-    turn.switch.fire(count, rate)
-    found = receivers.end()
-    turn.switch.settled_cpu()
+    _, found = received(turn, receivers, count, rate)
     return not found.lost and found.delays is not None and found.delays.p99 < RUNAWAY
 
 
