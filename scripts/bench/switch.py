@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.bench import inside
+from scripts.bench import configuration, inside
 from scripts.bench.contenders import Contender
 from scripts.bench.cpu import ProcessorClock
 from scripts.bench.errors import BenchError
@@ -24,41 +24,6 @@ T = TypeVar("T")
 _START_SECONDS = 30.0
 _LOADING_SECONDS = 10.0
 """That a switch which just started may take until it has mod_python3's commands."""
-_NO_STARTUP_SCRIPT = '<configuration name="python.conf"><settings/></configuration>\n'
-_NO_DEBUG_LOG = """\
-<configuration name="logfile.conf">
-  <settings/>
-  <profiles>
-    <profile name="default">
-      <settings/>
-      <mappings><map name="all" value="err,crit,alert"/></mappings>
-    </profile>
-  </profiles>
-</configuration>
-"""
-_DIALPLAN = """\
-<include>
-  <context name="bench">
-    <extension name="handled">
-      <condition field="destination_number" expression="^handled-[0-9]+-(.+)$">
-        <action application="erlang" data="bench_desk:! $1"/>
-      </condition>
-    </extension>
-    <extension name="alone">
-      <condition field="destination_number" expression="^alone-">
-        <action application="answer"/>
-        <action application="hangup"/>
-      </condition>
-    </extension>
-    <extension name="parked">
-      <condition field="destination_number" expression="^parked-">
-        <action application="park"/>
-      </condition>
-    </extension>
-  </context>
-</include>
-"""
-"""handled: by bench.erl. alone: the same without anybody. parked: for a client of mod_event_socket to do the same."""
 _unique = count(1)
 
 
@@ -70,13 +35,14 @@ def environment() -> dict[str, str]:
 
 
 class Switch:
-    """One that runs. node: its name, where it is an Erlang node."""
+    """One that runs. node: its name, where it is an Erlang node. sip_port: where it takes SIP, if it does."""
 
     node = f"freeswitch@{local_host_name()}"
 
-    def __init__(self, scratch: ScratchFreeSwitch, library: Path) -> None:
+    def __init__(self, scratch: ScratchFreeSwitch, library: Path, sip_port: int | None) -> None:
         self._scratch = scratch
         self._library = library
+        self.sip_port = sip_port
         self._clock = ProcessorClock(scratch.pid)
         self.event_socket = (scratch.event_socket_port, scratch.password)
 
@@ -127,14 +93,11 @@ class Switch:
 
 
 @contextmanager
-def started(contender: Contender, shared: Shared) -> Iterator[Switch]:
-    """Raises BenchError, ScratchError."""
+def started(contender: Contender, shared: Shared, sip: bool = False) -> Iterator[Switch]:
+    """sip: with mod_sofia. Raises BenchError, ScratchError."""
     settings = {"listen-ip": "127.0.0.1", "listen-port": str(free_port()), "cookie": COOKIE, **dict(contender.settings)}
-    files = {"autoload_configs/logfile.conf.xml": _NO_DEBUG_LOG, "dialplan/bench.xml": _DIALPLAN}
-    modules: tuple[str, ...] = MODULES
-    if contender.module != "mod_python3":
-        modules = (*MODULES, "mod_python3")
-        files["autoload_configs/python.conf.xml"] = _NO_STARTUP_SCRIPT
+    sip_port = free_port() if sip else None
+    more = [*(["mod_sofia"] if sip else []), *(["mod_python3"] if contender.module != "mod_python3" else [])]
     with ExitStack() as stack:
         scratch = ScratchFreeSwitch(
             shared.found,
@@ -142,9 +105,9 @@ def started(contender: Contender, shared: Shared) -> Iterator[Switch]:
             settings=settings,
             epmd_port=shared.epmd_port,
             erlang=contender.module,
-            modules=modules,
+            modules=[*MODULES, *more],
             shared=shared.folder / "shared",
-            files=files,
+            files=configuration.files(contender, sip_port),
             environment=environment(),
         )
         inside.install(scratch.script_dir)
@@ -154,7 +117,7 @@ def started(contender: Contender, shared: Shared) -> Iterator[Switch]:
             port = int(settings["listen-port"])
             if not wait_until_registered("freeswitch", port, shared.epmd_port, lambda: scratch.alive, _START_SECONDS):
                 raise BenchError(f"{contender.name} did not start: {scratch.log()[-1000:]}")
-        switch = Switch(scratch, shared.library)
+        switch = Switch(scratch, shared.library, sip_port)
         for setting in ("sps 10000", "max_sessions 10000"):
             switch.api(f"fsctl {setting}")
         switch.settle()

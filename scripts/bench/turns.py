@@ -49,13 +49,15 @@ Measure = Callable[[Turn], Iterator[Measured]]
 @dataclass(frozen=True)
 class Workload:
     """name: on the command line and in the JSON. title: over its tables. contenders: those that can do it. rounds: the
-    most; None for all. lacks: what is missing on this machine, in a few words, else None."""
+    most; None for all. sip: whether mod_sofia is loaded for it. lacks: what is missing on this machine, in a few words,
+    else None."""
 
     name: str
     title: str
     measure: Measure
     contenders: Sequence[Contender]
     rounds: int | None = None
+    sip: bool = False
     lacks: Callable[[Shared], str | None] = lambda _: None
 
 
@@ -91,7 +93,7 @@ def take(
             alone = {}
         found: list[Sample | Failure] = []
         try:
-            with started(place.contender, shared) as switch:
+            with started(place.contender, shared, place.workload.sip) as switch:
                 for measured in place.workload.measure(Turn(place.contender, switch, shared, quick, alone)):
                     found.append(Sample(*where, measured))
         except (BenchError, ScratchError, OSError) as error:

@@ -1,7 +1,7 @@
 %% What erlang.py asks an Erlang node to do. Times are in microseconds, what is returned is a list of numbers.
 -module(bench).
 -export([start/0, part/1, requests/2, rate/3, jobs/3, under_events/2, events/3, events/4, latencies/3]).
--export([echo/0, otp/2, otp_rate/3, calls/3, hold/2, directory/1, lookups/3, lines/3, filters/2, subclasses/2]).
+-export([echo/0, otp/2, otp_rate/3, calls/3, answer/0, hold/2, directory/1, lookups/3, lines/3, filters/2, subclasses/2]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -196,7 +196,8 @@ percentiles(Times) ->
 calls(Node, Count, AtOnce) ->
     [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
     Self = self(),
-    Desk = spawn_link(fun() -> register(bench_desk, self()), desk(Node, Self) end),
+    no_desk(),
+    Desk = spawn_link(fun() -> register(bench_desk, self()), desk(Self) end),
     Began = erlang:monotonic_time(millisecond),
     [dial(Node) || _ <- lists:seq(1, min(AtOnce, Count))],
     {Times, Ended} = follow(Node, Count, Count - min(AtOnce, Count), [], 0),
@@ -206,6 +207,19 @@ calls(Node, Count, AtOnce) ->
     Sorted = list_to_tuple(lists:sort([0 | Times])),
     At = fun(Share) -> element(max(1, round(tuple_size(Sorted) * Share)), Sorted) end,
     [Ended * 1000 / Took, At(0.5), At(0.99), Ended].
+
+%% Answer and hang up the calls that others dial, from now on: [1].
+answer() ->
+    Self = self(),
+    no_desk(),
+    spawn(fun() -> register(bench_desk, self()), Self ! there, desk(Self) end),
+    receive there -> [1] end.
+
+no_desk() ->
+    case whereis(bench_desk) of
+        undefined -> ok;
+        Old -> Monitor = monitor(process, Old), exit(Old, kill), receive {'DOWN', Monitor, _, _, _} -> ok end
+    end.
 
 %% Dial another for each that has ended. What answers the bgapi is not looked at.
 follow(_, Count, _, Times, Count) -> {Times, Count};
@@ -222,19 +236,21 @@ dial(Node) ->
     Dialled = lists:concat(["loopback/handled-", erlang:system_time(microsecond), "-", node(), "/bench &park()"]),
     {foo, Node} ! {bgapi, originate, Dialled}.
 
-desk(Node, Owner) ->
+desk(Owner) ->
     receive
-        {get_pid, _, Ref, Switch} -> Switch ! {Ref, spawn(fun() -> take(Node, Owner) end)};
+        {get_pid, _, Ref, Switch} -> Switch ! {Ref, spawn(fun() -> take(node(Switch), Owner) end)};
         _ -> ok
     end,
-    desk(Node, Owner).
+    desk(Owner).
 
 take(Node, Owner) ->
     receive
         {call, {event, [UUID | Headers]}} ->
             Now = erlang:system_time(microsecond),
-            ["handled", Dialled | _] = string:split(proplists:get_value("Caller-Destination-Number", Headers), "-", all),
-            Owner ! {taken, Now - list_to_integer(Dialled)},
+            case string:split(proplists:get_value("Caller-Destination-Number", Headers), "-", all) of
+                ["handled", Dialled | _] -> Owner ! {taken, Now - list_to_integer(Dialled)};
+                ["sip"] -> ok
+            end,
             [{foo, Node} ! {sendmsg, UUID, Message} || Message <- [
                 [{"call-command", "execute"}, {"execute-app-name", "answer"}, {"event-lock", "true"}],
                 [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}]]],
@@ -249,10 +265,7 @@ take(Node, Owner) ->
 hold(Node, Count) ->
     [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
     Self = self(),
-    case whereis(bench_desk) of
-        undefined -> ok;
-        Old -> Monitor = monitor(process, Old), exit(Old, kill), receive {'DOWN', Monitor, _, _, _} -> ok end
-    end,
+    no_desk(),
     spawn(fun() -> register(bench_desk, self()), hold_desk(Self) end),
     [dial_held(Node) || _ <- lists:seq(1, min(50, Count))],
     [held(Node, Count, Count - min(50, Count), 0)].

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.bench.turns import Workload
-from scripts.bench.workloads import api, bgapi, calls, events, foreign, growth, latency, logs, lookups, memory
+from scripts.bench.workloads import api, bgapi, calls, events, foreign, growth, latency, logs, lookups, memory, rtp, sip
 
 WORKLOADS: tuple[Workload, ...] = (
     api.API,
@@ -15,9 +15,11 @@ WORKLOADS: tuple[Workload, ...] = (
     latency.LIMIT,
     foreign.FOREIGN,
     calls.CALLS,
+    sip.SIP,
     lookups.LOOKUPS,
     logs.LOGS,
     memory.MEMORY,
+    rtp.RTP,
     growth.GROWTH,
 )
 

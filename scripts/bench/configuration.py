@@ -1,0 +1,84 @@
+"""What the measured FreeSWITCH reads, beside what every scratch one has."""
+
+from __future__ import annotations
+
+from scripts.bench.contenders import Contender
+
+_NO_STARTUP_SCRIPT = '<configuration name="python.conf"><settings/></configuration>\n'
+
+_ONLY_ERRORS_IN_LOG = """\
+<configuration name="logfile.conf">
+  <settings/>
+  <profiles>
+    <profile name="default">
+      <settings/>
+      <mappings><map name="all" value="err,crit,alert"/></mappings>
+    </profile>
+  </profiles>
+</configuration>
+"""
+
+# handled: by bench.erl, to whose node the extension leads. alone: the same without anybody. parked: for a client of
+# mod_event_socket to do the same. sip: as handled, with the node in a global variable.
+_DIALPLAN = """\
+<include>
+  <context name="bench">
+    <extension name="handled">
+      <condition field="destination_number" expression="^handled-[0-9]+-(.+)$">
+        <action application="erlang" data="bench_desk:! $1"/>
+      </condition>
+    </extension>
+    <extension name="alone">
+      <condition field="destination_number" expression="^alone">
+        <action application="answer"/>
+        <action application="hangup"/>
+      </condition>
+    </extension>
+    <extension name="parked">
+      <condition field="destination_number" expression="^parked">
+        <action application="park"/>
+      </condition>
+    </extension>
+    <extension name="tone">
+      <condition field="destination_number" expression="^tone$">
+        <action application="playback" data="tone_stream://%(100,0,440);loops=-1"/>
+      </condition>
+    </extension>
+    <extension name="sip">
+      <condition field="destination_number" expression="^sip$">
+        <action application="erlang" data="bench_desk:! ${bench_node}"/>
+      </condition>
+    </extension>
+  </context>
+</include>
+"""
+
+_SOFIA = """\
+<configuration name="sofia.conf">
+  <profiles>
+    <profile name="bench">
+      <settings>
+        <param name="sip-ip" value="127.0.0.1"/>
+        <param name="sip-port" value="{port}"/>
+        <param name="rtp-ip" value="127.0.0.1"/>
+        <param name="context" value="bench"/>
+        <param name="dialplan" value="XML"/>
+        <param name="auth-calls" value="false"/>
+        <param name="inbound-codec-prefs" value="PCMU"/>
+        <param name="outbound-codec-prefs" value="PCMU"/>
+        <param name="rtp-timer-name" value="soft"/>
+      </settings>
+    </profile>
+  </profiles>
+</configuration>
+"""
+
+
+def files(contender: Contender, sip_port: int | None) -> dict[str, str]:
+    """By their path in conf_dir. sip_port: where mod_sofia is to listen, if it is to."""
+    found = {"autoload_configs/logfile.conf.xml": _ONLY_ERRORS_IN_LOG, "dialplan/bench.xml": _DIALPLAN}
+    if contender.module != "mod_python3":
+        found["autoload_configs/python.conf.xml"] = _NO_STARTUP_SCRIPT
+    if sip_port:
+        found["autoload_configs/sofia.conf.xml"] = _SOFIA.format(port=sip_port)
+    return found
