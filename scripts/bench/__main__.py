@@ -1,4 +1,4 @@
-"""python -m scripts.bench [WORKLOAD ...] [--contenders NAME,NAME] [--rounds N] [--quick]"""
+"""python -m scripts.bench [WORKLOAD ...] [--contenders NAME,NAME] [--rounds N] [--quick] [--publish]"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from scripts.bench import contenders, machine, results, table, turns, workloads
+from scripts.bench import contenders, machine, page, results, table, turns, workloads
 from scripts.bench.errors import BenchError
 from scripts.bench.results import Failure, Results, Sample
 from scripts.bench.shared import shared
@@ -26,29 +26,36 @@ ROUNDS = 5
 def main() -> int:
     given = _arguments()
     try:
-        chosen = workloads.named(given.workloads)
-        measured = contenders.named(given.contenders.split(",") if given.contenders else [])
-    except ValueError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench.") as folder:
-            found = _run(chosen, measured, 1 if given.quick else given.rounds, given.quick, Path(folder))
+        if given.draw:
+            found = results.read(given.draw)
+        else:
+            chosen = workloads.named(given.workloads)
+            measured = contenders.named(given.contenders.split(",") if given.contenders else [])
+            rounds = 1 if given.quick else given.rounds
+            with tempfile.TemporaryDirectory(prefix="bench.") as folder:
+                found = _run(chosen, measured, rounds, given.quick, Path(folder))
     except KeyboardInterrupt:
         return 130
-    except (BenchError, EpmdError, ScratchError, OSError, subprocess.CalledProcessError) as error:
+    except (BenchError, EpmdError, ScratchError, OSError, ValueError, subprocess.CalledProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    _show(found)
+    if given.json:
+        given.json.write_text(results.to_json(found))
+    if given.publish:
+        for line in page.publish(found):
+            _tell(line)
+    return 1 if found.failures else 0
+
+
+def _show(found: Results) -> None:
     print(f"\n{machine.told(found.machine)}")
-    for workload in chosen:
+    for workload in workloads.WORKLOADS:
         of_it = [sample for sample in found.samples if sample.workload == workload.name]
         if of_it:
             print(f"\n{workload.title}\n\n{table.of_rows(rows(of_it))}")
     for failure in found.failures:
         print(f"failed: {failure.workload}, {failure.contender}, round {failure.round}: {failure.reason}")
-    if given.json:
-        given.json.write_text(results.to_json(found))
-    return 1 if found.failures else 0
 
 
 def _run(
@@ -67,7 +74,7 @@ def _run(
         places = turns.places([workload for workload in chosen if workload.name not in skipped], measured, rounds)
         found = list(turns.take(places, made, quick, _tell))
         return Results(
-            command=shlex.join(["python", "-m", "scripts.bench", *sys.argv[1:]]),
+            command=_command(),
             began=moment.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began),
             machine=machine.described(made, load),
@@ -75,6 +82,12 @@ def _run(
             failures=tuple(one for one in found if isinstance(one, Failure)),
             skipped=tuple(skipped.items()),
         )
+
+
+def _command() -> str:
+    """That was given, as `make` has it."""
+    arguments = shlex.join(sys.argv[1:])
+    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
 
 
 def _tell(line: str) -> None:
@@ -87,14 +100,16 @@ def _warn_when_busy() -> None:
 
 
 def _arguments() -> argparse.Namespace:
+    all_workloads = ", ".join(one.name for one in workloads.WORKLOADS)
+    all_contenders = ", ".join(one.name for one in contenders.CONTENDERS)
     parser = argparse.ArgumentParser(prog="bench", description="Measure contenders in turns, each in a FreeSWITCH.")
-    parser.add_argument(
-        "workloads", nargs="*", metavar="WORKLOAD", help=", ".join(one.name for one in workloads.WORKLOADS)
-    )
-    parser.add_argument("--contenders", metavar="NAME,NAME", help=", ".join(one.name for one in contenders.CONTENDERS))
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of turns; {ROUNDS} when not given")
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {all_workloads}; else all")
+    parser.add_argument("--contenders", metavar="NAME,NAME", help=f"of {all_contenders}; else all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"{ROUNDS} when not given")
     parser.add_argument("--quick", action="store_true", help="one round of little work: whether it runs at all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write there what was measured")
+    parser.add_argument("--draw", type=Path, metavar="FILE", help="measure nothing; take what --json wrote")
+    parser.add_argument("--publish", action="store_true", help="write docs/benchmarks and the table of the README")
     return parser.parse_args()
 
 

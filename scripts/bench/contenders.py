@@ -35,6 +35,8 @@ class Contender:
 
 
 ALONE = Contender("alone", "FreeSWITCH alone", Speaks.NOBODY)
+OTP = Contender("otp", "two OTP nodes", Speaks.NOBODY)
+"""What an Erlang node could be at best; beside a FreeSWITCH that does nothing."""
 COMPILED = Contender(
     "compiled", "mod_erlang_py", Speaks.ERLANG, "mod_python3", settings=(("event-source", "compiled"),)
 )
@@ -55,7 +57,7 @@ THEIRS_5000 = Contender(
 SOCKET = Contender("event_socket", "mod_event_socket, plain", Speaks.EVENT_PLAIN)
 SOCKET_JSON = Contender("event_socket_json", "mod_event_socket, json", Speaks.EVENT_JSON)
 
-CONTENDERS = (ALONE, COMPILED, PYTHON, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
+CONTENDERS = (ALONE, OTP, COMPILED, PYTHON, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
 """In the order of their turns: what FreeSWITCH alone takes is known when the others are measured."""
 OURS = (COMPILED, PYTHON)
 ERLANG = (COMPILED, PYTHON, THEIRS)

@@ -45,7 +45,7 @@ round_trip_otp(Node) ->
     receive {ok, "hello"} -> (erlang:monotonic_time(nanosecond) - Began) / 1000 after 30000 -> exit(no_reply) end.
 
 echo() ->
-    spawn(fun() -> register(bench_echo, self()), echo_loop() end),
+    whereis(bench_echo) =:= undefined andalso register(bench_echo, spawn(fun echo_loop/0)),
     [1].
 
 echo_loop() -> receive {From, {api, echo, Text}} -> From ! {ok, Text}, echo_loop() end.

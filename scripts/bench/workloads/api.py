@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.bench.contenders import ERLANG, SOCKET, Speaks
+from scripts.bench.contenders import ERLANG, OTP, SOCKET, THEIRS_5000, Speaks
 from scripts.bench.peers import event_socket
 from scripts.bench.peers.received import percentile
 from scripts.bench.results import Measured, Unit
@@ -14,7 +14,6 @@ PROCESSES = (1, 20, 200)
 FLOOD = 10_000
 """Events a second beside which requests are made."""
 P50, P99 = "one at a time, p50", "one at a time, p99"
-OTP_P50, OTP_P99 = "between two OTP nodes, p50", "between two OTP nodes, p99"
 FLOOD_P50, FLOOD_P99 = (f"beside {FLOOD:,} events a second, {part}" for part in ("p50", "p99"))
 FLOOD_EVENTS = f"events beside which these requests were made, of {FLOOD:,}"
 
@@ -23,33 +22,29 @@ def rate(processes: int) -> str:
     return f"from {processes} process{'es' if processes > 1 else ''}"
 
 
-def otp_rate(processes: int) -> str:
-    return f"between two OTP nodes, {rate(processes)}"
-
-
 def measure(turn: Turn) -> Iterator[Measured]:
-    return _erlang(turn) if turn.contender.speaks is Speaks.ERLANG else _socket(turn)
+    if turn.contender is OTP:
+        turn.shared.erlang(1).measure("echo")
+        yield from _requests(turn, "otp", "otp_rate", turn.shared.erlang(1).name)
+    elif turn.contender.speaks is not Speaks.ERLANG:
+        yield from _socket(turn)
+    else:
+        if turn.contender is not THEIRS_5000:
+            yield from _requests(turn, "requests", "rate", turn.switch.node)
+        if not turn.contender.polls_events:
+            yield from _beside_events(turn)
 
 
-def _erlang(turn: Turn) -> Iterator[Measured]:
-    peer, other, node = turn.shared.erlang(), turn.shared.erlang(1), f"'{turn.switch.node}'"
-    count, milliseconds = turn.requests(4000, polled=150), int(turn.seconds(1) * 1000)
-    peer.measure("requests", node, turn.requests(500, polled=20))
-    p50, p99 = peer.measure("requests", node, count)
+def _requests(turn: Turn, one_by_one: str, at_once: str, node: str) -> Iterator[Measured]:
+    """one_by_one, at_once: functions of bench.erl."""
+    peer, name = turn.shared.erlang(), f"'{node}'"
+    peer.measure(one_by_one, name, turn.requests(500, polled=20))
+    p50, p99 = peer.measure(one_by_one, name, turn.requests(4000, polled=150))
     yield Measured(P50, Unit.MICROSECONDS, p50)
     yield Measured(P99, Unit.MICROSECONDS, p99)
     for processes in PROCESSES:
-        (found,) = peer.measure("rate", node, processes, milliseconds)
+        (found,) = peer.measure(at_once, name, processes, int(turn.seconds(1) * 1000))
         yield Measured(rate(processes), Unit.RATE, found)
-    other.measure("echo")
-    p50, p99 = peer.measure("otp", f"'{other.name}'", turn.requests(4000, polled=4000))
-    yield Measured(OTP_P50, Unit.MICROSECONDS, p50)
-    yield Measured(OTP_P99, Unit.MICROSECONDS, p99)
-    for processes in PROCESSES:
-        (found,) = peer.measure("otp_rate", f"'{other.name}'", processes, milliseconds // 2)
-        yield Measured(otp_rate(processes), Unit.RATE, found)
-    if not turn.contender.polls_events:
-        yield from _beside_events(turn)
 
 
 def _beside_events(turn: Turn) -> Iterator[Measured]:
@@ -73,4 +68,4 @@ def _socket(turn: Turn) -> Iterator[Measured]:
         yield Measured(rate(clients), Unit.RATE, event_socket.request_rate(port, password, clients, turn.seconds(1)))
 
 
-API = Workload("api", '`{api, echo, "hello"}`', measure, (*ERLANG, SOCKET))
+API = Workload("api", '`{api, echo, "hello"}`', measure, (OTP, *ERLANG, THEIRS_5000, SOCKET))

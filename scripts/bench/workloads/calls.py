@@ -19,7 +19,7 @@ def rate(at_once: int) -> str:
 
 
 def cpu(at_once: int) -> str:
-    return f"{at_once} at a time, CPU of the switch for each"
+    return f"{at_once} at a time, CPU of the switch"
 
 
 def to_handler(at_once: int, part: str) -> str:

@@ -22,15 +22,15 @@ def delivered(headers: int, nodes: int, receiver: Receiver) -> str:
 
 
 def cpu(headers: int, nodes: int, receiver: Receiver) -> str:
-    return f"{headers} headers to {nodes} {receiver.value}{'s' if nodes > 1 else ''}, CPU of the switch for each"
+    return f"{headers} headers to {nodes} {receiver.value}{'s' if nodes > 1 else ''}, CPU of the switch"
 
 
 def net_cpu(headers: int, nodes: int, receiver: Receiver) -> str:
-    return f"{cpu(headers, nodes, receiver)}, without the generator's"
+    return f"{cpu(headers, nodes, receiver)}, net"
 
 
 def generator(headers: int) -> str:
-    return f"{headers} headers to nobody, CPU of the switch for each"
+    return f"{headers} headers to nobody, CPU of the switch"
 
 
 def measure(turn: Turn) -> Iterator[Measured]:

@@ -12,9 +12,9 @@ from scripts.bench.turns import Turn, Workload
 NAME, UUID = "CHANNEL_EXECUTE_COMPLETE", "00000000-0000-4000-8000-000000000000"
 """Of the events that are fired: one which FreeSWITCH itself does nothing with, of a call that there is not."""
 COUNT = 40_000
-GENERATOR = "nobody there, CPU of the switch for each"
-COST = "one call attached, CPU of the switch for each"
-NET_COST = f"{COST}, without the generator's"
+GENERATOR = "nobody there, CPU of the switch"
+COST = "one call attached, CPU of the switch"
+NET_COST = f"{COST}, net"
 
 
 def fired(turn: Turn, count: int) -> float:

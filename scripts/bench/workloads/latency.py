@@ -24,11 +24,11 @@ def on_its_way(rate: int, receiver: Receiver, part: str) -> str:
 
 
 def cpu(rate: int, receiver: Receiver) -> str:
-    return f"{on_its_way(rate, receiver, 'CPU of the switch for each')}, without the generator's"
+    return f"{on_its_way(rate, receiver, 'CPU of the switch')}, net"
 
 
 def generator(rate: int) -> str:
-    return f"{rate:,} a second to nobody, CPU of the switch for each"
+    return f"{rate:,} a second to nobody, CPU of the switch"
 
 
 def measure(turn: Turn) -> Iterator[Measured]:

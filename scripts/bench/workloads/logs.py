@@ -24,7 +24,7 @@ def measure(turn: Turn) -> Iterator[Measured]:
 
     took, (seconds, lost) = turn.switch.cpu_of(write)
     yield Measured("lines", Unit.RATE, (count - lost) / seconds, lost=int(lost))
-    yield Measured("CPU of the switch for each", Unit.MICROSECONDS, took / count * 1e6)
+    yield Measured("CPU of the switch", Unit.MICROSECONDS, took / count * 1e6)
 
 
 def _listening(turn: Turn, count: int) -> Callable[[], tuple[float, float]]:

@@ -19,7 +19,7 @@ def measure(turn: Turn) -> Iterator[Measured]:
     asking.measure("lookups", node, turn.requests(100, polled=20), '"true"')
     took, found = turn.switch.cpu_of(lambda: asking.measure("lookups", node, count, '"true"'))
     yield from _of(ANSWERED, *found)
-    yield Measured(f"{ANSWERED}, CPU of the switch for each", Unit.MICROSECONDS, took / count * 1e6)
+    yield Measured(f"{ANSWERED}, CPU of the switch", Unit.MICROSECONDS, took / count * 1e6)
 
 
 def _of(what: str, p50: float, p99: float) -> Iterator[Measured]:

@@ -37,7 +37,7 @@ def measure(turn: Turn) -> Iterator[Measured]:
         count = turn.requests(AT_ONCE[at_once], polled=_POLLED[at_once])
         took, found = turn.switch.cpu_of(lambda: sipp.call(port, extension, count, at_once))  # noqa: B023
         yield Measured(rate(at_once), Unit.RATE, count / found.seconds)
-        yield Measured(f"{rate(at_once)}, CPU of the switch for each", Unit.MICROSECONDS, took / count * 1e6)
+        yield Measured(f"{rate(at_once)}, CPU of the switch", Unit.MICROSECONDS, took / count * 1e6)
         yield Measured(f"{rate(at_once)}, INVITE to 200, p50", Unit.MILLISECONDS, found.p50)
         yield Measured(f"{rate(at_once)}, INVITE to 200, p99", Unit.MILLISECONDS, found.p99)
 
