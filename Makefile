@@ -44,7 +44,7 @@ lint: $(READY) ## ruff and mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy mod_erlang_py scripts tests
 
-bench: $(READY) erlang tcmalloc ## measure requests and events a second
+bench: $(READY) erlang tcmalloc measuring ## measure beside mod_erlang_event; ARGS="events calls --rounds 5", --quick, --publish
 	@$(PY) -m scripts.bench $(ARGS)
 
 install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON= EVENT_SOURCE=]
@@ -153,3 +153,18 @@ tcmalloc:
 		{ $(INSTALL) libtcmalloc-minimal4; } >/dev/null || \
 			echo "libtcmalloc-minimal4 could not be installed; FreeSWITCH is measured without" >&2; \
 	fi
+
+# What `make bench` compiles, draws and calls with; what cannot be installed is left out of it.
+.PHONY: measuring
+measuring: $(READY) erlang
+	@if command -v cc >/dev/null && command -v sipp >/dev/null && ls $$(erl -noshell -eval \
+		'io:put_chars(code:lib_dir()), halt().')/erl_interface-*/include/ei.h >/dev/null 2>&1; then :; \
+	elif [ -n "$(ROOT)" ]; then \
+		echo "Installing gcc erlang-dev sip-tester"; \
+		for package in "gcc libc6-dev" erlang-dev sip-tester; do \
+			{ $(INSTALL) $$package; } >/dev/null || echo "$$package could not be installed" >&2; \
+		done; \
+	fi
+	@$(PY) -c 'import matplotlib' 2>/dev/null || { echo "Installing matplotlib into $(VENV)"; \
+		$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || \
+		echo "it could not be installed: no charts" >&2; }

@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.bench import contenders, machine, page, results, table, turns, workloads
 from scripts.bench.errors import BenchError
 from scripts.bench.results import Failure, Results, Sample
-from scripts.bench.shared import shared
+from scripts.bench.shared import Shared, shared
 from scripts.bench.summary import rows
 from scripts.epmd import EpmdError
 from scripts.scratch import ScratchError
@@ -68,10 +68,11 @@ def _run(
     began, moment, load = time.monotonic(), datetime.now(timezone.utc), machine.load()
     _warn_when_busy()
     with shared(folder) as made:
+        present = [one for one in measured if not _lacks_module(one, made)]
         skipped = {workload.name: why for workload in chosen if (why := workload.lacks(made))}
         for name, why in skipped.items():
             _tell(f"{name} is left out: {why}")
-        places = turns.places([workload for workload in chosen if workload.name not in skipped], measured, rounds)
+        places = turns.places([workload for workload in chosen if workload.name not in skipped], present, rounds)
         found = list(turns.take(places, made, quick, _tell))
         return Results(
             command=_command(),
@@ -82,6 +83,13 @@ def _run(
             failures=tuple(one for one in found if isinstance(one, Failure)),
             skipped=tuple(skipped.items()),
         )
+
+
+def _lacks_module(contender: contenders.Contender, made: Shared) -> bool:
+    if contender.module is None or (made.found.mod_dir / f"{contender.module}.so").exists():
+        return False
+    _tell(f"{contender.name} is left out: no {contender.module}.so")
+    return True
 
 
 def _command() -> str:

@@ -177,7 +177,10 @@ def _draw(ax: Axes, panel: Bars | Lines, rows: Sequence[Row]) -> None:
         if panel.logarithmic:
             ax.set_yscale("log")
     else:
+        at = sorted({row.at or 0 for row in found if row})
         ax.set_xscale("symlog")
+        ax.set_xticks(at, [f"{number:,}" for number in at])
+        ax.minorticks_off()
         ax.set_ylim(bottom=0)
     ax.set_title(panel.title)
     ax.grid(axis="y", alpha=0.3)

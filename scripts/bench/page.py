@@ -56,7 +56,7 @@ def publish(results: Results) -> list[str]:
     try:
         charts.draw(found, FOLDER)
     except charts.NoMatplotlib:
-        return ["no charts: matplotlib is missing (pip install 'matplotlib>=3.8,<4')"]
+        return ["no charts: matplotlib is missing"]
     return []
 
 

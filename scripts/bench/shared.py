@@ -34,9 +34,10 @@ class Shared:
             self._erlang.append(ErlangPeer(self.folder, self.epmd_port, COOKIE))
         return self._erlang[number]
 
-    def close(self) -> None:
-        for peer in self._erlang:
-            peer.close()
+    def forget_erlang(self) -> None:
+        """End those nodes: one that was left in the middle of a measurement is no good for another."""
+        while self._erlang:
+            self._erlang.pop().close()
 
 
 @contextmanager
@@ -54,6 +55,6 @@ def shared(folder: Path) -> Iterator[Shared]:
         try:
             yield made
         finally:
-            made.close()
+            made.forget_erlang()
     finally:
         epmd.stop()

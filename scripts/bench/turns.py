@@ -99,6 +99,7 @@ def take(
         except (BenchError, ScratchError, OSError) as error:
             found.append(Failure(*where, " ".join(str(error).split())[:300]))
             told(f"{' '.join(map(str, where))}: {error}")
+            shared.forget_erlang()
         for one in found:
             if isinstance(one, Sample) and place.contender is ALONE and one.measured.at is None:
                 alone[one.measured.what] = one.measured.value

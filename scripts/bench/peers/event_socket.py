@@ -97,46 +97,50 @@ class SocketPeers:
     """Clients that receive events, all of them served by one thread."""
 
     def __init__(self, port: int, password: str, *, clients: int, events: int, kind: str, idle: float = 5.0) -> None:
-        """kind: "event plain" or "event json". events: how many each is to get. Raises BenchError, OSError."""
+        """kind: "event plain" or "event json". events: how many each is to get. idle: seconds without one after which
+        the rest counts as lost. Raises BenchError, OSError."""
         self._events, self._idle = events, idle
         self._clients = [EventSocket(port, password) for _ in range(clients)]
+        self._numbers = dict.fromkeys(self._clients, 0)
+        self._delays: list[float] = []
+        self._first = self._last = 0
+        self._disordered = 0
         for client in self._clients:
             client.ask(f"{kind} {SUBSCRIBE}")
 
     def end(self) -> Received:
-        """Once all have all, or nothing comes any more."""
-        delays: list[int] = []
-        first = last = 0
-        disordered, unfinished = 0, len(self._clients)
-        numbers = dict.fromkeys(self._clients, 0)
+        """Once all have all, or nothing comes any more. Raises BenchError when the switch hangs up."""
+        try:
+            self._receive()
+        finally:
+            for client in self._clients:
+                client.close()
+        expected = self._events * len(self._clients)
+        return Received.of(expected, (self._last - self._first) / 1e9, self._delays, self._disordered)
+
+    def _receive(self) -> None:
+        unfinished = len(self._clients)
         with selectors.DefaultSelector() as selector:
             for client in self._clients:
                 selector.register(client.sock, selectors.EVENT_READ, client)
-            while unfinished and (ready := selector.select(self._idle if first else _FIRST_EVENT_SECONDS)):
+                unfinished -= self._take(client)
+            while unfinished and (ready := selector.select(self._idle if self._first else _FIRST_EVENT_SECONDS)):
                 for key, _ in ready:
-                    client = key.data
-                    client.fill()
-                    for _, body in client.cut():
-                        if not (found := _LAST_TWO.search(body, max(0, len(body) - _TAIL))):
-                            continue
-                        last = time.time_ns()
-                        number, sent = int(found[1]), int(found[2])
-                        first = first or sent
-                        delays.append(last - sent)
-                        disordered += number != numbers[client] + 1
-                        numbers[client] = number
-                        unfinished -= number == self._events
-        self.close()
-        return Received.of(
-            self._events * len(self._clients),
-            (last - first) / 1e9,
-            [max(0, delay) / 1000 for delay in delays],
-            disordered,
-        )
+                    key.data.fill()
+                    unfinished -= self._take(key.data)
 
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
+    def _take(self, client: EventSocket) -> bool:
+        """What is there; whether the last one was."""
+        number = 0
+        for _, body in client.cut():
+            if found := _LAST_TWO.search(body, max(0, len(body) - _TAIL)):
+                self._last = time.time_ns()
+                number, sent = int(found[1]), int(found[2])
+                self._first = self._first or sent
+                self._delays.append(max(0.0, (self._last - sent) / 1000))
+                self._disordered += number != self._numbers[client] + 1
+                self._numbers[client] = number
+        return number == self._events
 
 
 def requests(port: int, password: str, count: int) -> list[float]:
