@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NoReturn
 
 from scripts.bench import contenders, machine, page, results, table, turns, workloads
 from scripts.bench.errors import BenchError
@@ -25,6 +27,7 @@ ROUNDS = 5
 
 def main() -> int:
     given = _arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         if given.draw:
             found = results.read(given.draw)
@@ -46,6 +49,11 @@ def main() -> int:
         for line in page.publish(found):
             _tell(line)
     return 1 if found.failures else 0
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    """As Ctrl-C: what was started is ended."""
+    raise KeyboardInterrupt
 
 
 def _show(found: Results) -> None:

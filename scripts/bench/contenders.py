@@ -59,7 +59,6 @@ SOCKET_JSON = Contender("event_socket_json", "mod_event_socket, json", Speaks.EV
 
 CONTENDERS = (ALONE, OTP, COMPILED, PYTHON, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
 """In the order of their turns: what FreeSWITCH alone takes is known when the others are measured."""
-OURS = (COMPILED, PYTHON)
 ERLANG = (COMPILED, PYTHON, THEIRS)
 """Where the setting max-event-bulk makes no difference."""
 

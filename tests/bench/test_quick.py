@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,21 @@ def test_theirs_where_it_is(json: Path) -> None:
     found = run(json, "logs", "latency", "--contenders", "event_socket,max-event-bulk")
     assert {"event_socket"} <= {sample.contender for sample in found.samples}
     assert sum(sample.measured.lost for sample in found.samples) == 0
+
+
+def test_nothing_is_left_of_one_that_is_ended(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scripts.bench", "api", "--contenders", "event_socket"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("1/5 "):  # in the second round a switch runs
+            assert process.poll() is None
+        process.terminate()
+        process.stderr.read()
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+    lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in lines
 
 
 def test_a_name_that_there_is_not() -> None:
