@@ -100,9 +100,10 @@ def _median(row: Row, contender: str) -> str:
 
 def _machine(results: Results) -> str:
     rounds = max(sample.round for sample in results.samples)
+    minutes = f"{rounds} round{'s' if rounds > 1 else ''} in {results.seconds / 60:.0f} minutes"
     return (
-        f"{machine.told(results.machine)}. `{results.command}`, {results.began[:10]}, {rounds} rounds in "
-        f"{results.seconds / 60:.0f} minutes; load average {results.machine.load[0]:.1f} before."
+        f"{machine.told(results.machine)}. `{results.command}`, {results.began[:10]}, {minutes}; "
+        f"load average {results.machine.load[0]:.1f} before."
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from scripts.bench.contenders import ALONE, COMPILED, PYTHON, THEIRS_5000
+from scripts.bench.contenders import ALONE, COMPILED, PYTHON, THEIRS_5000, Contender
 from scripts.bench.errors import BenchError
 from scripts.bench.peers.receivers import Receiver, idle_links, listening, needs_thin, received
 from scripts.bench.results import Measured, Unit
@@ -13,12 +13,9 @@ from scripts.bench.workloads.foreign import fired, hold
 
 LINKS = (1, 4, 16, 64)
 HANDLERS = (0, 10, 100, 1_000)
-_POLLED_HANDLERS = 100
-"""A hundred of them, and mod_erlang_event polls 10,000 times a second."""
 FILTERS = (0, 10, 100, 1_000)
 SUBCLASSES = (0, 10, 100, 1_000)
 CALLS = (1, 10, 100, 500, 2_000)
-_POLLED_CALLS = 500
 FOREIGN = (5_000, 10_000, 20_000, 40_000)
 
 BY_LINKS = "delivered, by links that receive it"
@@ -28,6 +25,10 @@ BY_SUBCLASSES = "delivered, by further subclasses asked for"
 BY_CALLS = "of other calls, by attached calls"
 BY_FOREIGN = "of other calls, by how many come in a burst, one call attached"
 SERIES = (BY_LINKS, BY_HANDLERS, BY_FILTERS, BY_SUBCLASSES, BY_CALLS, BY_FOREIGN)
+_MOST_HANDLERS = {THEIRS_5000: 100}
+"""With those it polls 10,000 times a second."""
+_MOST_CALLS = {THEIRS_5000: 500, PYTHON: 500}
+"""The one takes a minute to have more; with more, the other takes all that FreeSWITCH leaves."""
 _SAMPLE = 8_000
 _QUICK = 10
 
@@ -53,7 +54,7 @@ def _by_links(turn: Turn) -> Iterator[Measured]:
 
 
 def _by_handlers(turn: Turn) -> Iterator[Measured]:
-    for handlers in _within(turn, HANDLERS, _POLLED_HANDLERS):
+    for handlers in _within(turn, HANDLERS, _MOST_HANDLERS):
         with idle_links(turn, handlers):
             turn.switch.look_at_idle()
             cost = _delivered(turn, turn.events(_SAMPLE, 0))
@@ -81,17 +82,17 @@ def _by_foreign(turn: Turn) -> Iterator[Measured]:
 
 
 def _by_calls(turn: Turn, held: int) -> Iterator[Measured]:
-    for calls in _within(turn, CALLS, _POLLED_CALLS):
+    for calls in _within(turn, CALLS, _MOST_CALLS):
         hold(turn, calls - held)
         held = calls
         turn.switch.look_at_idle()
         yield Measured(BY_CALLS, Unit.MICROSECONDS, fired(turn, turn.events(20_000, 0)), at=calls)
 
 
-def _within(turn: Turn, numbers: Sequence[int], polled: int) -> list[int]:
-    """polled: the most for one that polls."""
-    most = polled if turn.contender.polls_requests else numbers[-1]
-    return [number for number in numbers if number <= (_QUICK if turn.quick else most)]
+def _within(turn: Turn, numbers: Sequence[int], most: Mapping[Contender, int]) -> list[int]:
+    """Those that it can be asked for."""
+    limit = _QUICK if turn.quick else most.get(turn.contender, numbers[-1])
+    return [number for number in numbers if number <= limit]
 
 
 def _delivered(

@@ -77,4 +77,4 @@ def _memory(turn: Turn) -> float:
     return turn.switch.memory()
 
 
-MEMORY = Workload("memory", "Memory", measure, (ALONE, COMPILED, THEIRS, SOCKET), lacks=needs_thin)
+MEMORY = Workload("memory", "Memory", measure, (ALONE, COMPILED, THEIRS, SOCKET), rounds=3, lacks=needs_thin)
