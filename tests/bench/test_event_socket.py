@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.bench.errors import BenchError
-from scripts.bench.peers.event_socket import EventSocket, SocketPeers
+from scripts.bench.peers.event_socket import EventSocket, SocketPeers, Wire
 
 Serve = Callable[[socket.socket], None]
 GREETING = b"Content-Type: auth/request\n\n"
@@ -51,18 +51,25 @@ def serve() -> Iterator[Callable[[Serve], int]]:
         thread.join()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(bodies=st.lists(st.binary(max_size=40), min_size=1, max_size=6), piece=st.integers(1, 50))
-def test_messages_are_whole_however_they_come(serve: Callable[[Serve], int], bodies: list[bytes], piece: int) -> None:
-    def send(client: socket.socket) -> None:
-        wire = b"".join(b"Content-Length: %d\nContent-Type: x\n\n%s" % (len(body), body) for body in bodies)
-        for at in range(0, len(wire), piece):
-            client.sendall(wire[at : at + piece])
+def test_messages_are_whole_however_they_come(bodies: list[bytes], piece: int) -> None:
+    sent = b"".join(b"Content-Length: %d\nContent-Type: x\n\n%s" % (len(body), body) for body in bodies)
+    wire, found = Wire(), []
+    for at in range(0, len(sent), piece):
+        wire.add(sent[at : at + piece])
+        found += [body for _, body in wire.cut()]
+    assert found == bodies
 
-    with EventSocket(serve(send), "secret") as client:
-        assert [client.message()[1] for _ in bodies] == bodies
-        with pytest.raises(BenchError, match="hung up"):
-            client.message()
+
+def test_a_message_without_a_body() -> None:
+    wire = Wire()
+    wire.add(GREETING + ACCEPTED)
+    assert [body for _, body in wire.cut()] == [b"", b""]
+
+
+def test_the_switch_hangs_up(serve: Callable[[Serve], int]) -> None:
+    with EventSocket(serve(lambda client: None), "secret") as client, pytest.raises(BenchError, match="hung up"):
+        client.message()
 
 
 def test_an_answer_is_found_among_events(serve: Callable[[Serve], int]) -> None:

@@ -21,6 +21,31 @@ _TAIL = 120
 _FIRST_EVENT_SECONDS = 60.0
 
 
+class Wire:
+    """What came of a connection, as messages: headers, an empty line, and as much of a body as they say."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        self._waiting += chunk
+
+    def cut(self) -> Iterator[tuple[bytes, bytes]]:
+        """The headers and the body of each that is whole."""
+        waiting, at = self._waiting, 0
+        try:
+            while (end := waiting.find(b"\n\n", at)) >= 0:
+                headers = bytes(waiting[at:end])
+                begin = headers.find(_LENGTH)
+                size = int(headers[begin + len(_LENGTH) :].split(b"\n", 1)[0]) if begin >= 0 else 0
+                if len(waiting) < end + 2 + size:
+                    break
+                at = end + 2 + size
+                yield headers, bytes(waiting[end + 2 : at])
+        finally:
+            del waiting[:at]
+
+
 class EventSocket:
     """One connection, logged in."""
 
@@ -28,7 +53,7 @@ class EventSocket:
         """Raises BenchError, OSError."""
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=_SECONDS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._waiting = bytearray()
+        self._wire = Wire()
         self.message()
         if not self.ask(f"auth {password}").startswith("+OK"):
             raise BenchError("mod_event_socket refuses the password")
@@ -69,25 +94,14 @@ class EventSocket:
 
     def cut(self) -> Iterator[tuple[bytes, bytes]]:
         """The messages that are there."""
-        waiting, at = self._waiting, 0
-        try:
-            while (end := waiting.find(b"\n\n", at)) >= 0:
-                headers = bytes(waiting[at:end])
-                begin = headers.find(_LENGTH)
-                size = int(headers[begin + len(_LENGTH) :].split(b"\n", 1)[0]) if begin >= 0 else 0
-                if len(waiting) < end + 2 + size:
-                    break
-                at = end + 2 + size
-                yield headers, bytes(waiting[end + 2 : at])
-        finally:
-            del waiting[:at]
+        return self._wire.cut()
 
     def fill(self) -> None:
         """Read once. Raises BenchError when the switch hangs up, OSError when nothing comes."""
         chunk = self.sock.recv(_CHUNK)
         if not chunk:
             raise BenchError("mod_event_socket has hung up")
-        self._waiting += chunk
+        self._wire.add(chunk)
 
     def close(self) -> None:
         self.sock.close()
