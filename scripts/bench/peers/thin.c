@@ -100,16 +100,18 @@ static void open_link(link_t *link, int number, char *switch_node, const char *c
 	link->done = 0;
 }
 
-/* The digits of the header's value: a list of characters or a binary. -1 where there is none. */
+/* The digits of the value of the last header of that name: a list of characters or a binary. -1 where there is none. */
 static long long value_of(const unsigned char *tail, size_t size, const char *key)
 {
-	const unsigned char *end = tail + size, *found = memmem(tail, size, key, strlen(key));
+	const size_t length = strlen(key);
+	const unsigned char *end = tail + size, *at = end - length;
 	long long value = 0;
 
-	if (!found) return -1;
-	found += strlen(key);
-	found += *found == ERL_STRING_EXT ? 3 : 5;
-	while (found < end && *found >= '0' && *found <= '9') value = value * 10 + *found++ - '0';
+	while (at >= tail && memcmp(at, key, length)) at--;
+	if (at < tail) return -1;
+	at += length;
+	at += *at == ERL_STRING_EXT ? 3 : 5;
+	while (at < end && *at >= '0' && *at <= '9') value = value * 10 + *at++ - '0';
 	return value;
 }
 

@@ -78,6 +78,7 @@ class ThinPeers:
         return found
 
     def close(self) -> None:
+        """May be called again."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
