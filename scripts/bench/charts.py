@@ -13,6 +13,7 @@ from scripts.bench.summary import Row, find
 from scripts.bench.workloads import api, calls, events, growth, latency, rtp
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _COLOURS = ("#9a9a9a", "#b0488c", "#1f6fb4", "#8dbbe0", "#d8b26a", "#c8781e", "#7d9a52", "#b4c79a")
@@ -53,9 +54,9 @@ class Chart:
 
 def _by_nodes(figure: str, receiver: Receiver) -> Bars:
     of = {"delivered": events.delivered, "CPU": events.net_cpu}[figure]
-    titles = {"delivered": "delivered a second", "CPU": "µs of the switch's CPU for each, without the generator's"}
+    titles = {"delivered": "events a second to", "CPU": "µs of CPU, net, for an event to"}
     return Bars(
-        f"75 headers, {receiver.value}s: {titles[figure]}",
+        f"{titles[figure]} {receiver.value}s",
         "events",
         tuple((f"{nodes} node{'s' if nodes > 1 else ''}", of(75, nodes, receiver)) for nodes in events.NODES),
     )
@@ -140,17 +141,25 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
             continue
         columns = min(2, len(panels))
         lines = -(-len(panels) // columns)
-        figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * lines), layout="constrained")
+        width, height = _PANEL_INCHES
+        figure = Figure(figsize=(width * columns, height * lines), layout="constrained")
         axes = figure.subplots(lines, columns, squeeze=False)
         for at, panel in enumerate(panels):
             ax: Axes = axes[at // columns][at % columns]
             _draw(ax, panel, rows)
         for at in range(len(panels), lines * columns):
             axes[at // columns][at % columns].set_axis_off()
+        by_title = {title: handle for ax in figure.axes for handle, title in zip(*_shown(ax), strict=True)}
+        figure.legend(by_title.values(), by_title.keys(), loc="outside lower center", ncols=4)
         file = folder / f"{chart.file}.svg"
         figure.savefig(file, metadata={"Date": None})
         made.append(file)
     return made
+
+
+def _shown(ax: Axes) -> tuple[list[Artist], list[str]]:
+    handles, titles = ax.get_legend_handles_labels()
+    return list(handles), list(titles)
 
 
 def _rows_of(panel: Bars | Lines, rows: Sequence[Row]) -> list[Row | None]:
@@ -184,7 +193,6 @@ def _draw(ax: Axes, panel: Bars | Lines, rows: Sequence[Row]) -> None:
         ax.set_ylim(bottom=0)
     ax.set_title(panel.title)
     ax.grid(axis="y", alpha=0.3)
-    ax.legend(fontsize=6)
 
 
 def _bars(ax: Axes, rows: Sequence[Row | None], contender: Contender, place: int, of: int) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import mean
 from types import TracebackType
 
 from scripts.bench.errors import BenchError
@@ -34,8 +35,8 @@ a=ptime:20
 
 @dataclass(frozen=True)
 class Heard:
-    """Of a call's packets, in milliseconds. jitter: as in RFC 3550, 6.4.1, at the end. p99, longest: of the times from
-    one packet to the next. lost: packets, by their numbers."""
+    """Of a call's packets, in milliseconds. jitter: by how much the time from one packet to the next differs from what
+    it should be, on average. p99, longest: of those times. lost: packets, by their numbers."""
 
     jitter: float
     p99: float
@@ -100,9 +101,7 @@ def heard(packets: Sequence[tuple[int, float]]) -> Heard:
     if len(packets) < 3:
         raise BenchError(f"{len(packets)} RTP packets came to the phone")
     gaps = [later[1] - earlier[1] for earlier, later in pairwise(packets)]
-    jitter = 0.0
-    for gap in gaps:
-        jitter += (abs(gap - INTERVAL) - jitter) / 16
+    jitter = mean(abs(gap - INTERVAL) for gap in gaps)
     expected = ((packets[-1][0] - packets[0][0]) & 0xFFFF) + 1
     ordered = sorted(gaps)
     return Heard(jitter, percentile(ordered, 0.99), ordered[-1], len(packets), expected - len(packets))
