@@ -81,6 +81,7 @@ def _run(
         for name, why in skipped.items():
             _tell(f"{name} is left out: {why}")
         places = turns.places([workload for workload in chosen if workload.name not in skipped], present, rounds)
+        _tell(f"{len(places)} turns, about {len(places) * turns.SECONDS / 60:.0f} minutes")
         found = list(turns.take(places, made, quick, _tell))
         return Results(
             command=_command(),

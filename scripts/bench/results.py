@@ -82,12 +82,17 @@ class Results:
 
 
 def to_json(results: Results) -> str:
+    """The samples last, a line each."""
+
     def plain(value: object) -> object:
         if isinstance(value, Unit):
             return value.value
         raise TypeError(value)
 
-    return json.dumps(asdict(results), indent=1, ensure_ascii=False, default=plain) + "\n"
+    given = asdict(results)
+    samples = [json.dumps(sample, ensure_ascii=False, default=plain) for sample in given.pop("samples")]
+    head = json.dumps(given, indent=1, ensure_ascii=False).removesuffix("\n}")
+    return head + ',\n "samples": [\n  ' + ",\n  ".join(samples) + "\n ]\n}\n"
 
 
 def from_json(text: str) -> Results:

@@ -15,6 +15,8 @@ from scripts.bench.switch import Switch, started
 from scripts.scratch import ScratchError
 
 QUICK_SHARE = 20
+SECONDS = 6
+"""That a turn takes, more or less."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ def take(
     """Run them. told: gets a line for each turn as it ends."""
     began = time.monotonic()
     alone: dict[str, float] = {}
+    alone_in = None
     for done, place in enumerate(places):
         where = (place.workload.name, place.contender.name, place.round)
-        if place.contender is ALONE:
-            alone = {}
+        if (place.workload, place.round) != alone_in:
+            alone, alone_in = {}, (place.workload, place.round)
         found: list[Sample | Failure] = []
         try:
             with started(place.contender, shared, place.workload.sip) as switch:

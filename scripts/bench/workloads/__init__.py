@@ -1,4 +1,7 @@
-"""What is measured: a module for each family, in the order in which they run."""
+"""What is measured: a module for each family, in the order in which they run.
+
+A new one is a module with its Workload, a place in WORKLOADS, and a heading with markers in docs/benchmarks/README.md.
+"""
 
 from __future__ import annotations
 
