@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct header {
 	char *name, *value, **array;
@@ -153,7 +154,7 @@ void stand_in_set_body(event_t *event, const char *body)
 	event->body = strdup(body);
 }
 
-void stand_in_fire(event_t *event)
+static void deliver(event_t *event)
 {
 	pthread_rwlock_rdlock(&bindings);
 	for (node_t *node = nodes; node; node = node->next) {
@@ -161,5 +162,31 @@ void stand_in_fire(event_t *event)
 		node->callback(event);
 	}
 	pthread_rwlock_unlock(&bindings);
+}
+
+void stand_in_fire(event_t *event)
+{
+	deliver(event);
 	switch_event_destroy(&event);
+}
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* The same event again and again, for so many seconds; the longest that one of them took. */
+double stand_in_fire_for(event_t *event, double seconds)
+{
+	const double until = now() + seconds;
+	double longest = 0;
+	for (double began = now(), ended; began < until; began = ended) {
+		deliver(event);
+		ended = now();
+		longest = ended - began > longest ? ended - began : longest;
+	}
+	switch_event_destroy(&event);
+	return longest;
 }

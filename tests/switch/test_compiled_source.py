@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Mapping
-from ctypes import c_char_p, c_int, c_void_p
+from ctypes import c_char_p, c_double, c_int, c_void_p
 from functools import partial
 
 import pytest
@@ -40,6 +41,8 @@ class StandIn:
         library.stand_in_add_array.argtypes = (c_void_p, c_char_p, c_char_p, c_char_p, c_char_p)
         library.stand_in_set_body.argtypes = (c_void_p, c_char_p)
         library.stand_in_fire.argtypes = (c_void_p,)
+        library.stand_in_fire_for.argtypes = (c_void_p, c_double)
+        library.stand_in_fire_for.restype = c_double
 
     def source(self, encoders: Mapping[Form, Encoder], small: bool = False) -> EventSource:
         return CompiledSource(EVENT_TYPES, 1000) if small else CompiledSource(EVENT_TYPES)
@@ -155,6 +158,40 @@ def test_a_source_that_was_only_forgotten(stand_in: StandIn) -> None:
     for _ in range(10):
         CompiledSource(EVENT_TYPES).want(EVERYTHING)
         stand_in.fire(Event("TRAP"))
+
+
+def test_the_switch_does_not_wait_for_python(stand_in: StandIn) -> None:
+    """Not even when its threads have to wait for one of Python's, which then has to wait for Python."""
+    source = CompiledSource(EVENT_TYPES)
+    source.watch(OTHER)
+    done = threading.Event()
+    longest: list[float] = []
+
+    def fire() -> None:
+        event = stand_in.create(Event("TRAP", ((b"Unique-ID", CALL),)))
+        longest.append(stand_in.library.stand_in_fire_for(event, 2.0))
+        done.set()
+
+    def keep_python_busy() -> None:
+        while not done.is_set():
+            pass
+
+    def watch() -> None:
+        while not done.is_set():
+            source.watch(OTHER)
+
+    threads = [threading.Thread(target=one) for one in (keep_python_busy, watch, fire)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1.0)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    source.close()
+    assert longest[0] < 0.6
 
 
 def test_everything_at_once(stand_in: StandIn) -> None:

@@ -454,12 +454,14 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     return NULL;
 }
 
-/* The mutex, for a thread that has the GIL: it lets go of it when another has the mutex, who may not run just now. */
+/* The mutex, for a thread that has the GIL: it lets go of it while another has the mutex, who may not run just now; and
+   of the mutex again before it waits for the GIL. */
 static void lock(Source *self)
 {
-    if (pthread_mutex_trylock(&self->mutex)) {
+    while (pthread_mutex_trylock(&self->mutex)) {
         Py_BEGIN_ALLOW_THREADS
         pthread_mutex_lock(&self->mutex);
+        pthread_mutex_unlock(&self->mutex);
         Py_END_ALLOW_THREADS
     }
 }
