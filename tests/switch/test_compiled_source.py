@@ -135,6 +135,34 @@ def test_a_queue_that_is_full_of_bytes(stand_in: StandIn) -> None:
     source.close()
 
 
+def test_a_few_big_ones_among_many(stand_in: StandIn) -> None:
+    """A fifth of the events is not enough then."""
+    source = CompiledSource(EVENT_TYPES, size=1_000_000)
+    source.want(TRAPS)
+    for number in range(200):
+        stand_in.fire(Event("TRAP", ((b"N", b"%d" % number),)))
+    for number in range(200, 203):
+        stand_in.fire(Event("TRAP", ((b"N", b"%d" % number), (b"Big", b"x" * 400_000))))
+    taken = [int(event.header(b"N") or b"") for event in take(source, 0, 1000)]
+    assert taken == [201, 202]
+    assert source.lost() == 201
+    source.close()
+
+
+@pytest.mark.parametrize("name", [b"Big", b"body"])
+def test_one_that_is_too_big_for_the_queue(stand_in: StandIn, name: bytes) -> None:
+    """Is lost, and no other."""
+    source = CompiledSource(EVENT_TYPES, size=1_000_000)
+    source.want(TRAPS)
+    big = b"x" * 1_000_000
+    stand_in.fire(Event("TRAP", ((b"N", b"0"),)))
+    stand_in.fire(Event("TRAP", (), big) if name == b"body" else Event("TRAP", ((name, big),)))
+    stand_in.fire(Event("TRAP", ((b"N", b"1"),)))
+    assert [event.header(b"N") for event in take(source, 0, 64)] == [b"0", b"1"]
+    assert source.lost() == 1
+    source.close()
+
+
 def test_what_nobody_can_be(stand_in: StandIn) -> None:
     source = CompiledSource(EVENT_TYPES)
     event = Event("TRAP")

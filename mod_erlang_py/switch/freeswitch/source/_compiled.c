@@ -332,11 +332,11 @@ static int is_wanted(Source *self, const fs_event *event)
     return header && header->value && *place_of(self->watched, text_of(header->value));
 }
 
-/* Takes the oldest `most` away. With the mutex held. */
-static Item *take_oldest(Source *self, size_t most)
+/* Takes the oldest `most` away, and more of them while those left have more than `most_bytes`. With the mutex held. */
+static Item *take_oldest(Source *self, size_t most, size_t most_bytes)
 {
     Item *first = self->first, *last = NULL;
-    for (; self->first && most; most--) {
+    for (; self->first && (most || self->bytes > most_bytes); most -= most > 0) {
         last = self->first;
         self->first = last->next;
         self->count--;
@@ -378,7 +378,7 @@ static Item *append(Source *self, Item *item)
     }
     /* A fifth at once: losses that come in blocks are told of, and looked after, once each. */
     const size_t before = self->count;
-    Item *oldest = take_oldest(self, self->count / 5 + 1);
+    Item *oldest = take_oldest(self, self->count / 5 + 1, self->max_bytes);
     self->lost += before - self->count;
     return oldest;
 }
@@ -392,7 +392,7 @@ static void on_event(fs_event *event)
     const unsigned forms = self->forms;
     pthread_mutex_unlock(&self->mutex);
     if (wanted) {
-        Item *item = item_of(event, forms);
+        Item *item = item_of(event, forms, self->max_bytes);
         pthread_mutex_lock(&self->mutex);
         Item *refused = append(self, item);
         pthread_mutex_unlock(&self->mutex);
@@ -474,7 +474,7 @@ static PyObject *source_close(Source *self, PyObject *unused)
     self->closed = 1;
     void *node = self->node;
     self->node = NULL;
-    Item *left = take_oldest(self, self->count);
+    Item *left = take_oldest(self, self->count, SIZE_MAX);
     pthread_cond_broadcast(&self->come);
     pthread_mutex_unlock(&self->mutex);
     Py_BEGIN_ALLOW_THREADS
@@ -642,7 +642,7 @@ static PyObject *source_take(Source *self, PyObject *arguments)
         Py_END_ALLOW_THREADS
         lock(self);
     }
-    Item *items = self->woken || most <= 0 ? NULL : take_oldest(self, (size_t)most);
+    Item *items = self->woken || most <= 0 ? NULL : take_oldest(self, (size_t)most, SIZE_MAX);
     self->woken = 0;
     pthread_mutex_unlock(&self->mutex);
     PyObject *batches = PyList_New(0);
@@ -716,7 +716,7 @@ static PyObject *module_read(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "KUOI", &address, &name, &event_class, &forms) || !find_functions()) {
         return NULL;
     }
-    Item *item = item_of((fs_event *)(uintptr_t)address, forms);
+    Item *item = item_of((fs_event *)(uintptr_t)address, forms, UINT32_MAX);
     return item ? new_batch(state->batch_type, item, 1, name, event_class) : PyErr_NoMemory();
 }
 

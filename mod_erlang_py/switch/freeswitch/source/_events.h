@@ -367,8 +367,8 @@ typedef struct item {
     Text encoded[FORMS];
 } Item;
 
-/* The event in these forms, a bit for each; NULL when there is no memory. */
-static Item *new_item(const View *view, const fs_event *event, unsigned forms)
+/* The event in these forms, a bit for each; NULL when there is no memory, or it might need more than `most` bytes. */
+static Item *new_item(const View *view, const fs_event *event, unsigned forms, size_t most)
 {
     const int readable = !view->altered && view->bytes <= LONGEST; /* else some text may be a list */
     int kept = PLAIN, count = 0;
@@ -380,7 +380,8 @@ static Item *new_item(const View *view, const fs_event *event, unsigned forms)
     }
     count += kept == PLAIN;
     const Text subclass = event->event_id == FS_CUSTOM ? text_of(event->subclass_name) : (Text){NULL, 0};
-    Item *item = view->failed ? NULL : malloc(sizeof *item + subclass.size + (size_t)count * view->bytes);
+    const size_t room = sizeof(Item) + subclass.size + (size_t)count * view->bytes;
+    Item *item = view->failed || room > most ? NULL : malloc(room);
     if (!item) {
         return NULL;
     }
@@ -402,17 +403,18 @@ static Item *new_item(const View *view, const fs_event *event, unsigned forms)
     return item;
 }
 
-static Item *item_of(fs_event *event, unsigned forms)
+/* most: bytes, UINT32_MAX at most: then no length in it is over four bytes. */
+static Item *item_of(fs_event *event, unsigned forms, size_t most)
 {
     View view;
     fs_event *copy = NULL;
     Item *item = NULL;
     if (view_event(&view, event, 0)) {
-        item = new_item(&view, event, forms);
+        item = new_item(&view, event, forms, most);
     } else if (!fs.dup(&copy, event)) {
         close_view(&view);
         view_event(&view, copy, 1);
-        item = new_item(&view, copy, forms);
+        item = new_item(&view, copy, forms, most);
     }
     close_view(&view);
     if (copy) {

@@ -14,8 +14,9 @@ from .compiled_event import CompiledEvent
 
 QUEUE_LENGTH = 100_000
 QUEUE_BYTES = 512 * 1024 * 1024
-"""What the queue holds, in events and in memory; with more, the oldest fifth is given up. Events of 75 headers take
-4 KB in each form, so of those the number counts."""
+"""What the queue holds, in events and in memory; with more, the oldest fifth is given up, or as many as it takes. An
+event that might need more by itself is lost. Events of 75 headers take 4 KB in each form, so of those the number
+counts."""
 
 
 class CompiledSource:
