@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from ctypes import c_char_p, c_double, c_int, c_void_p
 from functools import partial
@@ -121,6 +122,38 @@ def test_events_in_a_row_are_one_batch(stand_in: StandIn) -> None:
     source.close()
     assert [event.name for event in batches[-1].events()] == ["NOTIFY", "NOTIFY"]  # they are its own
     assert batches[0].payloads(Form.STRING) is batches[0].payloads(Form.STRING)
+
+
+def test_each_event_of_a_batch_costs_the_same(stand_in: StandIn) -> None:
+    """However many they are."""
+
+    def look(count: int) -> float:
+        source = CompiledSource(EVENT_TYPES)
+        source.want(TRAPS)
+        for number in range(count):
+            stand_in.fire(Event("TRAP", ((b"N", b"%d" % number),)))
+        (batch,) = source.take(0, count)
+        source.close()
+        began = time.perf_counter()
+        assert [event.header(b"N") for event in batch.events()] == [b"%d" % number for number in range(count)]
+        return time.perf_counter() - began
+
+    few, many = (min(look(count) for _ in range(3)) for count in (300, 20_000))
+    assert many / 20_000 < 4 * few / 300
+
+
+def test_events_of_a_batch_are_looked_at_in_any_order(stand_in: StandIn) -> None:
+    source = CompiledSource(EVENT_TYPES)
+    source.want(TRAPS)
+    for number in range(5):
+        stand_in.fire(Event("TRAP", ((b"N", b"%d" % number),)))
+    (batch,) = source.take(0, 5)
+    source.close()
+    for number in (3, 1, 1, 4, 0, 2):
+        assert batch.header_of(number, b"N") == b"%d" % number
+    for number in (-1, 5, 2**40):
+        with pytest.raises(IndexError):
+            batch.header_of(number, b"N")
 
 
 def test_a_queue_that_is_full_of_bytes(stand_in: StandIn) -> None:

@@ -41,6 +41,8 @@ typedef struct {
     PyObject *name;
     PyObject *event_class;     /* CompiledEvent */
     PyObject *payloads[PLAIN]; /* lists that were asked for */
+    Item *last;                /* that was looked at, and its number: who looks at all does so in turn */
+    Py_ssize_t number;
 } Batch;
 
 /* Takes the items, also when it fails. */
@@ -53,7 +55,7 @@ static PyObject *new_batch(PyTypeObject *type, Item *items, Py_ssize_t count, Py
     }
     Py_INCREF(name);
     Py_INCREF(event_class);
-    *batch = (Batch){batch->ob_base, items, count, name, event_class, {NULL}};
+    *batch = (Batch){batch->ob_base, items, count, name, event_class, {NULL}, items, 0};
     return (PyObject *)batch;
 }
 
@@ -161,16 +163,20 @@ static PyObject *batch_events(Batch *self, PyObject *unused)
 }
 
 /* NULL with an error when there is none of that number. */
-static const Item *item_at(const Batch *self, Py_ssize_t number)
+static const Item *item_at(Batch *self, Py_ssize_t number)
 {
-    const Item *item = number < 0 ? NULL : self->items;
-    for (; item && number; number--) {
-        item = item->next;
-    }
-    if (!item) {
+    if (number < 0 || number >= self->count) {
         PyErr_SetString(PyExc_IndexError, "no such event");
+        return NULL;
     }
-    return item;
+    if (number < self->number) {
+        self->last = self->items;
+        self->number = 0;
+    }
+    for (; self->number < number; self->number++) {
+        self->last = self->last->next;
+    }
+    return self->last;
 }
 
 /* uuid_of(number) */
