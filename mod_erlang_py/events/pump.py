@@ -92,7 +92,7 @@ class Pump:
     def _first(self) -> Sequence[Batch]:
         """Wait for events."""
         batches = self._source.take(0, self._bulk)
-        if batches:
+        if batches or self._stopping.is_set():  # this take may have been the one that was woken
             return batches
         began = time.monotonic()
         batches = self._source.take(IDLE, self._bulk)

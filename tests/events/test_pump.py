@@ -17,7 +17,7 @@ from mod_erlang_py.events.encoding import encode
 from mod_erlang_py.events.filters import after, command
 from mod_erlang_py.events.interest import EVERYTHING, NOTHING, Names
 from mod_erlang_py.events.subscription import Held, Notice, Subscription
-from mod_erlang_py.switch.port import CUSTOM, Event, Form, Headers, Received, Wanted
+from mod_erlang_py.switch.port import CUSTOM, Batch, Event, Form, Headers, Received, Wanted
 from tests.events.pumping import Bench, numbers, settled, wants
 from tests.fakes import FakeLink, header, headers
 from tests.waiting import wait_until
@@ -401,6 +401,22 @@ def test_stop(bench: Bench) -> None:
     bench.events.noevents(link.link)
     bench.down(link)
     assert len(link.messages()) == 1
+
+
+def test_stop_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the pump begins to wait, it looks without waiting: the wake may come just before that."""
+    bench = Bench()
+    take = bench.source.take
+
+    def stopped_before(timeout: float, most: int) -> Sequence[Batch]:
+        if not timeout:
+            bench.pump.stop()
+        return take(timeout, most)
+
+    monkeypatch.setattr(bench.source, "take", stopped_before)
+    bench.start()
+    assert bench.threads.join(10) == []
+    assert bench.pump.failures == 0
 
 
 # --- what must not stop it ----------------------------------------------------------------------------------------
