@@ -153,7 +153,7 @@ class Received(Protocol):
 
 
 class Batch(Protocol):
-    """Events in a row that go the same way; valid as they are. What is done for a batch is done once for all of them.
+    """Events in a row that go the same way; valid as long as they are. What is done for a batch is done once for all.
 
     An event of a watched call is in a batch of its own.
     """
