@@ -358,7 +358,7 @@ static char *encode(char *to, const View *view, int form)
 /* An encoded event: one block of memory, which begins with this. */
 typedef struct item {
     struct item *next;
-    size_t size; /* of the block */
+    size_t size; /* of what of its block is in use */
     int type;    /* event_id */
     int kept;    /* the form in which its headers are looked up: their values are as they were */
     int has_body;
