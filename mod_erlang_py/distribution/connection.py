@@ -66,6 +66,7 @@ class FrameReader:
             (length,) = _LENGTH.unpack_from(data, position)
             if length > self._max_frame:
                 buffer += data[position : position + 4]
+                self._wanted = 4
                 raise ProtocolViolation(f"frame of {length} bytes, over the limit of {self._max_frame}")
             start = position + 4
             end = start + length

@@ -255,6 +255,14 @@ def test_the_cap_counts_before_anything_is_buffered() -> None:
             reader.receive_data(data)
 
 
+def test_a_frame_over_the_limit_behind_one_that_came_in_parts() -> None:
+    reader = FrameReader(100)
+    assert reader.receive_data(b"\0\0\0\x64" + b"x" * 50) == []
+    for data in (b"x" * 50 + b"\0\0\0\x65", b"", b"x"):
+        with pytest.raises(ProtocolViolation, match="frame of 101 bytes"):
+            reader.receive_data(data)
+
+
 def test_a_frame_of_many_chunks_is_copied_a_few_times_only() -> None:
     size = 8 * 1024 * 1024
     reader = FrameReader(size)
