@@ -25,8 +25,11 @@ from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import ConfigError, SwitchError
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.etf.event import EventEncoder
+from mod_erlang_py.etf.event_map import EventMapEncoder
 from mod_erlang_py.events.event_handlers import EventHandlers
+from mod_erlang_py.events.own_subscriptions import OwnSubscriptions
 from mod_erlang_py.events.pump import Pump
+from mod_erlang_py.events.shape import Format
 from mod_erlang_py.events.subscriptions import Subscriptions
 from mod_erlang_py.figures import figures
 from mod_erlang_py.log_levels import NOTICE
@@ -72,6 +75,9 @@ class Service:
         source = _source(switch, encoders, settings.event_source)
         self._subscriptions = Subscriptions(source, switch.fire)
         self._event_handlers = EventHandlers(self._subscriptions, form)
+        shaped = {(Format.LIST, one): encoder for one, encoder in encoders.items()}
+        shaped |= {(Format.MAP, one): EventMapEncoder(one is Form.BINARY).map for one in Form}
+        self._own_subscriptions = OwnSubscriptions(self._subscriptions, shaped, partial(_exists, switch))
         self._logs = Logs(switch, settings.max_log_bulk)
         self._asking = Asking(self.node, text, settings.handler_timeout)
         parking = Parking(switch, self._subscriptions, form)
@@ -99,6 +105,7 @@ class Service:
             self._workers,
             self._subscriptions,
             self._event_handlers,
+            self._own_subscriptions,
             self._pump,
             self._logs,
             self._calls,
@@ -150,6 +157,7 @@ class Service:
         """Events were lost, perhaps some that somebody waits for."""
         self._calls.look_after()
         self._executes.look_after()
+        self._own_subscriptions.look_after()
 
     @property
     def stopped(self) -> bool:
@@ -238,6 +246,11 @@ class Service:
         """Whoever waits for the node first."""
         for part in (self._asking, self._fetches, self._subscriptions, self._event_handlers, self._logs):
             _tell(partial(part.down, link))
+
+
+def _exists(switch: Switch, uuid: str) -> bool:
+    with switch.locate(uuid, ended=True) as session:
+        return session is not None
 
 
 def _read(given: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:

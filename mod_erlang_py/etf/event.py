@@ -23,7 +23,12 @@ _TUPLE2 = b"h\x02"
 
 
 class EventEncoder:
-    """binary: whether texts are binaries, else strings (the `encoding` setting)."""
+    """binary: whether texts are binaries, else strings (the `encoding` setting).
+
+    opening: what stands before the name of each header.
+    """
+
+    opening = _TUPLE2
 
     def __init__(self, binary: bool) -> None:
         self._text = encode_binary if binary else encode_string
@@ -70,7 +75,7 @@ class EventEncoder:
         if known is None:
             if len(self._names) >= MAX_NAMES:
                 self._names.clear()
-            known = self._names[name] = _TUPLE2 + self._text(name)
+            known = self._names[name] = self.opening + self._text(name)
         return known
 
 

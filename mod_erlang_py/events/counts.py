@@ -49,6 +49,11 @@ class Counts:
         self.lost += count
         self._stretch += count
 
+    def told(self, count: int) -> None:
+        """So many that are among the lost already are to be reported now."""
+        self._stretch += count
+        self._resumed = True
+
     def report(self, fire: Callable[[Event], None]) -> None:
         """Once delivery has resumed after a loss: one CRIT line and one TRAP event, as mod_erlang_event has them."""
         if not self._resumed:

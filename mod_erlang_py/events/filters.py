@@ -1,4 +1,5 @@
-"""Header filters of a node's event handler (handle_msg_filter in handle_msg.c, event_handler in mod_erlang_event.c)."""
+"""Header filters: those of a node's event handler (handle_msg_filter in handle_msg.c, event_handler in
+mod_erlang_event.c), and the conditions that a subscription of one's own may have instead."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.etf.event import url_decode
 from mod_erlang_py.switch.port import Received
 
 Matcher: TypeAlias = Callable[[bytes], bool]
@@ -21,6 +23,23 @@ class Filter:
     value: bytes
     keep: bool
     matches: Matcher
+
+    def passes(self, found: bytes | None) -> bool:
+        """An event without the header passes."""
+        return found is None or self.matches(found) is self.keep
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of one header, with the value that an event shows. holds: given that, or None where the header is not."""
+
+    header: bytes
+    operator: str
+    value: bytes
+    holds: Callable[[bytes | None], bool]
+
+    def passes(self, found: bytes | None) -> bool:
+        return self.holds(None if found is None else url_decode(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,7 @@ class Invalid:
     """A command that is none; nothing was changed."""
 
 
-Filters: TypeAlias = tuple[Filter, ...]
+Filters: TypeAlias = tuple[Filter | Condition, ...]
 Command: TypeAlias = "Added | Deleted | Invalid"
 
 
@@ -97,10 +116,27 @@ def _filter(header: bytes, value: bytes, matcher: Callable[[bytes], Matcher]) ->
     return Filter(header, value, keep, lambda found: found.lower() == wanted)
 
 
+def condition(header: bytes, operator: str, value: bytes, matcher: Callable[[bytes], Matcher]) -> Condition:
+    """One of the OPERATORS; of `exists` the value is b"true" or b"false".
+
+    matcher: the switch's, for regular expressions; may take its time. Raises SwitchError.
+    """
+    if operator == "regex":
+        matches = matcher(b"/" + value + b"/")
+        return Condition(header, operator, value, lambda found: found is not None and matches(found))
+    return Condition(header, operator, value, _HOLDS[operator](value))
+
+
+_HOLDS: dict[str, Callable[[bytes], Callable[[bytes | None], bool]]] = {
+    "==": lambda value: lambda found: found == value,
+    "/=": lambda value: lambda found: found != value,
+    "prefix": lambda value: lambda found: found is not None and found.startswith(value),
+    "exists": lambda value: lambda found: (found is not None) is (value == b"true"),
+}
+
+OPERATORS = (*_HOLDS, "regex")
+
+
 def passes(filters: Filters, received: Received) -> bool:
-    """Whether the event is to be sent: read in order, a failed keep or a matched drop ends with no."""
-    for one in filters:
-        found = received.header(one.header)
-        if found is not None and one.matches(found) is not one.keep:
-            return False
-    return True
+    """Whether the event is to be sent: read in order, the first that it does not pass ends with no."""
+    return all(one.passes(received.header(one.header)) for one in filters)

@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from mod_erlang_py.etf import Atom
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import prefer_this_thread
 from mod_erlang_py.switch.port import Batch, EventSource, Received
 
+from .shape import Shape
 from .subscription import Notice, Subscription
 from .subscriptions import Subscriptions
 
@@ -24,6 +26,8 @@ GATHER = 0.0005
 pump and the peer less than being woken for each."""
 PAUSE = 0.1
 """Seconds after a round that failed: one that fails at once, again and again, must not keep a core busy."""
+
+Shaped: TypeAlias = dict[tuple[Shape, Received], bytes]
 
 
 class Pump:
@@ -104,10 +108,11 @@ class Pump:
         try:
             of_call = self._subscriptions.of_call(batch)
             events: Sequence[Received] = ()
+            shaped: Shaped = {}
             for one, cuts in self._subscriptions.route(batch, of_call):
                 if one.looks_at_each or traffic.is_shown():
                     events = events or batch.events()
-                    payloads = self._chosen(one, events)
+                    payloads = self._chosen(one, events, shaped)
                 else:
                     payloads = batch.payloads(one.form)
                 if payloads:
@@ -120,13 +125,19 @@ class Pump:
             self.failures += 1
             log.exception("event %s could not be handed out", batch.name)
 
-    def _chosen(self, one: Subscription, events: Sequence[Received]) -> Sequence[bytes]:
-        """Those that it is to get, encoded."""
+    def _chosen(self, one: Subscription, events: Sequence[Received], shaped: Shaped) -> Sequence[bytes]:
+        """Those that it is to get, encoded. shaped: those of this batch that were made already."""
         chosen = [received for received in events if one.passes(received)]
         if traffic.is_shown() and one.target is not None:
             for received in chosen:
                 traffic.sent(one.target.link.name, one.target.to, (Atom(received.name), list(received.headers())))
-        return [received.encoded(one.form) for received in chosen]
+        shape = one.shape
+        if shape is None:
+            return [received.encoded(one.form) for received in chosen]
+        for received in chosen:
+            if (shape, received) not in shaped:
+                shaped[shape, received] = shape.encoded(received)
+        return [shaped[shape, received] for received in chosen]
 
     def _notify(self, one: Subscription, notice: Notice, received: Received) -> None:
         """What comes of it goes out in one write with what was gathered before."""

@@ -11,8 +11,10 @@ from mod_erlang_py.etf.event import EVENT
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Batch, Form, Received
 
+from .counts import Counts
 from .filters import Filters, passes
 from .interest import NOTHING, Interest
+from .shape import Shape
 
 PLAIN = VERSION + EVENT
 """The wrap of `{event, Event}`."""
@@ -37,12 +39,17 @@ class Notice:
 
 
 class Held:
-    """Events, wrapped, that wait until their target is ready. lost: for want of room."""
+    """Events, wrapped, that wait until their target is ready. lost: for want of room. By one thread at a time."""
 
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
         self.lost = 0
         self._bytes = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the target was ready once."""
+        return False
 
     def add(self, payload: bytes) -> None:
         """payload: wrapped."""
@@ -52,6 +59,17 @@ class Held:
             self.payloads.append(payload)
             self._bytes += len(payload)
 
+    def open(self, target: Target, counts: Counts) -> Held | None:
+        """The target is ready, and gets what waits. Returns what holds events back from now on."""
+        for payload in self.payloads:
+            target.put(payload)
+        counts.took(len(self.payloads), len(self.payloads) + self.lost)
+        return None
+
+    def close(self) -> None:
+        """Nobody is ready any more."""
+        self.payloads.clear()
+
 
 @dataclass(eq=False, slots=True)
 class Subscription:
@@ -59,7 +77,8 @@ class Subscription:
 
     form: of the events. wrap: what stands before each, so that a whole term results. target: None as long as nobody
     receives. call: the Unique-ID of the call whose events they are; None for everybody's. since: the number of the
-    first event that counts; 0 once that has come. held: what waits until the subscription is opened; then None.
+    first event that counts; 0 once that has come. held: what waits until the subscription is opened; then None, but for
+    what waits to be acknowledged. shape: of the events, where they are not as they usually are.
     """
 
     form: Form
@@ -71,6 +90,7 @@ class Subscription:
     call: bytes | None = None
     since: int = 0
     held: Held | None = None
+    shape: Shape | None = None
     notice: Notice | None = None
     ended: bool = False
     cuts: int = 0
@@ -78,12 +98,17 @@ class Subscription:
 
     def wants(self, batch: Batch) -> bool:
         """Whether the target is to get events of its call like these."""
-        return self.held is not None or self.interest.wants(batch.name, batch.subclass)
+        return self.interest.wants(batch.name, batch.subclass)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the target has been sent anything."""
+        return self.held is None or self.held.is_open
 
     @property
     def looks_at_each(self) -> bool:
         """Whether it depends on the single event."""
-        return bool(self.since or self.filters)
+        return bool(self.since or self.filters or self.shape)
 
     def passes(self, received: Received) -> bool:
         """Whether the target is to get this one, of those that it wants."""

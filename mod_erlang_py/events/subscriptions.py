@@ -19,8 +19,9 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Batch, Event, EventSource, Form
 
 from .counts import Counts, Tally
+from .flow import Flow
 from .interest import wanted
-from .subscription import Subscription
+from .subscription import PLAIN, Subscription
 
 MAX_ROUTES = 2000
 NOBODY: tuple[Subscription, ...] = ()
@@ -95,7 +96,7 @@ class Subscriptions:
         self._bind(one)
         return True
 
-    def open(self, one: Subscription, target: Target, first: bytes) -> bool:
+    def open(self, one: Subscription, target: Target, first: bytes = b"") -> bool:
         """The target gets `first`, then what was held back, and from now on each event as it comes. False, and it gets
         nothing, when the subscription has ended, or the target's node has. first: an encoded term."""
         with target.link.outbox.gathering(), self._lock:
@@ -103,11 +104,20 @@ class Subscriptions:
             if one.ended or held is None or target.link.ended:
                 return False
             self._aim(one, target)
-            one.target, one.held = target, None
-            counts = self._counts_of(target.link)
-            for payload in (first, *held.payloads):
-                target.put(payload)
-            counts.took(len(held.payloads), len(held.payloads) + held.lost)
+            one.target = target
+            if first:
+                target.put(first)
+            one.held = held.open(target, self._counts_of(target.link))
+        return True
+
+    def acknowledge(self, one: Subscription, count: int) -> bool:
+        """So many of its events need to be waited for no longer. False when it waits for none, or has ended."""
+        with self._lock:
+            if one.ended or not isinstance(one.held, Flow):
+                return False
+            told = one.held.acknowledge(count)
+        if told:
+            self._source.wake()  # the next report is the pump's
         return True
 
     def end(self, one: Subscription, last: bytes = b"") -> bool:
@@ -130,16 +140,18 @@ class Subscriptions:
                 else:
                     del self._of_calls[one.call]
             self._routes.clear()
-            if last and one.target is not None and one.held is None:
+            if last and one.target is not None and one.is_open:
                 one.target.put(last)
+            if one.held is not None:
+                one.held.close()
         if one.call is None or unwatched:
             self._bind(one)
         return True
 
-    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
+    def exited(self, link: Link, to: Pid | str, reason: Term) -> None:
         """A process has ended."""
         with self._lock:
-            known = list(self._by_target.get(Target(link, pid), ()))
+            known = list(self._by_target.get(Target(link, to), ()))
         for one in known:
             one.gone(reason)
 
@@ -245,7 +257,7 @@ class Subscriptions:
         if one.held is not None:
             with self._lock:
                 if one.held is not None:
-                    for payload in payloads:
+                    for payload in payloads if one.cuts == cuts else ():
                         one.held.add(one.wrap + payload)
                     return
         target = one.target
@@ -256,7 +268,7 @@ class Subscriptions:
             gathered = self._gathered[target.link] = Gathered()
         gathered.frames.append(target.frames(payloads, one.wrap))
         gathered.owners.append((one, cuts))
-        if one.call is None and event_type in ("CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE"):
+        if one.wrap is PLAIN and event_type in ("CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE"):
             with self._lock:
                 counts = self._counts_of(target.link)
             if event_type == "CHANNEL_CREATE":

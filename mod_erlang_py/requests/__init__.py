@@ -2,6 +2,7 @@
 
 registry.py   the table, and how a term finds its entry
 arguments.py  texts, headers, names, UUIDs in them
+targets.py    processes that are named in them
 context.py    what a request may use, and what it may answer
 dispatch.py   from a payload to a job; the one place where an error becomes {error, Reason}
 gen_server.py calls and casts: requests in an envelope
@@ -11,10 +12,11 @@ node.py       getpid, link, exit, {Ref, Pid}, {rex, _}
 api.py        api, bgapi
 background.py a command that bgapi runs
 execute.py    execute: an application of a call, and what came of it
+subscriptions.py subscribe, unsubscribe, ack
 otp.py        what else OTP's own libraries send: gen_event, io and system messages
 """
 
-from . import api, calls, events, execute, gen_server, logs, node, otp, session, xml
+from . import api, calls, events, execute, gen_server, logs, node, otp, session, subscriptions, xml
 from .context import Context, as_text
 from .dispatch import Dispatcher
 
@@ -31,5 +33,6 @@ __all__ = [
     "node",
     "otp",
     "session",
+    "subscriptions",
     "xml",
 ]

@@ -13,6 +13,7 @@ from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
 from mod_erlang_py.etf import Atom, Binary, Pid, Term, atom_text
 from mod_erlang_py.events.event_handlers import EventHandlers
+from mod_erlang_py.events.own_subscriptions import OwnSubscriptions
 from mod_erlang_py.events.pump import Pump
 from mod_erlang_py.events.subscriptions import Subscriptions
 from mod_erlang_py.logs import Logs
@@ -35,6 +36,7 @@ class Context:
     workers: Workers
     subscriptions: Subscriptions
     event_handlers: EventHandlers
+    own_subscriptions: OwnSubscriptions
     pump: Pump
     logs: Logs
     calls: Calls

@@ -6,6 +6,7 @@ import logging
 from functools import partial
 
 from mod_erlang_py import etf
+from mod_erlang_py.calls.asking import NoAnswer
 from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import (
     BadArg,
@@ -13,6 +14,7 @@ from mod_erlang_py.errors import (
     DecodeError,
     Exhausted,
     LimitExceeded,
+    NotConnected,
     NotText,
     ProtocolViolation,
     TermError,
@@ -106,6 +108,9 @@ class Dispatcher:
             answer = (ERROR, (BADARG[1], self._context.text(str(wrong).encode())))
         except (BadArg, NotText):
             answer = BADARG
+        except (NotConnected, NoAnswer) as nobody:
+            log.warning("%s: request of %s refused: %s", request.link.name, request.sender, nobody)
+            answer = error("noconnection" if isinstance(nobody, NotConnected) else "noproc")
         except Exhausted as no_more:
             log.error("%s: request of %s refused: %s", request.link.name, request.sender, no_more)
             answer = SYSTEM_LIMIT

@@ -10,7 +10,7 @@ from mod_erlang_py.etf import Atom, Term, text
 from mod_erlang_py.etf.event import url_escape
 from mod_erlang_py.events import filters
 from mod_erlang_py.events.interest import NOTHING, Interest, Names
-from mod_erlang_py.switch.port import ALL, CUSTOM, Event
+from mod_erlang_py.switch.port import ALL, CUSTOM, Event, Switch
 
 from . import arguments
 from .context import OK, Context, Request, error
@@ -112,19 +112,25 @@ def sendevent(ask: Request) -> Term:
 
 def names(ask: Request) -> Names:
     """The event names of a request; after CUSTOM, its subclasses. Unknown ones are logged. Raises BadArg."""
+    found, unknown = named(ask.context.switch, _arguments(ask))
+    if unknown:
+        log.warning("%s: %s asked for %s: no such event", ask.link.name, ask.sender, ", ".join(unknown))
+    return found
+
+
+def named(switch: Switch, given: Sequence[Term]) -> tuple[Names, list[str]]:
+    """The events of these names; after CUSTOM, its subclasses. And the names that none has. Raises BadArg, NotText."""
     types, subclasses, unknown = set(), set(), []
-    for word in map(arguments.name, _arguments(ask)):
+    for word in map(arguments.name, given):
         if CUSTOM in types:
             subclasses.add(word.encode())
             continue
-        event_type = ask.context.switch.event_type(word)
+        event_type = switch.event_type(word)
         if event_type is None:
             unknown.append(word)
         else:
             types.add(event_type)
-    if unknown:
-        log.warning("%s: %s asked for %s: no such event", ask.link.name, ask.sender, ", ".join(unknown))
-    return Names(frozenset(types), frozenset(subclasses))
+    return Names(frozenset(types), frozenset(subclasses)), unknown
 
 
 def exactly(ask: Request) -> Interest:

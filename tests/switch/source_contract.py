@@ -532,6 +532,11 @@ class SourceContract:
         assert event.encoded(Form.STRING) == encode(names, values, b"body\xff\n", CALL)
         assert event.encoded(Form.BINARY) == encode_binary(names, values, b"body\xff\n", CALL)
         assert event.encoded(Form.BINARY) is event.encoded(Form.BINARY)
+        assert event.body == b"body\xff\n"
+        bench.fire("TRAP", *mine)
+        bench.fire("TRAP", *mine, body=b"")
+        bench.settle()
+        assert [event.body for event in bench.source.take(WAIT, 64)] == [None, b""]
 
     def test_a_big_event(self, bench: Bench) -> None:
         bench.source.want(TRAPS)
@@ -604,6 +609,7 @@ def check_forged(subject: Subject, name: str, headers: Sequence[Header], body: b
         assert event.uuid == first(read, b"Unique-ID")
         encoded = event.encoded(Form.STRING)
         if b"_body" not in dict(headers):  # which a real switch takes for the body
+            assert event.body == body
             assert encoded == encode(names, values, body, event.uuid)
     finally:
         bench.source.close()

@@ -148,6 +148,9 @@ class Received(Protocol):
     def headers(self) -> Sequence[Header]:
         """All of them, in order, repeated ones too; the body is none."""
 
+    @property
+    def body(self) -> bytes | None: ...
+
     def encoded(self, form: Form) -> bytes:
         """The whole event, as the encoder for that form makes it; made once."""
 

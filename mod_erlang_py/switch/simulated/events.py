@@ -60,6 +60,10 @@ class ReceivedEvent:
     def headers(self) -> Sequence[Header]:
         return self._event.headers
 
+    @property
+    def body(self) -> bytes | None:
+        return self._event.body
+
     def encoded(self, form: Form) -> bytes:
         if form not in self._encoded:
             names, values = zip(*self._event.headers, strict=True) if self._event.headers else ((), ())

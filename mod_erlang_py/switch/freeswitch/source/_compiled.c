@@ -225,6 +225,14 @@ static PyObject *batch_headers_of(Batch *self, PyObject *number)
     return headers;
 }
 
+/* body_of(number) */
+static PyObject *batch_body_of(Batch *self, PyObject *number)
+{
+    const Py_ssize_t at = PyLong_AsSsize_t(number);
+    const Item *item = at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+    return item ? bytes_or_none(body_of(item)) : NULL;
+}
+
 /* encoded(number, form) */
 static PyObject *batch_encoded(Batch *self, PyObject *arguments)
 {
@@ -277,6 +285,7 @@ static PyType_Slot batch_slots[] = {
          {"uuid_of", (PyCFunction)batch_uuid_of, METH_O, NULL},
          {"header_of", (PyCFunction)batch_header_of, METH_VARARGS, NULL},
          {"headers_of", (PyCFunction)batch_headers_of, METH_O, NULL},
+         {"body_of", (PyCFunction)batch_body_of, METH_O, NULL},
          {"encoded", (PyCFunction)batch_encoded, METH_VARARGS, NULL},
          {"payloads", (PyCFunction)batch_payloads, METH_O, NULL},
          {NULL, NULL, 0, NULL},

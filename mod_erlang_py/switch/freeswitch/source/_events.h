@@ -466,6 +466,17 @@ static Text find(const Item *item, Text wanted)
     return (Text){NULL, 0};
 }
 
+/* It is encoded as one more header, the last. */
+static Text body_of(const Item *item)
+{
+    Text uuid, name, body = {NULL, 0};
+    Pairs pairs = pairs_of(item, &uuid);
+    pairs.left += item->has_body != 0;
+    while (item->has_body && next_pair(&pairs, &name, &body)) {
+    }
+    return body;
+}
+
 static void view_item(View *view, const Item *item)
 {
     Text name, value;
@@ -474,10 +485,7 @@ static void view_item(View *view, const Item *item)
     while (next_pair(&pairs, &name, &value)) {
         add_header(view, name, value);
     }
-    if (item->has_body) {
-        pairs.left = 1;
-        next_pair(&pairs, &name, &view->body);
-    }
+    view->body = body_of(item);
     view->bytes += encoded_size(view->uuid) + encoded_size(view->body);
 }
 

@@ -37,6 +37,10 @@ class CompiledEvent:
     def headers(self) -> Sequence[Header]:
         return self._batch.headers_of(self._number)
 
+    @property
+    def body(self) -> bytes | None:
+        return self._batch.body_of(self._number)
+
     def encoded(self, form: Form) -> bytes:
         encoded = self._encoded.get(form)
         if encoded is None:

@@ -81,6 +81,7 @@ def _prove_contents(event: int, encoders: Mapping[Form, Encoder]) -> None:
         _same("the subclass", read.subclass, SUBCLASS)
         _same("the call", read.uuid, uuid)
         _same("the sequence number", read.sequence, sequence)
+        _same("the body", read.body, body)
         _same("the headers", list(read.headers()), list(Headers(names, values, uuid)))
         for form, encode in encoders.items():
             _same(f"an event as {form.value}", read.encoded(form), encode(names, values, body, uuid))

@@ -52,6 +52,10 @@ class ReceivedEvent:
         names, values, _ = self._contents or self._read()
         return Headers(names, values, self.uuid)
 
+    @property
+    def body(self) -> bytes | None:
+        return (self._contents or self._read())[2]
+
     def encoded(self, form: Form) -> bytes:
         encoded = self._encoded
         if encoded is None:
