@@ -7,6 +7,7 @@
           LimitExceeded               a legal term that is bigger than we take
         EncodeError                   a value that is no Erlang term
         NotText                       a term that cannot be read as text
+        NotJson                       a text that cannot be read as JSON, or a term that cannot be written so
       BadArg                          a request with wrong arguments; becomes {error, badarg}
         BadOption                     an option of it; becomes {error, {badarg, S}}: option, expected
       DistError
@@ -64,6 +65,10 @@ class EncodeError(TermError):
 
 class NotText(TermError):
     """A term that is neither string, list of characters, binary nor atom."""
+
+
+class NotJson(TermError):
+    """A text that is no JSON, or more than we take; a term that JSON has no form for."""
 
 
 class BadArg(ErlangNodeError):

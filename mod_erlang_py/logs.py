@@ -50,11 +50,11 @@ class Logs:
         self._stopping = False
         self.failures = 0
 
-    def register(self, link: Link, pid: Pid) -> None:
+    def register(self, link: Link, to: Pid | str) -> None:
         """The process becomes the log handler of its node, at level DEBUG."""
 
         def change(handler: LogHandler) -> None:
-            handler.target = Target(link, pid)
+            handler.target = Target(link, to)
             handler.level = LogLevel.DEBUG
 
         self._change(link, change)
@@ -71,9 +71,9 @@ class Logs:
 
         self._change(link, change)
 
-    def exited(self, link: Link, pid: Pid) -> None:
+    def exited(self, link: Link, to: Pid | str) -> None:
         def change(handler: LogHandler) -> None:
-            if handler.target is not None and handler.target.to == pid:
+            if handler.target is not None and handler.target.to == to:
                 handler.target = None
 
         if self.handler(link) is not None:

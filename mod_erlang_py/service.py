@@ -17,6 +17,7 @@ from mod_erlang_py.calls.calls import Calls
 from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.calls.groups import Groups
 from mod_erlang_py.calls.parking import Parking
+from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded, compare
@@ -80,6 +81,7 @@ class Service:
         self._own_subscriptions = OwnSubscriptions(self._subscriptions, shaped, partial(_exists, switch))
         self._logs = Logs(switch, settings.max_log_bulk)
         self._asking = Asking(self.node, text, settings.handler_timeout)
+        self._watching = Watching(self.node.processes, self._asking, self.exited)
         parking = Parking(switch, self._subscriptions, form)
         self._calls = Calls(
             switch,
@@ -111,6 +113,7 @@ class Service:
             self._calls,
             self._asking,
             self._executes,
+            self._watching,
             self._fetches,
             text,
             self.reload,
@@ -234,17 +237,25 @@ class Service:
     def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
         return self._dispatcher.spawned(link, message, payload)
 
-    def exited(self, link: Link, pid: Pid, reason: Term) -> None:
-        _tell(partial(self._subscriptions.exited, link, pid, reason))
-        _tell(partial(self._logs.exited, link, pid))
-        _tell(partial(self._fetches.exited, pid))
+    def exited(self, link: Link, who: Pid | str, reason: Term) -> None:
+        _tell(partial(self._subscriptions.exited, link, who, reason))
+        _tell(partial(self._logs.exited, link, who))
+        if isinstance(who, Pid):
+            _tell(partial(self._fetches.exited, who))
 
     def monitor_down(self, reference: Reference, reason: Term) -> None:
         _tell(partial(self._asking.monitor_down, reference, reason))
 
     def down(self, link: Link) -> None:
         """Whoever waits for the node first."""
-        for part in (self._asking, self._fetches, self._subscriptions, self._event_handlers, self._logs):
+        for part in (
+            self._asking,
+            self._watching,
+            self._fetches,
+            self._subscriptions,
+            self._event_handlers,
+            self._logs,
+        ):
             _tell(partial(part.down, link))
 
 

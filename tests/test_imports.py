@@ -23,8 +23,8 @@ EVENTS = NODE | SWITCH | {"events"}
 CALLS = EVENTS | {"calls"}
 XML = EVENTS | {"xml"}
 LOGS = EVENTS | {"logs"}
-REQUESTS = CALLS | XML | LOGS | {"requests"}
-FIGURES = REQUESTS | {"figures", "installed", ""}
+REQUESTS = CALLS | XML | LOGS | {"requests", "installed"}
+FIGURES = REQUESTS | {"figures", ""}
 CONSOLE = FIGURES | {"console"}
 
 MAY_IMPORT = {

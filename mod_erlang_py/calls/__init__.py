@@ -5,6 +5,7 @@ dialplan.py      who is to have a call, as the dialplan writes it
 words.py         cutting that into words
 asking.py        finds the process, and notices that it is gone
 waiting.py       how a call's thread waits for it
+watching.py      handlers that go by their names, and noticing that they are gone
 calls.py         the calls that are attached: attaching, handing on, ending
 groups.py        which member of a process group gets a call
 executes.py      applications whose end somebody waits for

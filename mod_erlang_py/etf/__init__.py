@@ -4,6 +4,9 @@ terms.py   the Python values that stand for Erlang terms
 guard.py   is it one whole, legal, affordable term? Asked before anything is built from a peer's bytes
 small.py   reads what most messages are, in one go
 codec.py   decode and encode
+event.py   the fast encoder of events; event_map.py: of events as maps
+json.py    JSON <-> terms
+show.py    terms as text
 """
 
 from mod_erlang_py.etf.codec import VERSION, decode, decode_bare, decode_head, decode_message, encode, encode_bare

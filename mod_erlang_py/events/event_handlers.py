@@ -27,12 +27,12 @@ class EventHandlers:
         self._handlers: dict[Link, Subscription] = {}
         self._listening: set[Link] = set()
 
-    def register(self, link: Link, pid: Pid) -> None:
+    def register(self, link: Link, to: Pid | str) -> None:
         """The process becomes the handler of its node, in place of the one before, which gets nothing more."""
         with self._lock:
             handler = self._of(link)
             if handler is not None:
-                target = Target(link, pid)
+                target = Target(link, to)
                 cut = handler.target is not None and handler.target != target
                 self._subscriptions.change(handler, cut=cut, target=target)
                 self._listening.add(link)

@@ -24,6 +24,11 @@ class Filter:
     keep: bool
     matches: Matcher
 
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """For people."""
+        return self.header, self.value
+
     def passes(self, found: bytes | None) -> bool:
         """An event without the header passes."""
         return found is None or self.matches(found) is self.keep
@@ -37,6 +42,11 @@ class Condition:
     operator: str
     value: bytes
     holds: Callable[[bytes | None], bool]
+
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """For people."""
+        return self.header, self.operator.encode(), self.value
 
     def passes(self, found: bytes | None) -> bool:
         return self.holds(None if found is None else url_decode(found))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from weakref import WeakValueDictionary
 
@@ -22,21 +22,20 @@ class Format(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Of headers, in any case: those that have one of the names, or begin with one of the prefixes. In lower case."""
+    """Of headers, in any case. patterns: each a name, or a prefix with `*` behind it."""
 
-    names: frozenset[bytes]
-    prefixes: tuple[bytes, ...]
+    patterns: tuple[bytes, ...]
+    _names: frozenset[bytes] = field(init=False, compare=False, repr=False)
+    _prefixes: tuple[bytes, ...] = field(init=False, compare=False, repr=False)
 
-    @classmethod
-    def of(cls, patterns: Sequence[bytes]) -> Choice:
-        """Each a name, or a prefix with `*` behind it."""
-        lower = [one.lower() for one in patterns]
-        names = frozenset(one for one in lower if not one.endswith(b"*"))
-        return cls(names, tuple(one[:-1] for one in lower if one.endswith(b"*")))
+    def __post_init__(self) -> None:
+        lower = [one.lower() for one in self.patterns]
+        object.__setattr__(self, "_names", frozenset(one for one in lower if not one.endswith(b"*")))
+        object.__setattr__(self, "_prefixes", tuple(one[:-1] for one in lower if one.endswith(b"*")))
 
     def has(self, name: bytes) -> bool:
         name = name.lower()
-        return name in self.names or name.startswith(self.prefixes)
+        return name in self._names or name.startswith(self._prefixes)
 
 
 class Shape:

@@ -91,6 +91,11 @@ class Processes:
                 raise Exhausted(f"{MAX_LINKS} processes of {link.name} are linked")
         link.signal(LinkSignal(link.local, pid))
 
+    def is_linked(self, link: Link, pid: Pid) -> bool:
+        """Not any more once the process has ended; always, of a connection that has."""
+        with self._lock:
+            return link.ended or pid in self._of(link)
+
     def linked(self, link: Link, message: LinkSignal) -> None:
         """LINK from a process of the peer. One too many is told so, which costs that process and not the peer."""
         if message.to_pid != link.local:

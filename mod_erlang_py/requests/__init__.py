@@ -13,10 +13,11 @@ api.py        api, bgapi
 background.py a command that bgapi runs
 execute.py    execute: an application of a call, and what came of it
 subscriptions.py subscribe, unsubscribe, ack
+version.py    version: what a client talks to
 otp.py        what else OTP's own libraries send: gen_event, io and system messages
 """
 
-from . import api, calls, events, execute, gen_server, logs, node, otp, session, subscriptions, xml
+from . import api, calls, events, execute, gen_server, logs, node, otp, session, subscriptions, version, xml
 from .context import Context, as_text
 from .dispatch import Dispatcher
 
@@ -34,5 +35,6 @@ __all__ = [
     "otp",
     "session",
     "subscriptions",
+    "version",
     "xml",
 ]

@@ -1,11 +1,11 @@
-"""`api` and `bgapi`: the switch's API commands (api_exec in handle_msg.c)."""
+"""`api`, `bgapi` and `json_api`: the switch's API commands (api_exec in handle_msg.c)."""
 
 from __future__ import annotations
 
 import logging
 
-from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.etf import Atom, Term
+from mod_erlang_py.errors import BadOption, NotJson, SwitchError
+from mod_erlang_py.etf import Atom, Term, atom_text, json
 from mod_erlang_py.switch.port import ApiResult, Event
 
 from . import arguments
@@ -16,18 +16,55 @@ from .registry import request
 log = logging.getLogger(__name__)
 
 NO_OUTPUT = b"Command returned no output!"
+JSON = "a map that can be written as JSON: of texts, numbers, true, false, null, lists and maps"
+NOT_JSON = Atom("notjson")
 BGOK = Atom("bgok")
 BGERROR = Atom("bgerror")
 
 
 @request("api", 2, 3, or_more=True)
 def api(ask: Request) -> Term:
-    """`{api, Cmd}` or `{api, Cmd, Args}`: `{ok, S}`, or `{error, S}` when the command failed, said `-…` or nothing."""
+    """`{api, Cmd}` or `{api, Cmd, Args}`: `{ok, S}`, or `{error, S}` when the command failed, said `-…` or nothing.
+
+    `{api, Cmd, Args, #{format => json}}`: the output, which is JSON, as a term; `{error, {notjson, S}}`: it is none.
+    Ours. A fourth element that is no map is ignored.
+    """
     command, argument = _command(ask)
-    succeeded, output = _outcome(command, ask.context.switch.execute(command, argument))
-    if not output:
-        succeeded, output = False, NO_OUTPUT
-    return (OK if succeeded else ERROR, ask.context.text(output))
+    options = ask.term[3] if len(ask.term) > 3 and isinstance(ask.term[3], dict) else {}
+    if not arguments.options(options, {"format": _is_json}):
+        succeeded, output = _executed(ask, command, argument)
+        return (OK if succeeded else ERROR, ask.context.text(output))
+    if command.lower() == "show" and b" as " not in argument:
+        argument += b" as json"
+    return _as_term(ask, *_executed(ask, command, argument))
+
+
+@request("json_api", 2)
+def json_api(ask: Request) -> Term:
+    """`{json_api, Map}`: what the API command `json` makes of it (switch_json_api_execute), as a map. Ours."""
+    if not isinstance(ask.term[1], dict):
+        raise BadOption("json_api", JSON)
+    try:
+        command = json.source(ask.term[1])
+    except NotJson:
+        raise BadOption("json_api", JSON) from None
+    return _as_term(ask, *_executed(ask, "json", command))
+
+
+def _as_term(ask: Request, succeeded: bool, output: bytes) -> Term:
+    if not succeeded:
+        return (ERROR, ask.context.text(output))
+    try:
+        return (OK, json.term(output))
+    except NotJson as wrong:
+        log.warning("%s: what %s asked for is no JSON: %s", ask.link.name, ask.sender, wrong)
+        return (ERROR, (NOT_JSON, ask.context.text(str(wrong).encode())))
+
+
+def _is_json(value: Term) -> bool:
+    if atom_text(value) != "json":
+        raise ValueError("json")
+    return True
 
 
 @request("bgapi", 2, 3, or_more=True)
@@ -70,6 +107,11 @@ def bgapi(ask: Request) -> ReplyThen:
 def _command(ask: Request) -> tuple[str, bytes]:
     _, command, *rest = ask.term
     return arguments.name(command), arguments.c_text(rest[0]) if rest else b""
+
+
+def _executed(ask: Request, command: str, argument: bytes) -> tuple[bool, bytes]:
+    succeeded, output = _outcome(command, ask.context.switch.execute(command, argument))
+    return (succeeded, output) if output else (False, NO_OUTPUT)
 
 
 def _outcome(command: str, result: ApiResult) -> tuple[bool, bytes]:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text
-from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Event, Header
 
-from . import arguments
+from . import arguments, targets
 from .context import OK, ReplyThen, Request, error
 from .registry import request
 
 
 @request("handlecall", 2, 3)
 def handlecall(ask: Request) -> Term | ReplyThen:
-    """`{handlecall, UUID}`: the call is attached to the sender. `{handlecall, Name, UUID}`, in either order: to the
-    process registered under the atom Name."""
+    """`{handlecall, UUID}`: the call is attached to the sender. `{handlecall, Target, UUID}`, in either order: to that
+    process."""
     _, *given = ask.term
-    to: Pid | str | None = ask.sender
+    named: Term = ask.sender
     if len(given) == 2:
-        named = next((one for one in given if isinstance(one, Atom)), None)
-        if named is None:
-            raise BadArg("a registered name is an atom")
+        named = _target(given)
         given = [one for one in given if one is not named]
-        to = atom_text(named)
-    if to is None:
+    if named is None:
         raise BadArg("a handler is a process")
     uuid = arguments.uuid(given[0])
     if not uuid:
         return error("baduuid")
-    attach = ask.context.calls.handlecall(uuid, Target(ask.link, to))
+    attach = ask.context.calls.handlecall(uuid, targets.target(ask, named))
     return error(attach) if isinstance(attach, str) else ReplyThen(OK, attach)
+
+
+def _target(given: list[Term]) -> Term:
+    """The one that is a pid or a tuple; or else the first atom."""
+    whole = [one for one in given if isinstance(one, tuple) or Pid.of(one) is not None]
+    return next(iter(whole + [one for one in given if isinstance(one, Atom)]), None)
 
 
 @request("nohandle", 2, 3)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
 from mod_erlang_py.calls.executes import Executes
+from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
@@ -42,6 +43,7 @@ class Context:
     calls: Calls
     asking: Asking
     executes: Executes
+    watching: Watching
     fetches: Fetches
     text: Callable[[bytes], Term]
     """A text of the switch, as the `encoding` setting has it."""

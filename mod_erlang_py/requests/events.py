@@ -12,7 +12,7 @@ from mod_erlang_py.events import filters
 from mod_erlang_py.events.interest import NOTHING, Interest, Names
 from mod_erlang_py.switch.port import ALL, CUSTOM, Event, Switch
 
-from . import arguments
+from . import arguments, targets
 from .context import OK, Context, Request, error
 from .registry import request
 
@@ -21,13 +21,11 @@ log = logging.getLogger(__name__)
 INVALID_SYNTAX = Atom("-ERR invalid syntax")
 
 
-@request("register_event_handler", 0)
+@request("register_event_handler", 0, 2)
 def register_event_handler(ask: Request) -> Term:
-    """The sender is linked and becomes the event handler of its node."""
-    if ask.sender is None:
-        raise BadArg("a handler is a process")
-    ask.context.node.processes.link(ask.link, ask.sender)
-    ask.context.event_handlers.register(ask.link, ask.sender)
+    """The sender is linked and becomes the event handler of its node. `{register_event_handler, Target}`: another
+    process becomes that of its own node. Ours."""
+    targets.register(ask, ask.context.event_handlers.register)
     return OK
 
 

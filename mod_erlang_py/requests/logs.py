@@ -6,19 +6,18 @@ from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term, atom_text
 from mod_erlang_py.log_levels import LogLevel
 
+from . import targets
 from .context import OK, Request
 from .registry import request
 
 LEVELS = {level.name: level for level in LogLevel if level is not LogLevel.CONSOLE} | {"ERROR": LogLevel.ERR}
 
 
-@request("register_log_handler", 0)
+@request("register_log_handler", 0, 2)
 def register_log_handler(ask: Request) -> Term:
-    """The sender is linked and becomes the log handler of its node, at level DEBUG."""
-    if ask.sender is None:
-        raise BadArg("a handler is a process")
-    ask.context.node.processes.link(ask.link, ask.sender)
-    ask.context.logs.register(ask.link, ask.sender)
+    """The sender is linked and becomes the log handler of its node, at level DEBUG. `{register_log_handler, Target}`:
+    another process becomes that of its own node. Ours."""
+    targets.register(ask, ask.context.logs.register)
     return OK
 
 

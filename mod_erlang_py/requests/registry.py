@@ -86,6 +86,12 @@ def _add(tag: str, arity: int, entry: Entry | Envelope) -> None:
         _tags.add(tag)
 
 
+def messages() -> list[tuple[str, int]]:
+    """What an application may ask, by tag and arity, in order. Of what takes any number of arguments, that with one."""
+    public = [key for key, entry in _exact.items() if isinstance(entry, Entry) and entry.public]
+    return sorted((tag, 2 if arity == 1 and tag in _open else arity) for tag, arity in public)
+
+
 def find(term: Term) -> Entry | Envelope | None:
     """The entry for a message; None for one that nobody knows. Raises BadArg for a known tag of another arity."""
     if isinstance(term, tuple):

@@ -166,7 +166,7 @@ def _headers(term: Term) -> Choice:
     expected = f"a list of up to {MAX_HEADERS} names, or prefixes with * behind them"
     if not isinstance(term, list) or not 0 < len(term) <= MAX_HEADERS:
         raise ValueError(expected)
-    return Choice.of([_text(one, expected) for one in term])
+    return Choice(tuple(_text(one, expected) for one in term))
 
 
 def _one_of(enum: type[E], term: Term) -> E:

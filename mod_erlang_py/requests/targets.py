@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mod_erlang_py.calls.asking import Lost, NoAnswer, Waiting
-from mod_erlang_py.errors import BadOption
+from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.target import Target
@@ -32,6 +32,16 @@ def _link(ask: Request, node: str) -> Link:
     if node == ask.link.name:
         return ask.link
     return ask.context.node.connect(node, ask.context.asking.timeout)
+
+
+def register(ask: Request, handler: Callable[[Link, Pid | str], None]) -> None:
+    """Have the sender, or the target that the request names, be a handler of its node. Raises BadArg, NoAnswer,
+    NotConnected, Exhausted."""
+    named = ask.term[1] if isinstance(ask.term, tuple) else ask.sender
+    if named is None:
+        raise BadArg("a handler is a process")
+    to = target(ask, named)
+    ask.context.watching.register(to, lambda: handler(to.link, to.to))
 
 
 def watch(context: Context, to: Target, lost: Lost) -> Callable[[], None]:

@@ -2,7 +2,7 @@
 
 The modules register theirs when they are imported, which happens here:
 
-    core      echo global_getvar log msleep reloadxml show status unload version
+    core      echo global_getvar json log msleep reloadxml show status unload version
     calls     originate uuid_exists uuid_getvar uuid_kill uuid_recv_dtmf uuid_send_dtmf
     users     find_user_xml user_data user_exists
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import time
@@ -9,7 +10,7 @@ import time
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.port import Event
-from mod_erlang_py.switch.simulated.commands.registry import Context, command, usage
+from mod_erlang_py.switch.simulated.commands.registry import Context, built_in, command, usage
 from mod_erlang_py.switch.simulated.core import IDLE_CPU, MAX_SESSIONS, SESSIONS_PER_SECOND, VERSION, duration
 from mod_erlang_py.switch.simulated.loadable import OURS
 from mod_erlang_py.switch.simulated.log import level_of_text
@@ -17,7 +18,7 @@ from mod_erlang_py.switch.simulated.origin import Origin
 from mod_erlang_py.switch.simulated.words import separate, whole_number
 
 _UNLOAD = "[-f] <mod_name>"
-_SHOW = "channels count"
+_SHOW = "channels count [as json]"
 
 _LONGEST_SLEEP = 86_400_000
 """Milliseconds: a day."""
@@ -86,9 +87,35 @@ def log(context: Context, argument: bytes) -> bytes:
 @command("show")
 def show(context: Context, argument: bytes) -> bytes:
     """Of all the reports only the number of channels."""
-    if argument.lower().split() != [b"channels", b"count"]:
-        return usage(_SHOW)
-    return b"\n%d total.\n" % len(context.exchange.channels())
+    count = len(context.exchange.channels())
+    match argument.lower().split():
+        case [b"channels", b"count"]:
+            return b"\n%d total.\n" % count
+        case [b"channels", b"count", b"as", b"json"]:
+            return b'{"row_count":%d,"rows":[]}' % count
+    return usage(_SHOW)
+
+
+@command("json")
+def json_api(context: Context, argument: bytes) -> bytes:
+    """Of all that there is only fsapi: another command (json_function, json_api_function)."""
+    if not argument:
+        return b"-ERR No JSON supplied.\n"
+    try:
+        asked = json.loads(argument)
+    except ValueError:
+        return b"-ERR Parse error.\n"
+    match asked:
+        case {"command": "fsapi", "data": {"cmd": str(name), **more}} if name.lower() in built_in():
+            output = built_in()[name.lower()](context, str(more.get("arg", "")).encode())
+            answer: dict[str, object] = {"status": "success", "response": {"message": output.decode(errors="surrogateescape")}}
+        case dict():
+            message = "Invalid request or non-existant command"
+            answer = {"status": "error", "message": message, "response": None}
+        case _:
+            return b"-ERR Parse error.\n"
+    text = json.dumps(asked | answer, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="surrogateescape") + b"\n"
 
 
 @command("unload")
