@@ -157,7 +157,7 @@ class SimulatedHost:
         asker = f"asker{next(_unique)}"
         with Erl(asker, folder=_erl_folder(self._folder), epmd_port=self._epmd_port, cookie=self._cookie) as erl:
             reply = erl.eval(f"{{_, R}} = request('{self._name}', {{api, '{name}', \"{arguments}\"}}), R")
-        value = getattr(reply, "value", reply)
+        value = bytes(reply) if isinstance(reply, list) else getattr(reply, "value", reply)
         assert isinstance(value, bytes), value
         return value.decode(errors="replace")
 

@@ -16,10 +16,7 @@ def handlecall(ask: Request) -> Term | ReplyThen:
     """`{handlecall, UUID}`: the call is attached to the sender. `{handlecall, Target, UUID}`, in either order: to that
     process."""
     _, *given = ask.term
-    named: Term = ask.sender
-    if len(given) == 2:
-        named = _target(given)
-        given = [one for one in given if one is not named]
+    named: Term = given.pop(_target(given)) if len(given) == 2 else ask.sender
     if named is None:
         raise BadArg("a handler is a process")
     uuid = arguments.uuid(given[0])
@@ -29,10 +26,13 @@ def handlecall(ask: Request) -> Term | ReplyThen:
     return error(attach) if isinstance(attach, str) else ReplyThen(OK, attach)
 
 
-def _target(given: list[Term]) -> Term:
-    """The one that is a pid or a tuple; or else the first atom."""
-    whole = [one for one in given if isinstance(one, tuple) or Pid.of(one) is not None]
-    return next(iter(whole + [one for one in given if isinstance(one, Atom)]), None)
+def _target(given: list[Term]) -> int:
+    """Which of them is a pid or a tuple, or else the first atom. Raises BadArg."""
+    whole = [at for at, one in enumerate(given) if isinstance(one, tuple) or Pid.of(one) is not None]
+    atoms = [at for at, one in enumerate(given) if isinstance(one, Atom)]
+    if not whole and not atoms:
+        raise BadArg("a registered name is an atom")
+    return (whole + atoms)[0]
 
 
 @request("nohandle", 2, 3)

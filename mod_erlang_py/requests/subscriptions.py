@@ -105,7 +105,7 @@ def _interest(ask: Request, term: Term) -> Interest:
 
 def _subclass(pair: tuple[Term, ...]) -> bytes:
     tag, subclass = pair
-    if atom_text(tag) != CUSTOM:
+    if arguments.name(tag).upper() != CUSTOM:
         raise ValueError(EVENTS)
     return arguments.c_text(subclass)
 
@@ -120,7 +120,7 @@ def _readers(ask: Request) -> Mapping[str, Callable[[Term], Any]]:
         "headers": _headers,
         "format": partial(_one_of, Format),
         "encoding": partial(_one_of, Form),
-        "to": partial(targets.target, ask),
+        "to": partial(targets.target, ask, option="to"),
         "uuid": _uuid,
         "ack": _window,
     }

@@ -15,8 +15,8 @@ from .context import Context, Request
 EXPECTED = "a pid, a registered name, or {Name, Node}"
 
 
-def target(ask: Request, term: Term) -> Target:
-    """Its node is connected to, if need be. Raises BadOption, NotConnected."""
+def target(ask: Request, term: Term, option: str = "target") -> Target:
+    """Its node is connected to, if need be. option: what it stands for. Raises BadOption, NotConnected."""
     pid = Pid.of(term)
     match term:
         case _ if pid is not None:
@@ -25,7 +25,7 @@ def target(ask: Request, term: Term) -> Target:
             return Target(ask.link, atom_text(term) or "")
         case (Atom() as name, Atom() as node):
             return Target(_link(ask, atom_text(node) or ""), atom_text(name) or "")
-    raise BadOption("target", EXPECTED)
+    raise BadOption(option, EXPECTED)
 
 
 def _link(ask: Request, node: str) -> Link:

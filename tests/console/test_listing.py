@@ -79,8 +79,14 @@ def test_handlers(standing: Standing) -> None:
     )
     assert standing.json("handlers") == {
         "handlers": [
-            {"node": PEER, "pid": str(peer.pid), "events": ["API", "HEARTBEAT"], "subclasses": ["a::b", "c::d"]},
-            {"node": "idle@localhost", "pid": None, "events": [], "subclasses": []},
+            {
+                "node": PEER,
+                "pid": str(peer.pid),
+                "events": ["API", "HEARTBEAT"],
+                "subclasses": ["a::b", "c::d"],
+                "subscriptions": [],
+            },
+            {"node": "idle@localhost", "pid": None, "events": [], "subclasses": [], "subscriptions": []},
         ]
     }
 

@@ -20,6 +20,14 @@ from tests.switch.conftest import Ask, asked
 
 NO_COMMAND = ApiResult(found=False, success=False, output=b"INVALID COMMAND!\n")
 
+FSAPI = (
+    '{"command":"fsapi","data":{"cmd":"echo","arg":"a \\"b\\" é"},"status":"success",'
+    '"response":{"message":"a \\"b\\" é"}}\n'
+)
+NO_JSON_COMMAND = (
+    '{"command":"nosuch","data":"","status":"error","message":"Invalid request or non-existant command",'
+    '"response":null}\n'
+)
 SAME_AS_FREESWITCH = [
     # text
     ("echo hello  world", "hello  world"),
@@ -30,6 +38,12 @@ SAME_AS_FREESWITCH = [
     ("msleep foo", "+OK"),
     ("msleep -1", "+OK"),
     ("msleep 1", "+OK"),
+    # JSON
+    ("json", "-ERR No JSON supplied.\n"),
+    ("json {", "-ERR Parse error.\n"),
+    ('json {"command":"fsapi","data":{"cmd":"echo","arg":"a \\"b\\" é"}}', FSAPI),
+    ('json {"command":"nosuch","data":""}', NO_JSON_COMMAND),
+    ("show channels count as json", '{"row_count":0,"rows":[]}'),
     # channels, when there are none
     ("uuid_exists", "false"),
     ("uuid_exists a", "false"),

@@ -18,7 +18,7 @@ from mod_erlang_py.switch.simulated.origin import Origin
 from mod_erlang_py.switch.simulated.words import separate, whole_number
 
 _UNLOAD = "[-f] <mod_name>"
-_SHOW = "channels count [as json]"
+_SHOW = "channels count"
 
 _LONGEST_SLEEP = 86_400_000
 """Milliseconds: a day."""
@@ -102,20 +102,18 @@ def json_api(context: Context, argument: bytes) -> bytes:
     if not argument:
         return b"-ERR No JSON supplied.\n"
     try:
-        asked = json.loads(argument)
-    except ValueError:
+        asked = dict(json.loads(argument).items())  # of an object
+    except (ValueError, AttributeError):
         return b"-ERR Parse error.\n"
+    answer: dict[str, object]
     match asked:
         case {"command": "fsapi", "data": {"cmd": str(name), **more}} if name.lower() in built_in():
-            output = built_in()[name.lower()](context, str(more.get("arg", "")).encode())
-            answer: dict[str, object] = {"status": "success", "response": {"message": output.decode(errors="surrogateescape")}}
-        case dict():
+            said = built_in()[name.lower()](context, str(more.get("arg", "")).encode())
+            answer = {"status": "success", "response": {"message": said.decode(errors="replace")}}
+        case _:
             message = "Invalid request or non-existant command"
             answer = {"status": "error", "message": message, "response": None}
-        case _:
-            return b"-ERR Parse error.\n"
-    text = json.dumps(asked | answer, ensure_ascii=False, separators=(",", ":"))
-    return text.encode(errors="surrogateescape") + b"\n"
+    return json.dumps(asked | answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 @command("unload")
