@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mod_erlang_py.switch.port import ALL, CUSTOM, Form, Wanted
+from mod_erlang_py.switch.port import ALL, CUSTOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +50,3 @@ class Interest:
 
 NOTHING = Interest()
 EVERYTHING = Interest(everything=True)
-
-
-def wanted(interests: Iterable[Interest], forms: frozenset[Form]) -> Wanted:
-    """What a source has to deliver for them, in these forms."""
-    types: frozenset[str] = frozenset()
-    subclasses: frozenset[bytes] = frozenset()
-    for interest in interests:
-        types |= frozenset({ALL}) if interest.everything else interest.types
-        if CUSTOM in interest.types:
-            subclasses |= interest.subclasses
-    return Wanted(types, subclasses, forms)

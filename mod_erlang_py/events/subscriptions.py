@@ -19,8 +19,8 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Batch, Event, EventSource, Form
 
 from .counts import Counts, Tally
+from .demand import Demand
 from .flow import Flow
-from .interest import wanted
 from .subscription import PLAIN, Subscription
 
 MAX_ROUTES = 2000
@@ -56,6 +56,7 @@ class Subscriptions:
         self._forms_of_calls: frozenset[Form] = frozenset()  # those there ever were
         self._by_target: dict[Target, dict[Subscription, None]] = {}
         self._routes: dict[tuple[str, bytes | None], tuple[Routed, ...]] = {}
+        self._demand = Demand()  # of those; with the binding lock held
         self._counts: dict[Link, Counts] = {}
         self._past = Tally()
         self._gathered: dict[Link, Gathered] = {}  # by the pump's thread alone
@@ -202,21 +203,20 @@ class Subscriptions:
     def _bind(self, one: Subscription) -> None:
         """Have the switch deliver what somebody wants now. The binding lock keeps an older wish from coming last."""
         with self._binding:
-            if one.call is not None:
+            if one.call is None:
+                with self._lock:
+                    changed = self._demand.update(one)
+            else:
                 with self._lock:
                     watched = one.call in self._of_calls
                 if watched:
                     self._source.watch(one.call)
                 else:
                     self._source.unwatch(one.call)
-                if one.form in self._forms_of_calls:
-                    return
+                changed = one.form not in self._forms_of_calls
                 self._forms_of_calls |= {one.form}
-            with self._lock:
-                live = [other for other in self._general if other.target is not None]
-                forms = self._forms_of_calls.union(other.form for other in live)
-                wish = wanted((other.interest for other in live), forms)
-            self._source.want(wish)
+            if changed:
+                self._source.want(self._demand.wanted(self._forms_of_calls))
 
     # the way to them, in the pump's thread
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mod_erlang_py.events.interest import NOTHING, Interest, Names, wanted
-from mod_erlang_py.switch.port import ALL, CUSTOM, Form, Wanted
+from mod_erlang_py.events.interest import NOTHING, Interest, Names
+from mod_erlang_py.switch.port import ALL, CUSTOM
 
 TYPES = ["CUSTOM", "HEARTBEAT", "API", "TRAP"]
 SUBCLASSES = [b"a::b", b"c::d"]
@@ -93,16 +93,6 @@ REQUESTS = st.builds(
 STEPS = st.lists(st.tuples(st.sampled_from([ADD, NIX, SET]), REQUESTS), max_size=6)
 
 
-@given(STEPS)
-def test_what_is_wanted_is_delivered(steps: list[tuple[str, Names]]) -> None:
-    interest = apply(steps)
-    delivered = wanted([NOTHING, interest], frozenset())
-    for event_type in TYPES:
-        for subclass in (None, *SUBCLASSES) if event_type == CUSTOM else (None,):
-            if interest.wants(event_type, subclass):
-                assert delivered.has(event_type, subclass)
-
-
 @given(STEPS, REQUESTS)
 def test_what_was_added_is_wanted(steps: list[tuple[str, Names]], added: Names) -> None:
     interest = apply(steps).add(added)
@@ -117,16 +107,3 @@ def test_what_was_nixed_is_not(steps: list[tuple[str, Names]], nixed: Names) -> 
     interest = apply(steps).nix(nixed)
     for event_type in nixed.types - {ALL, CUSTOM}:
         assert not interest.wants(event_type, None)
-
-
-def test_what_several_want_together() -> None:
-    def together(*interests: Interest) -> Wanted:
-        return wanted(interests, frozenset({Form.STRING}))
-
-    api, custom = apply([(ADD, names("API"))]), apply([(ADD, names("CUSTOM", "a::b"))])
-    assert together() == Wanted(forms=frozenset({Form.STRING}))
-    assert together(api, apply([(ADD, names("TRAP"))])).types == {"API", "TRAP"}
-    assert together(api, custom) == Wanted(frozenset({"API", CUSTOM}), frozenset({b"a::b"}), frozenset({Form.STRING}))
-    assert ALL in together(api, apply([(ADD, names("ALL"))])).types
-    # subclasses that are kept without the type
-    assert together(apply([(ADD, names("CUSTOM", "a::b")), (NIX, names("ALL"))])).subclasses == frozenset()
