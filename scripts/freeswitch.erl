@@ -1,5 +1,6 @@
 %% @doc FreeSWITCH as seen from an Erlang program: one function for each request that mod_erlang_py, or
-%% mod_erlang_event, answers.
+%% mod_erlang_event, answers. The latter knows nothing of subscriptions, targets, JSON and versions: its answer to these is
+%% `{error, undef}' or `{error, badarg}'.
 %%
 %% `Node' is always FreeSWITCH's node, for example `freeswitch@localhost'. Every text may be a string or a binary; what
 %% comes back is one or the other by the setting `encoding' in `erlang_event.conf'.
@@ -17,9 +18,12 @@
 
 %% Commands, events to FreeSWITCH, anything.
 -export([api/2, api/3, bgapi/3, bgapi/4, sendevent/3, sendevent_custom/3, send/2, getpid/1, close/1]).
+-export([api_json/3, json_api/2, version/1]).
 %% Events and log lines from FreeSWITCH.
--export([start_event_handler/4, register_event_handler/1, event/2, nixevent/2, setevent/2, noevents/1, filter/2]).
--export([start_log_handler/4, register_log_handler/1, set_log_level/2, nolog/1]).
+-export([subscribe/2, subscribe/3, unsubscribe/2, ack/3]).
+-export([start_event_handler/4, register_event_handler/1, register_event_handler/2]).
+-export([event/2, nixevent/2, setevent/2, noevents/1, filter/2]).
+-export([start_log_handler/4, register_log_handler/1, register_log_handler/2, set_log_level/2, nolog/1]).
 -export([get_event_header/2, get_event_name/1, get_event_body/1]).
 %% Calls.
 -export([handlecall/2, handlecall/3, nohandle/2, nohandle/3, sendmsg/3, execute/4, execute/5]).
@@ -27,7 +31,7 @@
 %% XML: configuration, directory, dialplan.
 -export([start_fetch_handler/5, bind/2, unbind/2, fetch_reply/3]).
 
--export_type([text/0, uuid/0, header/0, event/0, event_name/0, section/0, failure/0]).
+-export_type([text/0, uuid/0, header/0, event/0, event_name/0, section/0, target/0, subscription/0, option/0, failure/0]).
 
 -type text() :: string() | binary().
 -type uuid() :: text().
@@ -37,6 +41,19 @@
 %% As FreeSWITCH calls it: `` 'HEARTBEAT' ''. After `` 'CUSTOM' '' come subclasses.
 -type section() :: atom().
 %% `config', `directory', `dialplan', `phrases' or `chatplan'; several as `` 'directory|dialplan' ''.
+-type target() :: pid() | Name :: atom() | {Name :: atom(), node()}.
+%% A process: a pid of any node, a name on this one, or a name on another.
+-type subscription() :: reference().
+-type option() ::
+    {filter, text() | [text() | condition()]}
+    | {headers, [text()]}
+    | {format, list | map}
+    | {encoding, string | binary}
+    | {to, target()}
+    | {uuid, uuid()}
+    | {ack, pos_integer()}.
+-type condition() ::
+    {Header :: text(), '==' | '/=' | prefix | regex, text()} | {Header :: text(), exists, boolean()}.
 -type failure() :: {error, Reason :: term()} | timeout.
 
 -define(TIMEOUT, 5000).
@@ -55,6 +72,18 @@ api(Node, Command) ->
 -spec api(node(), atom() | text(), text()) -> {ok, text()} | failure().
 api(Node, Command, Arguments) ->
     ask(Node, {api, Command, Arguments}).
+
+%% @doc Run an API command whose output is JSON, or `show', and get it as a term: objects as maps with binaries as keys,
+%% texts as binaries, `null' as an atom. `{error, {notjson, Reason}}' when it is none.
+-spec api_json(node(), atom() | text(), text()) -> {ok, term()} | failure().
+api_json(Node, Command, Arguments) ->
+    ask(Node, {api, Command, Arguments, #{format => json}}).
+
+%% @doc Run a command of FreeSWITCH's JSON API: `#{command => Name, data => Data}'. The answer is that map with `status'
+%% and `response' in it, as {@link api_json/3} has it.
+-spec json_api(node(), map()) -> {ok, map()} | failure().
+json_api(Node, Map) ->
+    ask(Node, {json_api, Map}).
 
 %% @doc Start an API command. The caller later gets `{bgok, Job, Output}' or `{bgerror, Job, Output}'; when the
 %% connection is lost first, `{bgerror, Job, "-ERR connection lost\n"}'.
@@ -95,12 +124,47 @@ send(Node, Term) ->
 getpid(Node) ->
     ask(Node, getpid).
 
+%% @doc What FreeSWITCH's node is and can: `#{versions => #{Name => Text}, capabilities => [Name], messages => [{Tag, Arity}],
+%% encoding => string | binary}'. mod_erlang_event answers `{error, undef}'.
+-spec version(node()) -> {ok, map()} | failure().
+version(Node) ->
+    ask(Node, {version}).
+
 %% @doc Have FreeSWITCH close the connection. The next request opens another.
 -spec close(node()) -> ok | failure().
 close(Node) ->
     ask(Node, exit).
 
 %% ---- events and log lines ---------------------------------------------------------------------------------------
+
+%% @equiv subscribe(Node, Events, [])
+-spec subscribe(node(), all | [event_name() | {event_name(), text()}]) -> {ok, subscription()} | failure().
+subscribe(Node, Events) ->
+    subscribe(Node, Events, []).
+
+%% @doc Have events sent to the caller, or to another process: `{event, Subscription, Event}' for each, where Event is
+%% `[UUID | Headers]', or with `{format, map}' `#{Name => Value}', the body under `body'. Any number of times. Events: `all',
+%% or a list of names, and `` {'CUSTOM', Subclass} ''.
+%%
+%% It ends by {@link unsubscribe/2}, with the process that gets the events, and with its call, which that process is told
+%% by `{unsubscribed, Subscription, hangup}'. Whoever wants to know of the end of the connection monitors the node.
+-spec subscribe(node(), all | [event_name() | {event_name(), text()}], [option()] | map()) ->
+    {ok, subscription()} | failure().
+subscribe(Node, Events, Options) ->
+    ask_as_caller(Node, {subscribe, Events, Options}, any).
+
+%% @doc No more of its events; of `all' that the caller subscribed to.
+-spec unsubscribe(node(), subscription() | all) -> ok | failure().
+unsubscribe(Node, all) ->
+    ask_as_caller(Node, {unsubscribe, all});
+unsubscribe(Node, Subscription) ->
+    ask(Node, {unsubscribe, Subscription}).
+
+%% @doc So many more events of a subscription with `{ack, N}' are done with, and as many may follow. Does not wait.
+-spec ack(node(), subscription(), pos_integer()) -> ok.
+ack(Node, Subscription, Count) when is_reference(Subscription), is_integer(Count), Count > 0 ->
+    {?NAME, Node} ! {ack, Subscription, Count},
+    ok.
 
 %% @doc Spawn `Module:Function(Node, State)' as the event handler of this Erlang node, in place of the one before. It gets
 %% `{event, [UUID | Headers]}' for each event that {@link event/2} asked for, and `{nodedown, Node}' when the connection
@@ -113,6 +177,11 @@ start_event_handler(Node, Module, Function, State) ->
 -spec register_event_handler(node()) -> ok | failure().
 register_event_handler(Node) ->
     ask_as_caller(Node, register_event_handler).
+
+%% @doc Make another process the event handler of its Erlang node.
+-spec register_event_handler(node(), target()) -> ok | failure().
+register_event_handler(Node, Target) ->
+    ask(Node, {register_event_handler, Target}).
 
 %% @doc Ask for events, beside those asked for before. The event handler gets them.
 -spec event(node(), atom() | [event_name()]) -> ok | failure().
@@ -152,6 +221,11 @@ start_log_handler(Node, Module, Function, State) ->
 -spec register_log_handler(node()) -> ok | failure().
 register_log_handler(Node) ->
     ask_as_caller(Node, register_log_handler).
+
+%% @doc Make another process the log handler of its Erlang node.
+-spec register_log_handler(node(), target()) -> ok | failure().
+register_log_handler(Node, Target) ->
+    ask(Node, {register_log_handler, Target}).
 
 %% @doc The least important level that the log handler gets: `debug', `info', `notice', `warning', `err', `crit', `alert'.
 -spec set_log_level(node(), atom()) -> ok | failure().
@@ -199,11 +273,11 @@ first([], _Name) ->
 handlecall(Node, UUID) ->
     ask_as_caller(Node, {handlecall, UUID}).
 
-%% @doc Attach a call to the process of this Erlang node that is registered under a name.
--spec handlecall(node(), uuid(), atom()) -> ok | failure().
-handlecall(Node, UUID, Name) ->
+%% @doc Attach a call to another process; with mod_erlang_event to one of this Erlang node, by its name.
+-spec handlecall(node(), uuid(), target()) -> ok | failure().
+handlecall(Node, UUID, Target) ->
     %% mod_erlang_event takes them in this order only.
-    ask(Node, {handlecall, Name, UUID}).
+    ask(Node, {handlecall, Target, UUID}).
 
 %% @doc Let go of a call, which stays parked. `{error, badsession}' when it is attached to nobody.
 -spec nohandle(node(), uuid()) -> ok | failure().

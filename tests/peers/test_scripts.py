@@ -89,6 +89,13 @@ def test_they_compile_without_a_warning(module: str, tmp_path: Path) -> None:
         ('freeswitch:send(N, {api, echo, "x"})', '{ok,"x"}'),
         ("{ok, Pid} = freeswitch:getpid(N), {is_pid(Pid), node(Pid) =:= N}", "{true,true}"),
         ("freeswitch:send(N, getpid) =:= freeswitch:getpid(N)", "true"),
+        ("{ok, #{versions := #{}, messages := [_ | _]}} = freeswitch:version(N), ok", "ok"),
+        ('freeswitch:api_json(N, show, "channels count")', '{ok,#{<<"row_count">> => 0,<<"rows">> => []}}'),
+        ('element(1, element(2, freeswitch:api_json(N, status, "")))', "notjson"),
+        ('{ok, Json} = freeswitch:json_api(N, #{command => none}), maps:get(<<"status">>, Json)', '<<"error">>'),
+        ("freeswitch:register_log_handler(N, nobody)", "{error,noproc}"),
+        ("freeswitch:register_event_handler(N, {nobody, node()})", "{error,noproc}"),
+        ("freeswitch:unsubscribe(N, make_ref())", "{error,notfound}"),
         ('freeswitch:sendmsg(N, "no-such-call", [{"call-command", "hangup"}])', "{error,nosession}"),
         ('freeswitch:sendmsg(N, "no-such-call", none)', "{error,badarg}"),
         ('freeswitch:execute(N, "no-such-call", "answer", "")', "{error,nosession}"),
@@ -352,3 +359,38 @@ def test_another_connection_owes_nothing(start_node: StartNode, erl: StartErl) -
     begun = monotonic()
     assert own.text("freeswitch:noevents(N)") == "{error,notlistening}"
     assert monotonic() - begun < 2
+
+
+# --- subscriptions, targets ---------------------------------------------------------------------------------------
+
+FIRED = 'freeswitch:sendevent_custom(N, "scripts::own", [{"A", "b"}])'
+OWN = "[{'CUSTOM', \"scripts::own\"}]"
+
+
+def test_subscribing(own: Erl) -> None:
+    own.eval(
+        f"{{ok, S}} = freeswitch:subscribe(N, {OWN}, [{{format, map}}]), {{ok, T}} = freeswitch:subscribe(N, {OWN}), ok"
+    )
+    assert own.text(f'{FIRED}, receive {{event, S, #{{"A" := V}}}} -> V after 5000 -> timeout end') == '"b"'
+    assert own.text('receive {event, T, E} -> freeswitch:get_event_header(E, "A") after 5000 -> timeout end') == '"b"'
+    assert own.text("freeswitch:unsubscribe(N, S)") == "ok"
+    assert own.text(f"{FIRED}, receive {{event, T, _}} -> ok after 5000 -> timeout end, flush()") == "[]"
+    assert own.text("freeswitch:unsubscribe(N, all)") == "ok"
+    assert own.text("freeswitch:unsubscribe(N, T)") == "{error,notfound}"
+    assert own.text("element(1, element(2, freeswitch:subscribe(N, [])))") == "badarg"
+
+
+def test_acknowledging(own: Erl) -> None:
+    own.eval(f"{{ok, S}} = freeswitch:subscribe(N, {OWN}, #{{ack => 1}}), ok = {FIRED}, ok = {FIRED}")
+    one = "receive {event, S, _} -> event after 5000 -> timeout end"
+    assert own.text(f"{{{one}, flush(), freeswitch:ack(N, S, 1), {one}, flush()}}") == "{event,[],ok,event,[]}"
+
+
+def test_handlers_for_another_process(own: Erl) -> None:
+    own.eval("Self = self(), P = spawn(fun L() -> receive M -> Self ! {got, element(1, M)}, L() end end), ok")
+    assert own.text("freeswitch:register_log_handler(N, P)") == "ok"
+    assert own.text('freeswitch:api(N, log, "alert hello"), receive {got, log} -> ok after 5000 -> timeout end') == "ok"
+    assert (
+        own.text("freeswitch:register_event_handler(N, P), freeswitch:event(N, ['CUSTOM', \"scripts::own\"])") == "ok"
+    )
+    assert own.text(f"{FIRED}, receive {{got, event}} -> ok after 5000 -> timeout end") == "ok"
