@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from typing import Any, cast
 
 from mod_erlang_py import etf
@@ -12,9 +13,11 @@ from mod_erlang_py.distribution.control import SendSender
 from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.distribution.handshake_events import PeerNode
-from mod_erlang_py.etf import Pid, Term
+from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from tests.waiting import wait_until
+
+_numbers = count(1)  # of references; as those of a node's links
 
 
 def _each(frames: Frames) -> list[bytes]:
@@ -60,6 +63,9 @@ class FakeLink:
         self.other = Pid(name, 101, 0, 1)
         self._found: list[tuple[Pid, Term]] = []
         self._looked_at = 0
+
+    def reference(self) -> Reference:
+        return Reference(self.local.node, self.local.creation, (next(_numbers), 0, 0))
 
     @property
     def link(self) -> Link:
