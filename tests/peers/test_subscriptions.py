@@ -235,10 +235,12 @@ def test_filters(own: Subscriber, tests: str, passes: str) -> None:
 
 
 def test_a_filter_sees_what_the_event_shows(own: Subscriber) -> None:
+    """The switch keeps this as %2520."""
+    test = '[{"X", \'==\', "a%20b"}]'
     found = own.text(
-        'S = Subscribe(Own, [{filter, [{"X", \'==\', "a b%"}]}]), Fire([{"X", "a b%"}, {"N", "1"}]), Rest(S)'
+        f'S = Subscribe(Own, [{{filter, {test}}}]), Fire([{{"X", "a%20b"}}]), [Get("X", Next(S)), Rest(S)]'
     )
-    assert found == '["1"]'
+    assert found == '["a%20b",[]]'
 
 
 # --- where they go ------------------------------------------------------------------------------------------------
@@ -432,6 +434,14 @@ def test_unsubscribe(own: Subscriber) -> None:
     assert own.shown() == []
 
 
+def test_nobody_is_monitored_any_more(own: Subscriber) -> None:
+    own.peer.text(RELAY)
+    monitors = "[length(element(2, process_info(P, monitored_by))) || P <- [self(), Relay]]"
+    subscribed = "[Subscribe(Own, O) || O <- [[], [], [{to, relay}], [{to, Relay}]]]"
+    assert own.text(f"Before = {monitors}, {subscribed}, {{Before, {monitors}}}") == "{[1,0],[3,2]}"  # by the evaluator
+    assert own.text(f"ok = Ask({{unsubscribe, all}}), {monitors}") == "[1,0]"
+
+
 def test_nothing_follows_the_answer_to_unsubscribe(own: Subscriber) -> None:
     found = own.text(
         "Firing = spawn(fun F() -> request(N, {sendevent, 'CUSTOM', own_test, []}), F() end),"
@@ -499,6 +509,7 @@ def test_it_ends_with_its_node(own: Subscriber, erl: StartErl) -> None:
         ('{subscribe, all, [{filter, [{"A", \'=<\', "b"}]}]}', "filter: expected {Header, Op, Value} with Op"),
         ("{subscribe, all, [{filter, [{\"A\", '=='}]}]}", "filter: expected {Header, Op, Value} with Op"),
         ('{subscribe, all, [{filter, [{"A", exists, 1}]}]}', "filter: expected {Header, Op, Value} with Op"),
+        ('{subscribe, all, [{filter, [{"A", exists, maybe}]}]}', "filter: expected {Header, Op, Value} with Op"),
         ('{subscribe, all, [{filter, [{{}, prefix, ""}]}]}', "filter: expected {Header, Op, Value} with Op"),
         ('{subscribe, all, [{filter, [{"A", regex, "("}]}]}', "filter: expected a regular expression"),
         ('{subscribe, all, [{filter, "A"}]}', "filter: expected {Header, Op, Value} with Op"),

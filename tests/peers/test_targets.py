@@ -125,6 +125,7 @@ def test_a_name_that_passes_to_another_process(desk: MakeDesk) -> None:
     assert one.text("Ask({register_event_handler, relay})") == "ok"
     assert one.text("Ask({register_event_handler, relay})") == "ok"
     assert handler(one) == "relay"
+    assert one.text("length(element(2, process_info(whereis(relay), monitored_by)))") == "1"
     one.peer.text("relay ! stop")
     wait_until(lambda: handler(one) is None)
 
@@ -164,7 +165,7 @@ def test_a_call(desk: MakeDesk, target: str, swapped: bool) -> None:
     taker = other if target in THERE else one
     made = f'Ask({{api, originate, "{{origination_uuid={uuid}}}loopback/park/default &park()"}})'
     assert one.text(made).startswith('{ok,"+OK')
-    pair = (f'"{uuid}"', target)
+    pair = (f'"{uuid}"' if target == "relay" else f"'{uuid}'", target)  # an atom is a name if nothing else is a target
     assert one.text("Ask({handlecall, %s, %s})" % (pair[::-1] if swapped else pair)) == "ok"
     assert taker.text("element(1, Relayed(call))") == "call"
     assert one.node.api(f"erlang sessions {taker.peer.name}").startswith(f"Outbound session for {uuid} ")
