@@ -536,7 +536,7 @@ class SourceContract:
         bench.fire("TRAP", *mine)
         bench.fire("TRAP", *mine, body=b"")
         bench.settle()
-        assert [event.body for event in bench.source.take(WAIT, 64)] == [None, b""]
+        assert [event.body for event in take(bench.source, WAIT, 64)] == [None, b""]
 
     def test_a_big_event(self, bench: Bench) -> None:
         bench.source.want(TRAPS)
