@@ -16,10 +16,10 @@ MAX_HELD_BYTES_OF_NODE = 4 * MAX_HELD_BYTES
 
 
 @dataclass(slots=True)
-class Room:
-    """held: bytes that wait for the processes of one node."""
+class Backlog:
+    """bytes: of what waits for the processes of one node to acknowledge."""
 
-    held: int = 0
+    bytes: int = 0
 
 
 class Flow(Held):
@@ -29,12 +29,12 @@ class Flow(Held):
     place, by what `lost` makes of the number: an encoded term.
     """
 
-    def __init__(self, window: int, lost: Callable[[int], bytes], room: Room) -> None:
+    def __init__(self, window: int, lost: Callable[[int], bytes], backlog: Backlog) -> None:
         super().__init__()
         self.window = window
         self.unacknowledged = 0
         self._told_of = lost
-        self._room = room
+        self._backlog = backlog
         self._waiting: deque[bytes | int] = deque()  # a payload; or how many were lost there
         self._full = False
         self._target: Target | None = None
@@ -53,7 +53,7 @@ class Flow(Held):
         if self._has_room(len(payload)):
             self._waiting.append(payload)
             self._bytes += len(payload)
-            self._room.held += len(payload)
+            self._backlog.bytes += len(payload)
             self._release()
         else:
             self._lose()
@@ -72,7 +72,7 @@ class Flow(Held):
     def close(self) -> None:
         """Forget what waits."""
         self._waiting.clear()
-        self._room.held -= self._bytes
+        self._backlog.bytes -= self._bytes
         self._bytes = 0
 
     def _has_room(self, size: int) -> bool:
@@ -80,7 +80,7 @@ class Flow(Held):
         self._full = (
             len(self._waiting) >= MAX_HELD // share
             or self._bytes + size > MAX_HELD_BYTES // share
-            or self._room.held + size > MAX_HELD_BYTES_OF_NODE // share
+            or self._backlog.bytes + size > MAX_HELD_BYTES_OF_NODE // share
         )
         return not self._full
 
@@ -109,7 +109,7 @@ class Flow(Held):
                     self.unacknowledged += 1
                     self._counts.sent += 1
                     self._bytes -= len(first)
-                    self._room.held -= len(first)
+                    self._backlog.bytes -= len(first)
                 else:
                     break
                 self._waiting.popleft()

@@ -16,7 +16,7 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Form, Received
 
 from .filters import Filters
-from .flow import Flow, Room
+from .flow import Backlog, Flow
 from .interest import Interest
 from .shape import Choice, Format, Shape, Shapes
 from .subscription import Held, Notice, Subscription
@@ -50,7 +50,7 @@ class Options:
 
 
 class OwnSubscription:
-    """owner: who asked for it. room: for what waits for its node to acknowledge. begun, over: whether its call is.
+    """owner: who asked for it. backlog: of its node. begun, over: whether its call is.
 
     gone: called once its target is, or that one's node. notice: called with its call's first event, and the last.
     """
@@ -61,7 +61,7 @@ class OwnSubscription:
         target: Target,
         options: Options,
         shape: Shape | None,
-        room: Room,
+        backlog: Backlog,
         gone: Callable[[OwnSubscription], None],
         notice: Callable[[OwnSubscription, Received], None],
     ) -> None:
@@ -69,7 +69,7 @@ class OwnSubscription:
         self.owner = owner
         self.target = target
         self.options = options
-        self.flow = None if options.window is None else Flow(options.window, self._lost, room)
+        self.flow = None if options.window is None else Flow(options.window, self._lost, backlog)
         self.leave: Callable[[], None] = lambda: None
         self.begun = False
         self.over = False
@@ -95,7 +95,7 @@ class _OfNode:
     """count: of the subscriptions whose events go there."""
 
     count: int = 0
-    room: Room = field(default_factory=Room)
+    backlog: Backlog = field(default_factory=Backlog)
 
 
 class OwnSubscriptions:
@@ -125,7 +125,7 @@ class OwnSubscriptions:
             if of_node.count >= MAX_OF_NODE:
                 raise Exhausted(f"{MAX_OF_NODE} subscriptions go to {target.link.name}")
             of_node.count += 1
-            own = OwnSubscription(owner, target, options, shape, of_node.room, self.gone, self._notice)
+            own = OwnSubscription(owner, target, options, shape, of_node.backlog, self.gone, self._notice)
             self._all[own.reference] = own
         if not self._subscriptions.add(own.subscription):
             self._forget(own)

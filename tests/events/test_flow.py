@@ -11,7 +11,7 @@ from mod_erlang_py import etf
 from mod_erlang_py.etf import Atom
 from mod_erlang_py.events import flow as module
 from mod_erlang_py.events.counts import Counts
-from mod_erlang_py.events.flow import Flow, Room
+from mod_erlang_py.events.flow import Backlog, Flow
 from mod_erlang_py.node.target import Target
 from tests.fakes import FakeLink
 
@@ -21,10 +21,10 @@ def lost(count: int) -> bytes:
 
 
 class Flowing:
-    def __init__(self, window: int, room: Room | None = None) -> None:
+    def __init__(self, window: int, backlog: Backlog | None = None) -> None:
         self.link = FakeLink()
         self.counts = Counts("events")
-        self.flow = Flow(window, lost, room or Room())
+        self.flow = Flow(window, lost, backlog or Backlog())
         self.added = 0
 
     def open(self) -> None:
@@ -100,17 +100,17 @@ def test_what_was_lost_before_it_was_open_counts() -> None:
 
 def test_the_room_of_a_node_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_HELD_BYTES_OF_NODE", 20)
-    room = Room()
-    one, two = Flowing(1, room), Flowing(1, room)
+    backlog = Backlog()
+    one, two = Flowing(1, backlog), Flowing(1, backlog)
     for each in (one, two):
         each.open()
         each.add(5)  # of 3 bytes
     assert (one.flow.waiting, one.flow.lost) == (4, 0)
     assert two.flow.lost == 2
-    assert room.held == 18
+    assert backlog.bytes == 18
     one.flow.close()
     two.flow.close()
-    assert room.held == 0
+    assert backlog.bytes == 0
 
 
 class Machine(RuleBasedStateMachine):
@@ -119,8 +119,8 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(window=st.integers(1, 4))
     def begin(self, window: int) -> None:
-        self.room = Room()
-        self.one = Flowing(window, self.room)
+        self.backlog = Backlog()
+        self.one = Flowing(window, self.backlog)
         self.sent = self.acknowledged = 0
 
     @rule(count=st.integers(1, 12))
@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
             else:
                 at += came[1]
         assert one.flow.waiting <= 2 * 8  # an event, and a loss behind each
-        assert self.room.held >= 0
+        assert self.backlog.bytes >= 0
 
     def teardown(self) -> None:
         if not hasattr(self, "one"):
@@ -165,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         told = sum(came[1] for came in one.came() if not isinstance(came, int))
         assert told == one.flow.lost == one.counts.lost
         assert len([came for came in one.came() if isinstance(came, int)]) + told == one.added
-        assert self.room.held == 0
+        assert self.backlog.bytes == 0
 
 
 TestMachine = Machine.TestCase
