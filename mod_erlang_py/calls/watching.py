@@ -13,7 +13,8 @@ from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import NOPROC, Processes
 from mod_erlang_py.node.target import Target
 
-from .asking import Asking, Found, Waiting
+from .asking import Asking, Found
+from .waiting import Waiting
 
 
 class Watching:

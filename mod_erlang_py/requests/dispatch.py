@@ -6,7 +6,7 @@ import logging
 from functools import partial
 
 from mod_erlang_py import etf
-from mod_erlang_py.calls.asking import NoAnswer
+from mod_erlang_py.calls.waiting import NoAnswer, NoProcess
 from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import (
     BadArg,
@@ -110,7 +110,7 @@ class Dispatcher:
             answer = BADARG
         except (NotConnected, NoAnswer) as nobody:
             log.warning("%s: request of %s refused: %s", request.link.name, request.sender, nobody)
-            answer = error("noconnection" if isinstance(nobody, NotConnected) else "noproc")
+            answer = _nobody(nobody)
         except Exhausted as no_more:
             log.error("%s: request of %s refused: %s", request.link.name, request.sender, no_more)
             answer = SYSTEM_LIMIT
@@ -134,6 +134,13 @@ class Dispatcher:
             link.send(sender, term)
         except TermError as wrong:
             log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong)
+
+
+def _nobody(why: NotConnected | NoAnswer) -> Term:
+    """There is no such target."""
+    if isinstance(why, NotConnected):
+        return error("noconnection")
+    return error("noproc" if isinstance(why, NoProcess) else "timeout")
 
 
 WRONG = (Atom("api"),)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mod_erlang_py.calls.asking import Lost, NoAnswer, Waiting
+from mod_erlang_py.calls.asking import Lost
+from mod_erlang_py.calls.waiting import NoProcess, Waiting
 from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text
 from mod_erlang_py.node.link import Link
@@ -55,5 +56,5 @@ def watch(context: Context, to: Target, lost: Lost) -> Callable[[], None]:
     else:
         found = asking.named(Waiting(), to)
         if not asking.watch(found, lost):
-            raise NoAnswer("it is gone again")
+            raise NoProcess("it is gone again")
     return lambda: asking.leave(found)
