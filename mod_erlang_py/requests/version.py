@@ -11,11 +11,12 @@ from . import registry
 from .context import OK, Request
 from .registry import request
 
-CAPABILITIES = ("subscriptions", "targets", "json")
+CAPABILITIES = ("subscriptions", "targets", "json", "gen_server", "rpc", "spawn", "pg")
 """What the names of the messages do not tell.
 
 subscriptions: subscribe with all of its options. targets: where a message names a process, it may be a pid of any
-node, a name, or {Name, Node}. json: api with #{format => json}.
+node, a name, or {Name, Node}. json: api with #{format => json}. gen_server, rpc: the messages as calls and casts, and
+as functions of the module `freeswitch`. spawn, pg: in the dialplan's data.
 """
 
 

@@ -108,6 +108,22 @@ def test_without_options(own: Subscriber) -> None:
     assert own.text("{ok, S} = Ask({subscribe, Own}), Rest(S)") == '["rest"]'
 
 
+def test_by_a_call(own: Subscriber) -> None:
+    """Of gen_server: the caller gets the events. By rpc, whose process ends, only another one can."""
+    call = "Call = fun(T) -> gen_server:call({any, N}, T) end"
+    found = own.text(
+        f"{call}, {{ok, S}} = Call({{subscribe, Own, [{{ack, 1}}]}}), Number(1, 2), A = Next(S),"
+        ' ok = Call({ack, S, 1}), [Get("N", A), Get("N", Next(S)), Call({unsubscribe, S}), Call({unsubscribe, S}),'
+        " element(1, element(2, Call({subscribe, x, y})))]"
+    )
+    assert found == '["1","2",ok,{error,notfound},badarg]'
+    found = own.text(
+        "{ok, S} = rpc:call(N, freeswitch, subscribe, [Own, [{to, self()}]]), Number(1, 1), E = Next(S),"
+        ' {Get("N", E), rpc:call(N, freeswitch, unsubscribe, [S])}'
+    )
+    assert found == '{"1",ok}'
+
+
 def test_several_of_one_process_beside_its_handler(own: Subscriber) -> None:
     found = own.text(
         "ok = Ask(register_event_handler), ok = Ask({event, 'CUSTOM', own_test}),"
