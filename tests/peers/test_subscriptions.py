@@ -526,7 +526,7 @@ def test_it_ends_with_its_node(own: Subscriber, erl: StartErl) -> None:
         ('{subscribe, all, [{filter, [{"A", \'=<\', "b"}]}]}', "filter: expected {Header, Op, Value} with Op"),
         ("{subscribe, all, [{filter, [{\"A\", '=='}]}]}", "filter: expected {Header, Op, Value} with Op"),
         ('{subscribe, all, [{filter, [{"A", exists, 1}]}]}', "filter: expected {Header, Op, Value} with Op"),
-        ('{subscribe, all, [{filter, [{"A", exists, maybe}]}]}', "filter: expected {Header, Op, Value} with Op"),
+        ('{subscribe, all, [{filter, [{"A", exists, perhaps}]}]}', "filter: expected {Header, Op, Value} with Op"),
         ('{subscribe, all, [{filter, [{{}, prefix, ""}]}]}', "filter: expected {Header, Op, Value} with Op"),
         ('{subscribe, all, [{filter, [{"A", regex, "("}]}]}', "filter: expected a regular expression"),
         ('{subscribe, all, [{filter, "A"}]}', "filter: expected {Header, Op, Value} with Op"),
