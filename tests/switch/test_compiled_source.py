@@ -76,10 +76,11 @@ class TestCompiledSource(SourceContract):
 
 
 TEXTS = st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text)
+NAMES = TEXTS.filter(lambda name: name != SUBCLASS)  # which is no header of its own; hypothesis finds it in our code
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # under valgrind all is slow
-@given(st.lists(st.tuples(TEXTS, TEXTS | st.just(b"%41% 1%zz")), max_size=8), st.none() | TEXTS)
+@given(st.lists(st.tuples(NAMES, TEXTS | st.just(b"%41% 1%zz")), max_size=8), st.none() | TEXTS)
 def test_encoding(stand_in: StandIn, pairs: list[tuple[bytes, bytes]], body: bytes | None) -> None:
     event = stand_in.create(Event("TRAP", pairs, body))
     for forms in ((), (Form.STRING,), (Form.BINARY,), tuple(Form)):
