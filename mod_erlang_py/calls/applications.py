@@ -13,7 +13,7 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Application, Header, Session
 
 from .asking import Asking
-from .calls import Calls
+from .calls import Call, Calls
 from .dialplan import Group, Wish, destination
 from .groups import Groups
 from .parking import Parking
@@ -84,6 +84,10 @@ class Applications:
     def _hand_over(self, session: Session, data: bytes, wish: Wish, nodes: list[str]) -> bool:
         """Whether a process has the call now."""
         call = self._calls.candidate(session, data)
+        with self._calls.or_let_out(call):
+            return self._find_and_attach(session, call, wish, nodes)
+
+    def _find_and_attach(self, session: Session, call: Call, wish: Wish, nodes: list[str]) -> bool:
         answered = True
         for node in nodes:
             try:

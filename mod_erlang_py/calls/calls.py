@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 from mod_erlang_py import etf
@@ -126,13 +127,24 @@ class Calls:
         call = Call(session.uuid, self._form, self._switch.sequence(), named, self._ended, self._lost)
         with self._lock:
             self._candidates[call.uuid] = (*self._candidates.get(call.uuid, ()), call)
-        self._subscriptions.add(call.subscription)
-        session.soft_lock(SOFT_LOCK)
+        with self.or_let_out(call):
+            self._subscriptions.add(call.subscription)
+            session.soft_lock(SOFT_LOCK)
         return call
+
+    @contextmanager
+    def or_let_out(self, call: Call) -> Iterator[None]:
+        """A call is being handed over; whatever is raised withdraws it."""
+        try:
+            yield
+        except BaseException:
+            self.withdraw(call)
+            raise
 
     def withdraw(self, call: Call) -> bool:
         """Nobody was found for a candidate. False when another process has the call."""
-        self._subscriptions.end(call.subscription)
+        if self._subscriptions.end(call.subscription):
+            self._forget(call)
         with self._lock:
             self._no_candidate(call)
             elsewhere = call.uuid in self._attached
@@ -198,15 +210,20 @@ class Calls:
                 return "badsession"
             call = self.candidate(session)
             try:
-                if session.has_hung_up():  # after it became a candidate: else its end might have been missed
-                    raise HungUp
-                found = Found(target) if isinstance(target.to, Pid) else self._asking.named(call.waiting, target)
+                with self.or_let_out(call):
+                    if session.has_hung_up():  # after it became a candidate: else its end might have been missed
+                        raise HungUp
+                    found = Found(target) if isinstance(target.to, Pid) else self._asking.named(call.waiting, target)
+                    data = self.data(session)
             except (HungUp, NoAnswer, NotConnected) as error:
                 log.warning("%s: handlecall: %s", uuid, str(error) or "it has hung up")
-                self.withdraw(call)
                 return "session_attach_failed"
-            data = self.data(session)
-        return lambda: self.attach(call, found, data)
+
+        def attach() -> None:
+            with self.or_let_out(call):
+                self.attach(call, found, data)
+
+        return attach
 
     # ending
 

@@ -12,6 +12,8 @@ EXPECTED = (
 )
 PG = "pg"
 """The scope of a group that names none, as in OTP."""
+MAX_NAME = 255
+"""Characters of an atom, as all these names are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def destination(data: bytes) -> tuple[Wish, list[str]]:
         raise ValueError(EXPECTED)
     first, *others = (part.decode() for part in words(whom.encode(), b":"))
     nodes = [node for node in where.split("|") if node]
+    if max(map(len, (first, *others, *nodes))) > MAX_NAME:
+        raise ValueError(f"a name has at most {MAX_NAME} characters")
     if not nodes or not all(node.partition("@")[2] for node in nodes):
         raise ValueError(f"{EXPECTED}, each node a name@host")
     match others:

@@ -285,6 +285,41 @@ def test_a_handlecall_that_fails_leaves_all_as_it_was(bench: Bench, why: Excepti
     assert bench.session.locked
 
 
+def test_whatever_fails_in_handing_it_over_lets_it_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = cast(Any, bench.session)
+    target = Target(bench.one.link, bench.one.pid)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    def let_out() -> bool:
+        left = (bench.calls._candidates, bench.calls._attached, bench.events.subscriptions._of_calls)
+        return not any(left) and not session.locked
+
+    attach = bench.calls.handlecall(UUID, target)
+    assert callable(attach)
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.events.subscriptions, "open", fail)
+        with pytest.raises(RuntimeError):
+            attach()
+    assert let_out()
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.calls, "data", fail)
+        with pytest.raises(RuntimeError):
+            bench.calls.handlecall(UUID, target)
+    assert let_out()
+    with monkeypatch.context() as broken:
+        broken.setattr(session, "soft_lock", fail)
+        with pytest.raises(RuntimeError):
+            bench.candidate()
+    assert let_out()
+    call = bench.candidate()
+    assert not let_out()
+    with pytest.raises(RuntimeError), bench.calls.or_let_out(call):
+        fail()
+    assert let_out()
+
+
 def test_a_process_that_is_gone_before_it_has_the_call(bench: Bench) -> None:
     target = Target(bench.one.link, "desk")
     bench.asking.gone.add(target)

@@ -3,12 +3,14 @@ forges, two processes that want one call."""
 
 from __future__ import annotations
 
+import uuid as uuids
+
 import pytest
 
 from scripts.epmd import Epmd
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
-from tests.peers.test_calls import KINDS, api, called, dial, exists, hang_up, parked, with_module, with_taker
+from tests.peers.test_calls import KINDS, api, called, dial, exists, gone, hang_up, parked, with_module, with_taker
 from tests.peers.test_scripts_calls import give_dialplan
 from tests.waiting import wait_until
 
@@ -110,6 +112,17 @@ def test_the_only_node_dies_when_it_is_asked(kind: str, start_node: StartNode, e
         ' "mine" -> proplists:get_value("Hangup-Cause", H); _ -> F() end after 10000 -> none end end)()'
     )
     assert listener.text(cause, timeout=15) == '"NORMAL_CLEARING"'
+
+
+@pytest.mark.parametrize("form", ["NAME", "NAME:!", "NAME:function", "module:NAME", "mÖdule:NAME"])
+def test_a_name_that_is_too_long(node: RunningNode, erl: StartErl, form: str) -> None:
+    """A caller may have chosen it. The dialplan goes on, and the call ends as any other."""
+    taker = with_taker(node, erl)
+    uuid = str(uuids.uuid4())
+    before = node.log().count("at most 255 characters")
+    dial(node, taker, f"{form.replace('NAME', 'x' * 256)} {taker.name}", f"{{origination_uuid={uuid}}}")
+    wait_until(lambda: node.log().count("at most 255 characters") == before + 1, 10, node.log)
+    gone(node, taker, uuid)
 
 
 @pytest.mark.parametrize("kind", KINDS)
