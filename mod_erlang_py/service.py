@@ -44,6 +44,7 @@ from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher, as_text
 from mod_erlang_py.switch.port import Encoder, EventSource, Form, Implementation, Module, Switch
 from mod_erlang_py.xml.fetches import Fetches
+from mod_erlang_py.xml.limits import Limits
 
 if TYPE_CHECKING:
     from mod_erlang_py.figures.prometheus import MetricsServer
@@ -99,7 +100,7 @@ class Service:
         self._executes = Executes(switch, self._subscriptions, self._asking, form)
         self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._look_after)
         self._fetches = Fetches(
-            switch, encoders[form], text, settings.fetch_timeout, settings.max_xml_bytes, settings.expand_xml
+            switch, encoders[form], text, settings.fetch_timeout, _xml_limits(settings), settings.expand_xml
         )
         self._context = Context(
             self.node,
@@ -218,7 +219,7 @@ class Service:
         self._calls.configure(settings.on_handler_exit)
         self._asking.configure(settings.handler_timeout)
         self._groups.configure(settings.pg_strategy)
-        self._fetches.configure(settings.fetch_timeout, settings.max_xml_bytes, settings.expand_xml)
+        self._fetches.configure(settings.fetch_timeout, _xml_limits(settings), settings.expand_xml)
 
     def _complain(self, settings: Config, wrong: Iterable[ConfigError]) -> None:
         for error in wrong:
@@ -278,6 +279,12 @@ def _source(switch: Switch, encoders: Mapping[Form, Encoder], which: config.Even
 
 def _room(settings: Config) -> Room:
     return Room(settings.outbox_bytes, settings.outbox_messages)
+
+
+def _xml_limits(settings: Config) -> Limits:
+    return Limits(
+        settings.max_xml_bytes, settings.max_xml_elements, settings.max_xml_siblings, settings.max_xml_entities
+    )
 
 
 def _tell(tell: Callable[[], None]) -> None:

@@ -80,8 +80,14 @@ class Config:
     """Which member of a process group gets a call. Ours."""
     fetch_timeout: int = 5
     """Seconds that the bound processes have to answer an XML look-up. (mod_erlang_event: 5, fixed.)"""
-    max_xml_bytes: int = 16 * 1024 * 1024
-    """The longest XML that is taken as an answer. Ours."""
+    max_xml_bytes: int = 4 * 1024 * 1024
+    """The longest XML that is taken as an answer (1 MiB in mod_xml_curl). Ours."""
+    max_xml_elements: int = 50_000
+    """Elements of it. Ours."""
+    max_xml_siblings: int = 5000
+    """Elements in one element: each costs the switch's parser a look at all before it. Ours."""
+    max_xml_entities: int = 2000
+    """References in one text: each costs that parser a move of the text. Ours."""
     expand_xml: bool = False
     """Whether $${variables} and X-PRE-PROCESS set are done in an answer, as in mod_xml_curl's. Ours."""
     net_ticktime: int = 60
@@ -254,7 +260,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "handler-timeout": _whole(1, 3600),
     "pg-strategy": strategy,
     "fetch-timeout": _whole(1, 3600),
-    "max-xml-bytes": _whole(1, 2**31),
+    "max-xml-bytes": _whole(1, 2**26),
+    "max-xml-elements": _whole(1, 10_000_000),
+    "max-xml-siblings": _whole(1, 1_000_000),
+    "max-xml-entities": _whole(1, 1_000_000),
     "expand-xml": _flag,
     "net-ticktime": _whole(1, 3600),
     "prometheus-listen-ip": _address,

@@ -7,8 +7,8 @@ import logging
 from mod_erlang_py.errors import BadArg, NotText
 from mod_erlang_py.etf import Atom, Term, atom_text, text
 from mod_erlang_py.switch.port import Section
-from mod_erlang_py.xml.documents import BadXml
 from mod_erlang_py.xml.fetches import Verdict
+from mod_erlang_py.xml.limits import BadXml
 
 from .context import ERROR, OK, Request, error
 from .registry import request

@@ -3,4 +3,5 @@
 fetches.py    who is bound, the look-ups under way, their answers
 expand.py     an answer's $${variables}, and X-PRE-PROCESS set
 documents.py  the XML of an answer: read, checked, and made the document that the switch expects
+limits.py     what its parser can bear
 """

@@ -10,31 +10,17 @@ from typing import Any
 from lxml import etree
 
 from mod_erlang_py.switch.port import Fetch, Section
+from mod_erlang_py.xml.limits import TAG, BadXml, Limits
 
 ROOTS = "document, section, configuration, domain, user, context, extension"
 NO_DOCTYPE = "a DOCTYPE is not taken"
 MAX_DEPTH = 256
 """Levels that lxml takes; so many fit a stack of FreeSWITCH's."""
 
-_TAG = re.compile(
-    rb"""<(?:
-        !--.*?(?:-->|\Z) | !\[CDATA\[.*?(?:\]\]>|\Z) | \?.*?(?:\?>|\Z)
-        | (?P<closing>/)
-        | (?P<name>[A-Za-z_:\x80-\xff][^\s/>]*)
-          (?:[^\s=/>]+ | [\s=]+(?:"[^"]*"?|'[^']*'?)?){0,1000}
-          (?P<empty>/?)
-    )""",
-    re.DOTALL | re.VERBOSE,
-)
-"""A tag, or what may hold what only looks like one. In a value in quotes there may be a < or a >."""
 _NOT_FOUND = re.compile(rb"""\bstatus[\s=]+["']not found["']""", re.IGNORECASE)
 
 
-class BadXml(ValueError):
-    """No XML, or none that answers a look-up."""
-
-
-def document(text: bytes, fetch: Fetch, max_bytes: int, xml_error: Callable[[bytes], str | None]) -> bytes | None:
+def document(text: bytes, fetch: Fetch, limits: Limits, xml_error: Callable[[bytes], str | None]) -> bytes | None:
     """A whole <document> for the switch, or None for "not found here": an empty text, the switch's own document that
     says so, or a document without anything in its sections.
 
@@ -46,26 +32,30 @@ def document(text: bytes, fetch: Fetch, max_bytes: int, xml_error: Callable[[byt
     text = text.lstrip()
     if not text.strip(b"\0 \t\r\n\f\v"):
         return None
-    if len(text) > max_bytes:
-        raise BadXml(f"{len(text)} bytes, the limit is {max_bytes}")
+    limits.check_length(text)
     try:
         try:
             elements = _parse(text)
         except etree.XMLSyntaxError as error:
-            return _as_the_switch_reads_it(text, error, xml_error)
+            return _as_the_switch_reads_it(text, error, limits, xml_error)
         root = _document(elements, fetch)
     except BadXml:
         raise
     except ValueError as error:  # a domain or a context with characters that XML has not
         raise BadXml(str(error)) from None
-    return None if _says_nothing(root) else bytes(etree.tostring(root, encoding="utf-8"))
+    if _says_nothing(root):
+        return None
+    made = bytes(etree.tostring(root, encoding="utf-8"))
+    limits.check(made)
+    return made
 
 
 def _as_the_switch_reads_it(
-    text: bytes, error: etree.XMLSyntaxError, xml_error: Callable[[bytes], str | None]
+    text: bytes, error: etree.XMLSyntaxError, limits: Limits, xml_error: Callable[[bytes], str | None]
 ) -> bytes | None:
     """A <document> to which lxml objects, as it came; it is a C string, which ends at a NUL."""
     text = text.partition(b"\0")[0]
+    limits.check(text)
     seen = _outline(text)
     if seen.root != b"document":
         raise BadXml(str(error))
@@ -93,7 +83,7 @@ def _outline(text: bytes) -> _Outline:
     root = b""
     depth = deepest = 0
     something = not_found = False
-    for tag in _TAG.finditer(text):
+    for tag in TAG.finditer(text):
         if tag["closing"]:
             depth -= 1
         if tag["name"] is None:
@@ -160,7 +150,9 @@ def _parse(text: bytes) -> list[etree._Element]:
 
 
 def _fromstring(text: bytes) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
     root = etree.fromstring(text, parser)
     docinfo: Any = root.getroottree().docinfo
     if docinfo.doctype:

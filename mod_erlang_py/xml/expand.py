@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from mod_erlang_py.xml.documents import BadXml
+from mod_erlang_py.xml.limits import BadXml
 
 Variables: TypeAlias = dict[bytes, bytes]
 """Global variables of the switch, by name."""

@@ -19,8 +19,9 @@ from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Fetch, Section, Switch, XmlBinding
-from mod_erlang_py.xml.documents import BadXml, document
+from mod_erlang_py.xml.documents import document
 from mod_erlang_py.xml.expand import Variables, expand
+from mod_erlang_py.xml.limits import BadXml, Limits
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Pending:
 
 
 class Fetches:
-    """timeout: seconds that the processes have. max_bytes: of a reply. expand: whether answers are preprocessed.
+    """timeout: seconds that the processes have. limits: of a reply. expand: whether answers are preprocessed.
 
     asked, answered, timed_out: how many look-ups were, so far; the others were found by nobody.
     """
@@ -71,14 +72,14 @@ class Fetches:
         encoder: Encoder,
         text: Callable[[bytes], Term],
         timeout: float,
-        max_bytes: int,
+        limits: Limits,
         expand: bool,
     ) -> None:
         self._switch = switch
         self._encoder = encoder
         self._text = text
         self._timeout = timeout
-        self._max_bytes = max_bytes
+        self._limits = limits
         self._expand = expand
         self._lock = threading.Lock()
         self._bindings: dict[Pid, tuple[Link, Section]] = {}
@@ -101,9 +102,9 @@ class Fetches:
         if self._binding is not None:
             self._binding.close()
 
-    def configure(self, timeout: float, max_bytes: int, expand: bool) -> None:
+    def configure(self, timeout: float, limits: Limits, expand: bool) -> None:
         self._timeout = timeout
-        self._max_bytes = max_bytes
+        self._limits = limits
         self._expand = expand
 
     # bindings
@@ -241,8 +242,8 @@ class Fetches:
         """None: "not found here". Raises BadXml."""
         variables: Variables = {}
         if self._expand:
-            text, variables = expand(text, self._switch.variable, self._max_bytes)
-        found = document(text, fetch, self._max_bytes, self._switch.xml_error)
+            text, variables = expand(text, self._switch.variable, self._limits.length)
+        found = document(text, fetch, self._limits, self._switch.xml_error)
         return None if found is None else Answer(found, variables)
 
     def _remember(self, identifier: str) -> bool:

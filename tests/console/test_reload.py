@@ -12,6 +12,7 @@ from mod_erlang_py.config.reload import CHANGEABLE
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.config.strategy import Hash
 from mod_erlang_py.node.outbox import Room
+from mod_erlang_py.xml.limits import Limits
 from tests.console.standing import Standing
 
 NEW = {
@@ -22,6 +23,9 @@ NEW = {
     "pg_strategy": "hash caller",
     "fetch_timeout": "7",
     "max_xml_bytes": "8000",
+    "max_xml_elements": "700",
+    "max_xml_siblings": "600",
+    "max_xml_entities": "500",
     "expand_xml": "true",
     "max_event_bulk": "9",
     "max_log_bulk": "10",
@@ -42,7 +46,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     peer = standing.link()
     standing.configure(**NEW)
     assert standing.ask("reload") == (
-        "+OK 13 changed\n"
+        "+OK 16 changed\n"
         "changed: cookie *** -> ***\n"
         "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
         "changed: max-event-bulk 32 -> 9\n"
@@ -53,7 +57,10 @@ def test_everything_that_can_change(standing: Standing) -> None:
         "changed: handler-timeout 5 -> 6\n"
         "changed: pg-strategy random -> hash caller\n"
         "changed: fetch-timeout 5 -> 7\n"
-        "changed: max-xml-bytes 16777216 -> 8000\n"
+        "changed: max-xml-bytes 4194304 -> 8000\n"
+        "changed: max-xml-elements 50000 -> 700\n"
+        "changed: max-xml-siblings 5000 -> 600\n"
+        "changed: max-xml-entities 2000 -> 500\n"
         "changed: expand-xml false -> true\n"
         "changed: net-ticktime 60 -> 13\n"
     )
@@ -63,7 +70,8 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert service._refuses("10.1.2.3") is None
     assert (context.calls._on_exit, context.asking.timeout) == (Hangup("USER_BUSY"), 6)
     assert service._groups._chosen == Hash("caller")
-    assert (context.fetches._timeout, context.fetches._max_bytes, context.fetches._expand) == (7, 8000, True)
+    assert (context.fetches._timeout, context.fetches._limits) == (7, Limits(8000, 700, 600, 500))
+    assert context.fetches._expand
     assert (context.pump._bulk, context.logs._bulk) == (9, 10)
     assert context.node._room == peer.outbox.resized == Room(70000, 12)
     assert context.node._ticker.tick_time == 13

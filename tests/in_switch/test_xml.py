@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from mod_erlang_py.config.settings import Config
 from mod_erlang_py.switch.freeswitch import FreeSwitch
 from mod_erlang_py.switch.port import Fetch, LogLine, Section, XmlBinding
+from mod_erlang_py.xml.limits import Limits
 from tests.in_switch.conftest import end_of_log
 
 USER = b"""<document type="freeswitch/xml"><section name="directory"><domain name="example.com">
 <user id="1000"/></domain></section></document>"""
+
+
+CONFIG = Config()
+SECONDS = 4
+"""Of CPU, for the worst document; one on a machine that has nothing else to do."""
 
 
 class Answers:
@@ -105,6 +113,43 @@ def test_bound_again_and_again(switch: FreeSwitch, answers: Answers) -> None:
         binding.close()
     gc.collect()
     assert sum(type(one).__name__ == "CFunctionType" for one in gc.get_objects()) == before
+
+
+LENGTH, ALL, ONE, REFERENCES = (
+    CONFIG.max_xml_bytes - 1000,
+    CONFIG.max_xml_elements,
+    CONFIG.max_xml_siblings - 1,
+    CONFIG.max_xml_entities,
+)
+
+
+def in_piles(one: bytes) -> bytes:
+    """As many as there may be, each with a number."""
+    return (b"<a>" + b"".join(one % number for number in range(ONE)) + b"</a>") * (ALL // ONE - 1)
+
+
+WORST = {
+    "siblings": in_piles(b"<x%d/>"),
+    "instructions": in_piles(b"<?a %d?>"),
+    "comments": in_piles(b"<!--%d-->x"),
+    "sections": in_piles(b"<![CDATA[%d]]>"),
+    "entities": b"&lt;" * REFERENCES + b"x" * (LENGTH - 4 * REFERENCES),
+    "line ends": b"\r\n" * REFERENCES + b"x" * (LENGTH - 4 * REFERENCES),
+    "text": (b"x" * (LENGTH // ONE - 4) + b"<x/>") * ONE,
+    "attributes": b"<x " + b" a=''" * (LENGTH // 5) + b"/>",
+}
+
+
+@pytest.mark.parametrize("kind", WORST)
+def test_the_most_that_an_answer_may_be(switch: FreeSwitch, kind: str) -> None:
+    """The switch's parser can bear it: with twice as many siblings, or references, it takes four times as long."""
+    text = b"<document>" + WORST[kind] + b"</document>"
+    limits = Limits(CONFIG.max_xml_bytes, CONFIG.max_xml_elements, CONFIG.max_xml_siblings, CONFIG.max_xml_entities)
+    limits.check_length(text)
+    limits.check(text)
+    began = time.thread_time()
+    assert switch.xml_error(text) is None
+    assert time.thread_time() - began < SECONDS
 
 
 def test_settings(switch: FreeSwitch) -> None:

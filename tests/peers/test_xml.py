@@ -365,6 +365,28 @@ def test_a_bad_answer_of_the_only_one_ends_it(own: Erl) -> None:
     assert own.text('{error, I, {bad_xml, _}} = Say(I, "<user"), Soon(1)') == '{"false",true}'
 
 
+@pytest.mark.parametrize(
+    ("xml", "told"),
+    [
+        ('["<user id=\\"7\\">", lists:duplicate(40000, "<x/>"), "</user>"]', "more than 5000 elements in one"),
+        ('["<document a=\\"&\\">", lists:duplicate(40000, "<x/>"), "</document>"]', "more than 5000 elements in one"),
+        ('["<user id=\\"7\\">", lists:duplicate(20000, ["<x>", lists:duplicate(3, "<x/>"), "</x>"]), "</user>"]', ""),
+        ('["<user>", lists:duplicate(250000, "&lt;"), "</user>"]', "more than 2000 references"),
+        (
+            '["<user><![CDATA[", lists:duplicate(250000, $<), "]]></user>"]',
+            "more than 2000 references",
+        ),
+        ('["<user>", lists:duplicate(4194304, $x), "</user>"]', "4194317 bytes, the limit is 4194304"),
+    ],
+)
+def test_what_would_hang_the_switch(own: Erl, xml: str, told: str) -> None:
+    """Its parser does not get to see it: each of these would keep it for seconds, and some for minutes."""
+    own.eval("ok = Bind(directory), Exists(1), I = Id()")
+    said = own.text(f"{{error, I, {{bad_xml, R}}}} = Say(I, list_to_binary({xml})), R")
+    assert told in said
+    assert own.text("Soon(1)") == '{"false",true}'
+
+
 @KINDS
 def test_too_long_and_too_late(kind: str, start_node: StartNode, erl: StartErl) -> None:
     node = start_node(kind, max_xml_bytes="1000", fetch_timeout="1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,10 @@ from lxml import etree
 
 from mod_erlang_py.switch.port import Event, Fetch
 from mod_erlang_py.switch.simulated import SimulatedSwitch
-from mod_erlang_py.xml.documents import BadXml, document
+from mod_erlang_py.xml.documents import document
+from mod_erlang_py.xml.limits import BadXml, Limits
 
-LIMIT = 100_000
+LIMITS = Limits(100_000, 1000, 500, 50)
 USER = '<user id="7"/>'
 EXTENSION = '<extension name="a"/>'
 WRAPPED = {
@@ -49,7 +51,7 @@ SWITCH = SimulatedSwitch(log_to=io.StringIO())
 
 def made(text: str | bytes, asked: Fetch | None = None) -> bytes:
     content = text if isinstance(text, bytes) else text.encode()
-    found = document(content, asked or fetch(Hunt_Context=b"public"), LIMIT, SWITCH.xml_error)
+    found = document(content, asked or fetch(Hunt_Context=b"public"), LIMITS, SWITCH.xml_error)
     assert found is not None
     return found
 
@@ -82,7 +84,7 @@ RESULT = '<section name="result"><result status="not found"/></section>'
     ],
 )
 def test_nothing_means_not_found(text: str) -> None:
-    assert document(text.encode(), fetch(), LIMIT, SWITCH.xml_error) is None
+    assert document(text.encode(), fetch(), LIMITS, SWITCH.xml_error) is None
 
 
 @pytest.mark.parametrize(
@@ -211,9 +213,9 @@ def test_whatever_is_in_a_document_ends_soon() -> None:
 
 def test_too_long() -> None:
     text = b"<user>" + b"x" * 87 + b"</user>"
-    assert document(text, fetch(), len(text), SWITCH.xml_error) is not None
+    assert document(text, fetch(), replace(LIMITS, length=len(text)), SWITCH.xml_error) is not None
     with pytest.raises(BadXml, match="100 bytes, the limit is 99"):
-        document(text, fetch(), len(text) - 1, SWITCH.xml_error)
+        document(text, fetch(), replace(LIMITS, length=len(text) - 1), SWITCH.xml_error)
 
 
 def test_characters_stay_what_they_are() -> None:
@@ -268,7 +270,7 @@ def test_a_domain_that_xml_cannot_write() -> None:
 @given(st.binary(max_size=60) | st.text("<>/=\"'&;! userdocmnt[]?-", max_size=60).map(str.encode))
 def test_whatever_comes_it_is_well_formed_or_refused(text: bytes) -> None:
     try:
-        found = document(text, fetch(), LIMIT, SWITCH.xml_error)
+        found = document(text, fetch(), LIMITS, SWITCH.xml_error)
     except BadXml:
         return
     assert (found is None) == (not text.strip(b"\0 \t\r\n\f\v"))

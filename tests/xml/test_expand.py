@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mod_erlang_py.xml.documents import BadXml
 from mod_erlang_py.xml.expand import expand
+from mod_erlang_py.xml.limits import BadXml
 
 KNOWN = {b"host": b"h", b"odd": b"a&b<", b"long": b"x" * 100}
 

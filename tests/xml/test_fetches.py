@@ -15,11 +15,12 @@ from mod_erlang_py.etf import Binary, Pid
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import Event, Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
-from mod_erlang_py.xml.documents import BadXml
 from mod_erlang_py.xml.fetches import STALLED, Fetches, Verdict
+from mod_erlang_py.xml.limits import BadXml, Limits
 from tests.fakes import FakeLink, FakeOutbox
 from tests.waiting import wait_until
 
+LIMITS = Limits(1000, 100, 50, 50)
 USER = b'<user id="7"/>'
 PARAMS = Event("REQUEST_PARAMS", [(b"user", b"7"), (b"domain", b"example.com")])
 ASKED = Fetch("directory", b"domain", b"name", b"example.com", PARAMS)
@@ -67,7 +68,7 @@ class Look(threading.Thread):
 class Bench:
     def __init__(self, timeout: float = 5.0) -> None:
         self.switch = SimulatedSwitch(log_to=io.StringIO())
-        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, 1000, True)
+        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, LIMITS, True)
         self.fetches.start()
 
     def peer(self, *more: Pid, sections: Section = Section.DIRECTORY, name: str = "peer@localhost") -> Peer:
@@ -129,7 +130,7 @@ def test_what_the_switch_does_not_say(bench: Bench) -> None:
 
 def test_binaries() -> None:
     bench = Bench()
-    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, 1000, False)
+    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, LIMITS, False)
     peer = bench.peer()
     look = Look(bench.fetches)
     question: Any = peer.wait_for(1)[0][1]
@@ -346,7 +347,7 @@ def test_what_became_of_look_ups_is_counted(bench: Bench) -> None:
     unknown = Look(fetches)
     bench.reply(peer, peer.question(2), b"")
     assert unknown.found() is None
-    fetches.configure(0.05, 1000, False)
+    fetches.configure(0.05, LIMITS, False)
     assert Look(fetches).found() is None  # for want of an answer
     assert Look(fetches, Fetch("dialplan", None, None, None, None)).found() is None  # nobody is asked
     assert (fetches.asked, fetches.answered, fetches.timed_out) == (3, 1, 1)
