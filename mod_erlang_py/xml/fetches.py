@@ -19,6 +19,7 @@ from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Fetch, Section, Switch, XmlBinding
+from mod_erlang_py.xml.answerers import Answerer
 from mod_erlang_py.xml.documents import document
 from mod_erlang_py.xml.expand import Variables, expand
 from mod_erlang_py.xml.limits import BadXml, Limits
@@ -28,10 +29,6 @@ log = logging.getLogger(__name__)
 UNDEFINED = b"undefined"
 MAX_PENDING = 10_000
 """Look-ups under way at once; further ones find nothing."""
-
-
-STALLED = 0.5
-"""Seconds after which a node that takes nothing is not asked."""
 
 
 class Verdict(Enum):
@@ -82,7 +79,7 @@ class Fetches:
         self._limits = limits
         self._expand = expand
         self._lock = threading.Lock()
-        self._bindings: dict[Pid, tuple[Link, Section]] = {}
+        self._bindings: dict[Pid, Answerer] = {}
         self._pending: dict[str, Pending] = {}
         self._answered: OrderedDict[str, float] = OrderedDict()
         self._binding: XmlBinding | None = None
@@ -114,19 +111,17 @@ class Fetches:
             if link.ended:
                 return
             before = self._bindings.get(pid)
-            self._bindings[pid] = (link, sections | (before[1] if before else Section(0)))
+            self._bindings[pid] = Answerer(link, sections | (before.sections if before else Section(0)))
             self._want()
 
     def unbind(self, pid: Pid, sections: Section | None) -> None:
         """sections: None for all."""
         with self._lock:
-            if pid not in self._bindings:
+            bound = self._bindings.get(pid)
+            if bound is None:
                 return
-            link, bound = self._bindings[pid]
-            left = bound & ~sections if sections is not None else Section(0)
-            if left:
-                self._bindings[pid] = (link, left)
-            else:
+            bound.sections = bound.sections & ~sections if sections is not None else Section(0)
+            if not bound.sections:
                 del self._bindings[pid]
             self._want()
 
@@ -136,7 +131,7 @@ class Fetches:
 
     def down(self, link: Link) -> None:
         with self._lock:
-            gone = {pid for pid, (over, _) in self._bindings.items() if over is link}
+            gone = {pid for pid, bound in self._bindings.items() if bound.link is link}
             for pid in gone:
                 del self._bindings[pid]
             for pending in self._pending.values():  # also those that are bound no more
@@ -146,13 +141,13 @@ class Fetches:
 
     def bindings(self) -> list[tuple[Pid, Section]]:
         with self._lock:
-            return [(pid, sections) for pid, (_, sections) in self._bindings.items()]
+            return [(pid, bound.sections) for pid, bound in self._bindings.items()]
 
     def _want(self) -> None:
         """With the lock held: choosing the sections takes no lock of the switch and never waits."""
         wanted = Section(0)
-        for _, sections in self._bindings.values():
-            wanted |= sections
+        for bound in self._bindings.values():
+            wanted |= bound.sections
         if self._binding is not None:
             self._binding.want(wanted)
 
@@ -162,17 +157,20 @@ class Fetches:
         """Ask the processes that are bound to the section; the first good answer counts."""
         section = Section.parse(fetch.section)
         identifier = self._switch.create_uuid()
+        began = time.monotonic()
         with self._lock:
-            waiting = {
-                pid: link
-                for pid, (link, sections) in self._bindings.items()
-                if sections & section and link.outbox.stalled < STALLED
-            }
-            if not waiting or self._stopping or len(self._pending) >= MAX_PENDING:
+            if self._stopping or len(self._pending) >= MAX_PENDING:
                 return None
+            patience = {
+                pid: seconds
+                for pid, bound in self._bindings.items()
+                if bound.sections & section and (seconds := bound.patience(began, self._timeout))
+            }
+            if not patience:
+                return None
+            waiting = {pid: self._bindings[pid].link for pid in patience}
             pending = self._pending[identifier] = Pending(fetch, frozenset(waiting), dict(waiting))
             self.asked += 1
-        began = time.monotonic()
         found, in_time = None, True
         try:
             question = VERSION + self._question(fetch, identifier)
@@ -181,13 +179,14 @@ class Fetches:
                 if link.ended:
                     self._gone({pid})
             step_aside()
-            found = pending.result.result(self._timeout)
+            found = self._wait(pending, patience, began)
         except FutureTimeout:
             in_time = False
             log.warning(
-                "Timed out after %d milliseconds when waiting for XML fetch response for %s",
+                "Timed out after %d milliseconds when waiting for XML fetch response for %s; no answer of %s",
                 (time.monotonic() - began) * 1000,
                 identifier,
+                ", ".join(map(str, tuple(pending.waiting))),
             )
         finally:
             with self._lock:
@@ -199,6 +198,18 @@ class Fetches:
         for name, value in found.variables.items():
             self._switch.set_variable(name, value)
         return found.document
+
+    def _wait(self, pending: Pending, patience: dict[Pid, float], began: float) -> Answer | None:
+        """patience: seconds for which each process is waited for. Raises FutureTimeout."""
+        last = max(patience.values())
+        for seconds in sorted(set(patience.values())):
+            try:
+                return pending.result.result(max(0.0, began + seconds - time.monotonic()))
+            except FutureTimeout:
+                if seconds == last:
+                    raise
+            self._gone({pid for pid, others in patience.items() if others == seconds}, pending)
+        raise AssertionError("somebody is waited for")
 
     def _question(self, fetch: Fetch, identifier: str) -> bytes:
         """`{fetch, Section, Tag, Key, Value, FetchID, Params}`, without a version byte (erlang_fetch)."""
@@ -214,6 +225,7 @@ class Fetches:
     def reply(self, identifier: str, link: Link, pid: Pid | None, text: bytes) -> Verdict:
         """A process answers. Raises BadXml; its sender, or the process it stands for, has then had its chance."""
         with self._lock:
+            self._heard(link, pid)
             pending = self._pending.get(identifier)
             if identifier in self._answered:
                 return Verdict.DUPLICATE
@@ -234,9 +246,17 @@ class Fetches:
     def unreadable(self, identifier: str, link: Link, pid: Pid | None) -> None:
         """A process answered with something that is no text: it has had its chance."""
         with self._lock:
+            self._heard(link, pid)
             pending = self._pending.get(identifier)
         if pending is not None:
             self._no_result(pending, link, pid)
+
+    def _heard(self, link: Link, pid: Pid | None) -> None:
+        """A process has answered, or one that stands for those of its node that are asked. With the lock held."""
+        bound = None if pid is None else self._bindings.get(pid)
+        for one in (bound,) if bound is not None else self._bindings.values():
+            if one.link is link:
+                one.answered()
 
     def _answer(self, text: bytes, fetch: Fetch) -> Answer | None:
         """None: "not found here". Raises BadXml."""
@@ -270,11 +290,11 @@ class Fetches:
         if over:
             _resolve(pending, None)
 
-    def _gone(self, pids: set[Pid]) -> None:
-        """These processes will not answer any more."""
+    def _gone(self, pids: set[Pid], only: Pending | None = None) -> None:
+        """These processes are not waited for any more, in this look-up, or in all."""
         with self._lock:
             over = []
-            for pending in self._pending.values():
+            for pending in self._pending.values() if only is None else (only,):
                 for pid in pids & pending.waiting.keys():
                     del pending.waiting[pid]
                 if not pending.waiting:

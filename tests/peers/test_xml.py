@@ -453,6 +453,24 @@ def test_one_of_two_nodes_is_frozen(node: RunningNode, own: Erl, erl: StartErl) 
         other.resume()
 
 
+@KINDS
+def test_a_frozen_node_that_is_the_only_one(kind: str, start_node: StartNode, erl: StartErl) -> None:
+    """Its socket takes bytes. Look-ups wait for it once, then for a moment at most, until it answers again."""
+    node = start_node(kind, fetch_timeout="2")
+    own, other = prepared(node, erl), prepared(node, erl)
+    other.eval('P = xml_tests:bound(N, directory, fun(I, _) -> {foo, N} ! {fetch_reply, I, xml_tests:user("7")} end)')
+    other.suspend()
+    try:
+        own.eval('Look = fun(T) -> Exists(T), {A, M} = xml_tests:found(T), "false" = A, M end, ok')
+        own.eval("First = Look(0), Took = [Look(T) || T <- lists:seq(1, 10)]", 60)
+        assert own.text("First >= 1900") == "true", own.text("First")
+        assert own.text("lists:sum(Took) < 1500") == "true", own.text("Took")
+        assert f"no answer of <{other.name}." in node.log()
+    finally:
+        other.resume()
+    wait_until(lambda: own.text("Exists(a), element(1, xml_tests:found(a))") == '"true"', 10)
+
+
 def test_fifty_at_once(own: Erl) -> None:
     own.eval("""P = xml_tests:bound(N, directory, fun(I, F) ->
         User = proplists:get_value("user", tl(element(7, F))),

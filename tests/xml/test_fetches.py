@@ -15,7 +15,8 @@ from mod_erlang_py.etf import Binary, Pid
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import Event, Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
-from mod_erlang_py.xml.fetches import STALLED, Fetches, Verdict
+from mod_erlang_py.xml.answerers import MOMENT, STALLED
+from mod_erlang_py.xml.fetches import Fetches, Verdict
 from mod_erlang_py.xml.limits import BadXml, Limits
 from tests.fakes import FakeLink, FakeOutbox
 from tests.waiting import wait_until
@@ -285,6 +286,72 @@ def test_who_takes_nothing_is_not_asked(bench: Bench) -> None:
     bench.reply(good, good.question())
     assert soon(look) is not None
     assert stuck.messages() == []
+
+
+def test_who_owes_an_answer_is_not_asked(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """But for a moment, until he gave one; those who owe none are asked as before."""
+    bench.fetches.configure(1.5, LIMITS, False)
+    frozen = bench.peer(name="frozen@localhost")
+    first = Look(bench.fetches)
+    owed = frozen.question()
+    assert first.found() is None
+    assert f"no answer of {frozen.pid}" in caplog.text
+    moment = Look(bench.fetches)
+    assert moment.found() is None
+    assert time.monotonic() - moment.began < MOMENT + 0.5
+    none = Look(bench.fetches)
+    assert none.found() is None
+    assert time.monotonic() - none.began < 0.3
+    assert len(frozen.messages()) == 2
+    good = bench.peer(name="good@localhost")
+    look = Look(bench.fetches)
+    bench.reply(good, good.question())
+    assert soon(look) is not None
+    look = Look(bench.fetches)
+    bench.reply(good, good.question(2), b"")
+    assert soon(look) is None
+    assert len(frozen.messages()) == 2
+    assert bench.reply(frozen, owed) == Verdict.UNKNOWN  # too late; but it is there again
+    look = Look(bench.fetches)
+    bench.reply(frozen, frozen.question(3))
+    assert soon(look) is not None
+
+
+def test_who_is_asked_for_a_moment_holds_up_nobody_else(bench: Bench) -> None:
+    """What the others do not have is found by nobody, then, as soon as the moment is over; what comes late counts
+    while they are waited for."""
+    bench.fetches.configure(1.0, LIMITS, False)
+    frozen = bench.peer(name="frozen@localhost")
+    assert Look(bench.fetches).found() is None
+    good = bench.peer(name="good@localhost")
+    look = Look(bench.fetches)
+    bench.reply(good, good.question(), b"")
+    assert look.found() is None
+    assert time.monotonic() - look.began < MOMENT + 0.3
+    assert bench.fetches.timed_out == 1  # the first
+    wait_until(lambda: time.monotonic() - look.began > 1.0)
+    look = Look(bench.fetches)
+    late = frozen.question(3)
+    wait_until(lambda: time.monotonic() - look.began > MOMENT + 0.1)
+    assert bench.reply(frozen, late) == Verdict.TAKEN
+    assert soon(look) is not None
+
+
+@pytest.mark.parametrize("by", ["itself", "its node", "something unreadable"])
+def test_how_an_answer_is_given(bench: Bench, by: str) -> None:
+    bench.fetches.configure(0.1, LIMITS, False)
+    peer = bench.peer()
+    assert Look(bench.fetches).found() is None
+    owed = peer.question()
+    if by == "something unreadable":
+        bench.fetches.unreadable(owed, peer.link, peer.pid)
+    else:
+        bench.reply(peer, owed, pid=peer.pid if by == "itself" else peer.other)
+    bench.fetches.configure(5.0, LIMITS, False)
+    look = Look(bench.fetches)
+    wait_until(lambda: time.monotonic() - look.began > MOMENT + 0.1)
+    bench.reply(peer, peer.question(2))
+    assert look.found() is not None
 
 
 def test_a_link_that_ends_while_it_is_asked(bench: Bench) -> None:
