@@ -124,16 +124,17 @@ class Processes:
 
     def unlinked(self, link: Link, message: Unlink | UnlinkId) -> None:
         """UNLINK or UNLINK_ID: the link is gone; UNLINK_ID is acknowledged in any case."""
-        with self._lock:
-            self._of(link).discard(message.from_pid)
+        if message.to_pid == link.local:
+            with self._lock:
+                self._of(link).discard(message.from_pid)
         if isinstance(message, UnlinkId):
             link.signal(UnlinkIdAck(message.id, message.to_pid, message.from_pid))
 
     def exited(self, link: Link, message: Exit) -> bool:
-        """EXIT: a process that we are linked to has ended. False when we were not (any more)."""
+        """EXIT: a process that we are linked to has ended. False when we were not (any more), or it is not for us."""
         with self._lock:
             known = self._of(link)
-            if message.from_pid not in known:
+            if message.to_pid != link.local or message.from_pid not in known:
                 return False
             known.discard(message.from_pid)
             return True

@@ -67,8 +67,9 @@ def _received(receiver: Receiver, processes: Processes, link: Link, received: Re
         case control.Exit2(from_pid, to):
             if to == link.local:
                 receiver.exited(link, from_pid, _reason(received))
-        case control.MonitorPExit():
-            receiver.monitor_down(message.ref, _reason(received))
+        case control.MonitorPExit(to_pid=to):
+            if to == link.local:
+                receiver.monitor_down(message.ref, _reason(received))
         case control.MonitorP():
             processes.monitored(link, message)
         case control.DemonitorP():

@@ -261,6 +261,22 @@ def test_pids_are_fresh_and_within_the_bits_of_old_nodes(local: LocalNode) -> No
     assert {(pid.node, pid.creation) for pid in made} == {(local.pid.node, local.pid.creation)}
 
 
+def test_exits_to_another_pid_count_for_nothing(local: LocalNode) -> None:
+    """One that the node had in an earlier life."""
+    earlier, mine = Pid(local.node.name, 1, 0, 5), Pid("client@localhost", 2, 0, 7)
+    with Client(local.port) as client:
+        wait_until(local.names)
+        local.node.processes.link(local.node.links()[0], mine)
+        assert client.receive().control == control.Link(local.pid, mine)
+        reference = local.node.links()[0].reference()
+        client.signal(Exit(mine, earlier, Atom("kill")))
+        client.signal(Exit2(mine, earlier, Atom("kill")))
+        client.signal(MonitorPExit("handler", earlier, reference, Atom("noproc")))
+        client.signal(Exit2(mine, local.pid, Atom("really")))
+        assert local.receiver.exits.get(timeout=DEADLINE) == (mine, Atom("really"))
+        assert local.receiver.monitors.empty()
+
+
 def test_the_end_of_what_we_monitor_is_told(local: LocalNode) -> None:
     with Client(local.port) as client:
         wait_until(local.names)

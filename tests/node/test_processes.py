@@ -110,6 +110,15 @@ def test_our_own_link_is_sent_once(processes: Processes, link: Link, fake: FakeL
     assert fake.signals[2:] == [LinkSignal(OURS, THEIRS)]
 
 
+@pytest.mark.parametrize("pid", [EARLIER, INVENTED], ids=["earlier life", "invented"])
+def test_what_is_for_another_pid_leaves_the_link(processes: Processes, link: Link, pid: Pid) -> None:
+    processes.linked(link, LinkSignal(THEIRS, OURS))
+    assert not processes.exited(link, Exit(THEIRS, pid, Atom("kill")))
+    processes.unlinked(link, Unlink(THEIRS, pid))
+    processes.unlinked(link, UnlinkId(1, THEIRS, pid))
+    assert processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
+
+
 def test_an_exit_without_a_link_counts_for_nothing(processes: Processes, link: Link) -> None:
     assert not processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))
 
