@@ -83,20 +83,20 @@ class Service:
         self._logs = Logs(switch, settings.max_log_bulk)
         self._asking = Asking(self.node, text, settings.handler_timeout)
         self._watching = Watching(self.node.processes, self._asking, self.exited)
-        parking = Parking(switch, self._subscriptions, form)
+        self._parking = Parking(switch, self._subscriptions, form)
         self._calls = Calls(
             switch,
             self.node.processes,
             self._subscriptions,
             self._asking,
-            parking,
+            self._parking,
             encoders[form],
             form,
             text,
             settings.on_handler_exit,
         )
         self._groups = Groups(self._calls.load, settings.pg_strategy)
-        self._applications = Applications(self.node, self._calls, self._asking, self._groups, parking, text)
+        self._applications = Applications(self.node, self._calls, self._asking, self._groups, self._parking, text)
         self._executes = Executes(switch, self._subscriptions, self._asking, form)
         self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._look_after)
         self._fetches = Fetches(
@@ -179,6 +179,7 @@ class Service:
                 self._pump,
                 self._logs,
                 self.node,
+                self._parking,
             ):
                 if part is not None:
                     _tell(part.stop)

@@ -28,7 +28,7 @@ _kept: Any = globals().get("_kept") or SimpleNamespace(
     lock=threading.Lock(),
     started=False,  # ever
     libraries={},  # name -> module that we need and others must not find
-    dropped={},  # the code of the node before
+    dropped=[],  # the code of nodes before: its modules by their names
 )
 
 
@@ -58,8 +58,9 @@ def fsapi(session: Any, stream: Any, env: Any, args: str) -> None:
 def _drop() -> None:
     """Forget the code of a node that ended, so that what is in the files now is loaded.
 
-    A thread of the switch may be on its way into a callback of it: it is held until the next one is dropped. Libraries
-    in C stay: they cannot be loaded twice; what is in C of our own can, and says itself when it is of other code.
+    A thread of the switch may be on its way into a callback of it: it is held until the next one is dropped, and for as
+    long as calls are in its applications. Libraries in C stay: they cannot be loaded twice; what is in C of our own
+    can, and says itself when it is of other code.
     """
     loaded = {name: module for name, module in sys.modules.items() if _is_ours(name, module)}
     for name in loaded:
@@ -68,8 +69,10 @@ def _drop() -> None:
     compiled = {_top(name) for name, module in ours.items() if _file(module).endswith(tuple(EXTENSION_SUFFIXES))}
     compiled.discard(NAME)
     _kept.libraries = {name: module for name, module in ours.items() if _top(name) in compiled}
-    _kept.dropped = {name: module for name, module in ours.items() if _top(name) not in compiled}
-    for module in _kept.dropped.values():
+    before = [_kept.dropped] if isinstance(_kept.dropped, dict) else _kept.dropped  # which version 0.1 has as one
+    dropped = {name: module for name, module in ours.items() if _top(name) not in compiled}
+    _kept.dropped = [*filter(_is_used, before), dropped]
+    for module in dropped.values():
         for function in vars(module).values():
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                 atexit.unregister(function)
@@ -80,6 +83,12 @@ def _drop() -> None:
     while str(PACKAGES) in sys.path:  # where version 0.1 left it
         sys.path.remove(str(PACKAGES))
     gc.collect()  # what was dropped before holds itself, and sockets
+
+
+def _is_used(code: dict[str, ModuleType]) -> bool:
+    """Whether calls are still in its applications."""
+    is_used = getattr(code.get(f"{NAME}.switch.freeswitch.module"), "is_used", None)
+    return is_used is not None and is_used()
 
 
 def _read_configuration(switch: Any) -> None:

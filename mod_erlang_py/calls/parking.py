@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,10 @@ from mod_erlang_py.events.subscriptions import Subscriptions
 from mod_erlang_py.switch.port import Form, Received, Session, Switch
 
 PARKED = frozenset({"CHANNEL_PARK"})
+STOP_TIME = 1.0
+"""Seconds that calls have, at the end, to leave the application."""
+LOOK = 0.01
+"""Seconds between two looks whether they have."""
 
 
 @dataclass(eq=False, slots=True)
@@ -77,6 +82,18 @@ class Parking:
             waiting = [uuid for uuid, run in self._runs.items() if run.waiting]
         for uuid in waiting:
             self._let_go_of(uuid)
+
+    def stop(self) -> None:
+        """Calls that were let go when they were about to park go on: no event tells any more that they have parked."""
+        deadline = time.monotonic() + STOP_TIME
+        while (left := self._let_go_already()) and time.monotonic() < deadline:
+            for uuid in left:
+                self._let_go_of(uuid)
+            time.sleep(LOOK)
+
+    def _let_go_already(self) -> list[str]:
+        with self._lock:
+            return [uuid for uuid, run in self._runs.items() if run.go_on]
 
     def _let_go_of(self, uuid: str) -> None:
         with self._switch.locate(uuid) as session:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
 
-from mod_erlang_py.calls.parking import Parking
+from mod_erlang_py.calls.parking import STOP_TIME, Parking
 from mod_erlang_py.events.subscription import Subscription
 from mod_erlang_py.switch.port import Event, Form
 from mod_erlang_py.switch.simulated.events import ReceivedEvent
@@ -111,6 +112,21 @@ def test_one_that_parks_while_it_is_let_go(bench: Bench) -> None:
         in_thread(bench.let_go)
         assert bench.session.released.is_set()
         assert bench.subscriptions.ones == []
+
+
+def test_one_that_is_about_to_park_at_the_end(bench: Bench) -> None:
+    """No event is handed out any more; it goes on all the same, and one that is not let go is not waited for."""
+    with bench.parking.run("another"), bench.parking.run(UUID):
+        in_thread(bench.let_go)
+        stopping = threading.Thread(target=bench.parking.stop, daemon=True)
+        stopping.start()
+        bench.session.park()
+    stopping.join(10)
+    assert not stopping.is_alive()
+    began = time.monotonic()
+    with bench.parking.run("another"):
+        bench.parking.stop()
+    assert time.monotonic() - began < STOP_TIME
 
 
 def test_one_whose_event_is_lost(bench: Bench) -> None:

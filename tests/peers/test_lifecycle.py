@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+import uuid as uuids
 
 import pytest
 
-from tests.conftest import RunningNode, StartErl, StartNode
+from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
 from tests.peers.client import Client
 from tests.peers.erl import Erl
+from tests.peers.test_calls import called, dial, parked, with_taker
 from tests.waiting import wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["simulated", pytest.param("freeswitch", marks=pytest.mark.freeswitch)])
@@ -127,6 +129,88 @@ def test_unload_and_start_again(start_node: StartNode, erl: StartErl) -> None:
     wait_until(lambda: node.threads() <= threads, told=lambda: f"{node.threads()} threads, {threads} before")
     wait_until(lambda: node.descriptors() <= descriptors, told=lambda: f"{node.descriptors()}, {descriptors} before")
     assert "Traceback" not in node.log()
+
+
+COUNT = """
+import gc
+def fsapi(session, stream, env, args):
+    gc.collect()
+    found = [one for one in gc.get_objects() if type(one).__module__ == "mod_erlang_py.service"]
+    stream.write(str(len([one for one in found if type(one).__name__ == "Service"])))
+"""
+
+
+@pytest.mark.freeswitch
+def test_nothing_is_left_of_the_nodes_before(start_node: StartNode, erl: StartErl) -> None:
+    """But for the last one, into which a thread of the switch may be on its way, when somebody was served by each."""
+    node = start_node("freeswitch")
+    assert isinstance(node.host, FreeSwitchHost)
+    script = node.host.switch.script_dir / "count_services.py"
+    script.write_text(COUNT)
+    peer = erl(node)
+    try:
+        for _ in range(5):
+            assert peer.text(f"wait_until(fun() -> net_adm:ping('{node.name}') =:= pong end)") == "true"
+            messages = (
+                "[register_event_handler, {event, 'ALL'}, register_log_handler, {bind, chatplan}, {bgapi, status, []}]"
+            )
+            peer.eval(f"process_flag(trap_exit, true), [{{foo, '{node.name}'}} ! M || M <- {messages}], ok")
+            assert peer.request(node.name, "{nosuch, x}") is not None
+            assert node.api("unload mod_erlang_py") == "+OK"
+            node.api("pyrun erlang_py")
+            peer.forget()
+        assert peer.text(f"wait_until(fun() -> net_adm:ping('{node.name}') =:= pong end)") == "true"
+        assert node.api("python count_services") == "2"
+    finally:
+        script.unlink()
+
+
+@pytest.mark.freeswitch
+def test_unload_with_calls(start_node: StartNode, erl: StartErl) -> None:
+    """Those in the application, those that a process is asked for, those that are just coming: all are let go, as
+    on-handler-exit says. One that stays parked can be taken once the node runs again."""
+    node = start_node("freeswitch", on_handler_exit="hangup USER_BUSY", handler_timeout="60")
+    for _ in range(4):
+        taker = with_taker(node, erl)
+        taker.eval("call_tests:silent(mute), ok")
+        calls = {name: str(uuids.uuid4()) for name in ("", "continue", "park", "transfer park XML default")}
+        for count, (chosen, uuid) in enumerate(calls.items(), 1):
+            how = f"{{origination_uuid={uuid},erlang_on_handler_exit='{chosen}'}}"
+            dial(node, taker, f"taker {taker.name}", how)
+            called(taker, count=count)
+        asked_for = str(uuids.uuid4())
+        dial(node, taker, f"mute:! {taker.name}", f"{{origination_uuid={asked_for}}}")
+        wait_until(lambda taker=taker: "get_pid" in taker.text("process_info(whereis(mute), messages)"))  # type: ignore[misc]
+        elsewhere = parked(node, taker)
+        assert taker.request(node.name, f'{{handlecall, taker, "{elsewhere}"}}') == "ok"
+        for _ in range(20):
+            dial(node, taker, f"taker {taker.name}")
+        assert node.api("unload mod_erlang_py") == "+OK"
+        left = {calls["park"], calls["transfer park XML default"]}
+        # one more for each: its other leg
+        wait_until(lambda left=left: up(node) == 2 * len(left), 15, lambda: node.api("show channels"))  # type: ignore[misc]
+        assert {uuid for uuid in (*calls.values(), asked_for, elsewhere) if is_up(node, uuid)} == left
+        assert node.api(f"uuid_getvar {calls['transfer park XML default']} current_application") == "park"
+        node.api("pyrun erlang_py")
+        assert taker.text(f"wait_until(fun() -> net_adm:ping('{node.name}') =:= pong end)") == "true"
+        taker.eval("T2 = call_tests:start(again), ok")
+        assert taker.request(node.name, f'{{handlecall, again, "{calls["park"]}"}}') == "ok"
+        assert called(taker, "T2") == calls["park"]
+        assert taker.request(node.name, f'{{nohandle, "{calls["park"]}", continue}}') == "ok"
+        node.api(f"uuid_kill {calls['transfer park XML default']}")
+        wait_until(lambda: up(node) == 0, 15, lambda: node.api("show channels"))
+        taker.close()
+    assert "Traceback" not in node.log()
+    assert node.stop() == 0
+
+
+def up(node: RunningNode) -> int:
+    """How many channels are."""
+    return int(node.api("show channels count").split()[0])
+
+
+def is_up(node: RunningNode, uuid: str) -> bool:
+    return node.api(f"uuid_exists {uuid}") == "true"
 
 
 def test_starting_twice_changes_nothing(freeswitch_node: RunningNode, erl: StartErl) -> None:

@@ -2,6 +2,10 @@
 
 What the switch is given is made once and stays: a thread of it may be on its way into a callback of a module that was
 just unloaded. So the callbacks look up what is loaded when they are called.
+
+The applications are a module of their own, which is never unloaded: the switch would refuse to while a call is in one
+of them, and hangs up those that have been in one last (do_shutdown, switch_loadable_module_unprocess). So it is up to
+us what becomes of the calls when `mod_erlang_py` is unloaded.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from .structs import (
     APPLICATION_INTERFACE,
     FALSE,
     LOAD_FUNCTION,
+    NOUNLOAD,
     RAW_WRITE_FUNCTION,
     SAF_SUPPORT_NOMEDIA,
     SHUTDOWN_FUNCTION,
@@ -39,6 +44,7 @@ from .structs import (
 log = logging.getLogger(__name__)
 
 NAME = b"mod_erlang_py"
+APPLICATIONS = b"mod_erlang_py_applications"
 API = b"erlang"
 
 _loading = threading.RLock()
@@ -46,6 +52,8 @@ _loaded: Module | None = None
 _keeper: Keeper | None = None
 _by_us = False
 """Whether it is us who unload it."""
+_calls: list[int] = []
+"""Those that are in an application of ours, by their sessions."""
 
 
 def load(module: Module) -> None:
@@ -57,15 +65,19 @@ def load(module: Module) -> None:
         _loaded = module
         try:
             _register()
-        except SwitchError:
+        except BaseException:
             _loaded = None
             raise
         _keeper = Keeper(NAME, API, _register_again)
 
 
 def _register() -> None:
-    build = without_gil().switch_loadable_module_build_dynamic
-    if build(NAME, _load_function, None, _shutdown_function, 0) != SUCCESS:
+    _build(APPLICATIONS, _load_applications_function, SHUTDOWN_FUNCTION())
+    _build(NAME, _load_function, _shutdown_function)
+
+
+def _build(name: bytes, load_function: Any, shutdown_function: Any) -> None:
+    if without_gil().switch_loadable_module_build_dynamic(name, load_function, None, shutdown_function, 0) != SUCCESS:
         raise SwitchError("switch_loadable_module_build_dynamic", "refused")
 
 
@@ -106,6 +118,11 @@ def faults() -> tuple[str, ...]:
     return (keeper.fault,) if keeper and keeper.fault else ()
 
 
+def is_used() -> bool:
+    """Whether calls are in applications of this code, also when it is loaded no more: they come back to it."""
+    return bool(_calls)
+
+
 def is_loaded() -> bool:
     return _loaded is not None
 
@@ -118,16 +135,27 @@ def _load(interface: Any, pool: int) -> int:
         api = ApiInterface.from_address(_interface(made, API_INTERFACE))
         api.interface_name, api.desc, api.syntax = API, b"erlang information", b"<command> [<args>]"
         api.function = _address(_api_function)
+        completion.add(API, _loaded.completion)
+        return SUCCESS
+    except Exception:
+        log.exception("registering failed")
+        return FALSE
+
+
+def _load_applications(interface: Any, pool: int) -> int:
+    try:
+        assert _loaded is not None
+        made = without_gil().switch_loadable_module_create_module_interface(pool, APPLICATIONS)
+        interface[0] = made
         for application in _loaded.applications:
             one = ApplicationInterface.from_address(_interface(made, APPLICATION_INTERFACE))
             one.interface_name, one.syntax = _text(application.name), _text(application.syntax)
             one.long_desc = one.short_desc = _text(application.description)
             one.application_function = _address(_application(application.name))
             one.flags = SAF_SUPPORT_NOMEDIA
-        completion.add(API, _loaded.completion)
-        return SUCCESS
+        return NOUNLOAD
     except Exception:
-        log.exception("registering failed")
+        log.exception("registering the applications failed")
         return FALSE
 
 
@@ -175,8 +203,9 @@ def _api(command: bytes | None, _session: int | None, stream: Any) -> int:
     return SUCCESS
 
 
-_load_function, _shutdown_function, _api_function = (
+_load_function, _load_applications_function, _shutdown_function, _api_function = (
     LOAD_FUNCTION(_load),
+    LOAD_FUNCTION(_load_applications),
     SHUTDOWN_FUNCTION(_shutdown),
     API_FUNCTION(_api),
 )
@@ -187,14 +216,25 @@ def _application(name: str) -> Any:
     """The application of that name, as the switch calls it. What goes wrong in it costs its call, not the switch."""
 
     def run(session: int, data: bytes | None) -> None:
+        _calls.append(session)
         try:
             application = _find(name)
-            if application is not None:
+            if application is None:
+                _without_us(name, FreeSwitchSession(session))
+            else:
                 application.run(FreeSwitchSession(session), data or b"")
         except Exception:
             log.exception("application %s failed", name)
+        finally:
+            _calls.remove(session)
 
     return APPLICATION_FUNCTION(run)
+
+
+def _without_us(name: str, session: FreeSwitchSession) -> None:
+    """What the switch does where there is no such application."""
+    log.error("%s: %s: %s is not loaded", session.uuid, name, NAME.decode())
+    session.hangup("DESTINATION_OUT_OF_ORDER")
 
 
 def _find(name: str) -> Application | None:

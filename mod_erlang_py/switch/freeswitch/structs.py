@@ -18,6 +18,7 @@ from ctypes import (
 
 SUCCESS = 0
 FALSE = 1
+NOUNLOAD = 16
 """switch_status_t."""
 
 APPLICATION_INTERFACE = 4

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.port import Application, Event, Module
@@ -23,7 +22,6 @@ class Loadable:
         self._log = log
         self._lock = threading.Lock()
         self._module: Module | None = None
-        self._users = 0
 
     @property
     def module(self) -> Module | None:
@@ -42,26 +40,12 @@ class Loadable:
         found = [one for one in module.applications if one.name.lower() == name.lower()] if module else []
         return found[0] if found else None
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """The module is not unloaded within the `with` block, unless by force."""
-        with self._lock:
-            self._users += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._users -= 1
-
-    def unload(self, force: bool = False) -> bool:
+    def unload(self) -> bool:
         """Take the module out and call its shutdown, which is called once however many threads unload it.
 
-        False when there was none. What shutdown raises is logged. Raises SwitchError while one of its applications
-        runs, unless forced.
+        False when there was none. What shutdown raises is logged. Calls may be in its applications.
         """
         with self._lock:
-            if self._users and not force:
-                raise SwitchError("unload", "Module in use.")
             module, self._module = self._module, None
         if module is None:
             return False

@@ -144,7 +144,7 @@ class SimulatedSwitch:
             started = self._started
         self.fire(_info("SHUTDOWN", b"System Shutting Down"))
         self._exchange.close()
-        self._modules.unload(force=True)
+        self._modules.unload()
         self._exchange.join()
         if started and self._heartbeat is not None:
             self._heartbeat.stop()
@@ -274,8 +274,7 @@ class SimulatedSwitch:
         run = ours.run
 
         def on_channel(channel: Channel, data: bytes, _calls: Calls) -> None:
-            with self._modules.in_use():
-                run(ChannelSession(channel), data)
+            run(ChannelSession(channel), data)
 
         return Application(ours.name, on_channel)
 

@@ -7,7 +7,6 @@ import re
 import resource
 import time
 
-from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import LogLevel
 from mod_erlang_py.switch.port import Event
 from mod_erlang_py.switch.simulated.commands.registry import Context, built_in, command, usage
@@ -118,14 +117,9 @@ def json_api(context: Context, argument: bytes) -> bytes:
 
 @command("unload")
 def unload(context: Context, argument: bytes) -> bytes:
-    """Only mod_erlang_py can be unloaded; with -f even while its applications run."""
-    flag = re.match(rb"-[^ ]* ", argument)
-    name = argument[flag.end() :] if flag else argument
+    """Only mod_erlang_py can be unloaded."""
+    name = re.sub(rb"\A-[^ ]* ", b"", argument)
     if not name:
         return usage(_UNLOAD)
-    try:
-        if name == OURS.encode() and context.modules.unload(force=flag is not None and b"f" in flag.group()):
-            return b"+OK\n"
-    except SwitchError as error:
-        return b"-ERR [%s]\n" % error.reason.encode()
-    return b"-ERR [No such module!]\n"
+    unloaded = name == OURS.encode() and context.modules.unload()
+    return b"+OK\n" if unloaded else b"-ERR [No such module!]\n"
