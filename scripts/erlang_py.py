@@ -69,9 +69,10 @@ def _drop() -> None:
     compiled = {_top(name) for name, module in ours.items() if _file(module).endswith(tuple(EXTENSION_SUFFIXES))}
     compiled.discard(NAME)
     _kept.libraries = {name: module for name, module in ours.items() if _top(name) in compiled}
-    before = [_kept.dropped] if isinstance(_kept.dropped, dict) else _kept.dropped  # which version 0.1 has as one
+    if isinstance(_kept.dropped, dict):  # of version 0.1
+        _kept.dropped = [_kept.dropped]
     dropped = {name: module for name, module in ours.items() if _top(name) not in compiled}
-    _kept.dropped = [*filter(_is_used, before), dropped]
+    _kept.dropped = [*filter(_is_used, _kept.dropped), dropped]
     for module in dropped.values():
         for function in vars(module).values():
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:

@@ -135,8 +135,10 @@ COUNT = """
 import gc
 def fsapi(session, stream, env, args):
     gc.collect()
-    found = [one for one in gc.get_objects() if type(one).__module__ == "mod_erlang_py.service"]
-    stream.write(str(len([one for one in found if type(one).__name__ == "Service"])))
+    every = gc.get_objects()
+    services = [one for one in every if str(type(one)) == "<class 'mod_erlang_py.service.Service'>"]
+    modules = [one for one in every if type(one) is type(gc) and one.__name__ == "mod_erlang_py.service"]
+    stream.write(f"{len(services)} of {len(modules)}")
 """
 
 
@@ -160,7 +162,7 @@ def test_nothing_is_left_of_the_nodes_before(start_node: StartNode, erl: StartEr
             node.api("pyrun erlang_py")
             peer.forget()
         assert peer.text(f"wait_until(fun() -> net_adm:ping('{node.name}') =:= pong end)") == "true"
-        assert node.api("python count_services") == "2"
+        assert node.api("python count_services") == "2 of 2"
     finally:
         script.unlink()
 
@@ -200,6 +202,36 @@ def test_unload_with_calls(start_node: StartNode, erl: StartErl) -> None:
         node.api(f"uuid_kill {calls['transfer park XML default']}")
         wait_until(lambda: up(node) == 0, 15, lambda: node.api("show channels"))
         taker.close()
+    assert "Traceback" not in node.log()
+    assert node.stop() == 0
+
+
+@pytest.mark.freeswitch
+def test_a_call_in_code_that_was_unloaded_long_ago(start_node: StartNode, erl: StartErl) -> None:
+    """It comes back to that code, which is held for it, and then no more."""
+    node = start_node("freeswitch", on_handler_exit="park")
+    assert isinstance(node.host, FreeSwitchHost)
+    (node.host.switch.script_dir / "count_services.py").write_text(COUNT)
+    taker = with_taker(node, erl)
+    taker.eval("process_flag(trap_exit, true), ok")
+    dial(node, taker, f"taker {taker.name}")
+    uuid = called(taker)
+
+    def restart() -> None:
+        assert node.api("unload mod_erlang_py") == "+OK"
+        node.api("pyrun erlang_py")
+        assert taker.text(f"wait_until(fun() -> net_adm:ping('{node.name}') =:= pong end)") == "true"
+
+    for _ in range(4):
+        restart()
+    assert node.api("python count_services") == "3 of 3"
+    assert is_up(node, uuid)
+    taker.eval("call_tests:start(again), ok")
+    assert taker.request(node.name, f'{{handlecall, again, "{uuid}"}}') == "ok"
+    assert taker.request(node.name, f'{{nohandle, "{uuid}", continue}}') == "ok"
+    wait_until(lambda: up(node) == 0, 15, lambda: node.api("show channels"))
+    restart()
+    assert node.api("python count_services") == "2 of 2"
     assert "Traceback" not in node.log()
     assert node.stop() == 0
 
