@@ -20,7 +20,7 @@ from mod_erlang_py.distribution.control import (
     decode_control,
 )
 from mod_erlang_py.errors import DecodeError, ProtocolViolation
-from mod_erlang_py.etf import VERSION, Term, decode, scan
+from mod_erlang_py.etf import LIMITS, VERSION, Limits, Term, decode, scan
 
 TICK = b"\0\0\0\0"
 """The frame that says only: still here."""
@@ -90,8 +90,8 @@ class Received(NamedTuple):
     control: ControlMessage
     payload: bytes | None
 
-    def reason(self) -> Term:
-        """The reason of an Exit, Exit2 or MonitorPExit, from the tuple or from the payload.
+    def reason(self, limits: Limits = LIMITS) -> Term:
+        """The reason of an Exit, Exit2 or MonitorPExit, from the tuple or from the payload; the latter within limits.
 
         Raises: DecodeError when it is in the payload and cannot be decoded; TypeError for other messages.
         """
@@ -99,7 +99,7 @@ class Received(NamedTuple):
             raise TypeError(f"{type(self.control).__name__} has no reason")
         if self.control.reason is not IN_PAYLOAD:
             return self.control.reason
-        return decode(self.payload or b"")
+        return decode(self.payload or b"", limits=limits)
 
 
 def decode_body(body: bytes) -> Received:

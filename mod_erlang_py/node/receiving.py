@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import Received
-from mod_erlang_py.errors import DecodeError, ProtocolViolation
-from mod_erlang_py.etf import Pid, Reference, Term
+from mod_erlang_py.errors import DecodeError, LimitExceeded, ProtocolViolation
+from mod_erlang_py.etf import Atom, Limits, Pid, Reference, Term, decode_head
 
 from . import net_kernel
 from .link import Link
 from .processes import Processes
 from .reader import Job
+
+log = logging.getLogger(__name__)
+
+LIMITS = Limits(elements=10_000, size=1024 * 1024)
+"""Of a reason: it comes anew for each link and each monitor that ends with a process, and a few characters of it are
+shown."""
+UNREADABLE: Term = Atom("unreadable")
+"""In place of one that is over them; of a pair, in place of the second, since `{shutdown, _}` has its meaning."""
 
 
 class Receiver(Protocol):
@@ -63,13 +72,13 @@ def _received(receiver: Receiver, processes: Processes, link: Link, received: Re
             processes.unlinked(link, message)
         case control.Exit():
             if processes.exited(link, message):
-                receiver.exited(link, message.from_pid, _reason(received))
+                receiver.exited(link, message.from_pid, _reason(link, received))
         case control.Exit2(from_pid, to):
             if to == link.local:
-                receiver.exited(link, from_pid, _reason(received))
+                receiver.exited(link, from_pid, _reason(link, received))
         case control.MonitorPExit(to_pid=to):
             if to == link.local:
-                receiver.monitor_down(message.ref, _reason(received))
+                receiver.monitor_down(message.ref, _reason(link, received))
         case control.MonitorP():
             processes.monitored(link, message)
         case control.DemonitorP():
@@ -97,8 +106,14 @@ def _classic(message: control.AltactSigSend) -> control.RegSend | control.SendSe
     return None
 
 
-def _reason(received: Received) -> Term:
+def _reason(link: Link, received: Received) -> Term:
+    """One over a limit is a reason too: whoever had it has ended."""
     try:
-        return received.reason()
+        return received.reason(LIMITS)
+    except LimitExceeded as over:
+        log.warning("%s: a reason that is not read, %s: %s", link.name, received.control.op.name, over)
+        payload = received.payload or b""
+        head = decode_head(payload, 1, LIMITS) if payload[1:3] == b"h\2" else ()
+        return (*head, UNREADABLE) if head else UNREADABLE
     except DecodeError as error:
         raise ProtocolViolation(f"exit reason: {error}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mod_erlang_py import etf
@@ -74,6 +76,17 @@ def test_long_terms_are_cut() -> None:
     assert len(text) == LIMIT + 1
     assert text.endswith("…")
     assert show((1, 2, 3), limit=4) == "{1,2…"
+
+
+@pytest.mark.parametrize(
+    "term", [list(range(1_000_000)), b"x" * 50_000_000, Binary(b"\xff" * 50_000_000), (Atom("a"), [0] * 5_000_000)]
+)
+def test_what_is_not_shown_takes_no_time(term: Term) -> None:
+    """The reason with which a process ends is shown for each of its calls."""
+    began = time.monotonic()
+    for _ in range(100):
+        assert show(term, 200).endswith("…")
+    assert time.monotonic() - began < 1
 
 
 def test_deep_terms() -> None:

@@ -24,11 +24,12 @@ from mod_erlang_py.distribution.control import (
 )
 from mod_erlang_py.distribution.handshake_events import Status
 from mod_erlang_py.errors import HandshakeError, NotConnected
-from mod_erlang_py.etf import Atom, Pid, Reference, Term, encode
+from mod_erlang_py.etf import Atom, Pid, Reference, Term, encode, encode_bare
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import MAX_FRAME
+from mod_erlang_py.node.receiving import UNREADABLE
 from mod_erlang_py.node.ticker import INTENSITY
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode, Receiver
@@ -285,6 +286,40 @@ def test_the_end_of_what_we_monitor_is_told(local: LocalNode) -> None:
         assert client.receive().control == MonitorP(local.pid, "handler", reference)
         client.signal(MonitorPExit("handler", local.pid, reference, Atom("noproc")))
         assert local.receiver.monitors.get(timeout=DEADLINE) == (reference, Atom("noproc"))
+
+
+OVER = {
+    "levels": b"\x83" + b"l\0\0\0\1" * 100 + b"j" * 101,
+    "elements": b"\x83l" + (1_100_000).to_bytes(4, "big") + b"a\1" * 1_100_000 + b"j",
+    "integer": b"\x83o" + (2500).to_bytes(4, "big") + b"\0" + b"\1" * 2500,
+    "bytes": b"\x83m" + (2_000_000).to_bytes(4, "big") + b"\1" * 2_000_000,
+    "key": b"\x83t\0\0\0\1" + b"t\0\0\0\0" + b"j",
+}
+
+
+@pytest.mark.parametrize("limit", OVER)
+def test_a_reason_over_a_limit_is_a_reason(local: LocalNode, limit: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Of whoever it is; the link stays."""
+    with Client(local.port) as client:
+        wait_until(local.names)
+        link = local.node.links()[0]
+        mine, reference = Pid("client@localhost", 2, 0, 7), link.reference()
+        local.node.processes.link(link, mine)
+        client.receive()
+        for message in (
+            Exit(mine, local.pid, IN_PAYLOAD),
+            Exit2(mine, local.pid, IN_PAYLOAD),
+            MonitorPExit("handler", local.pid, reference, IN_PAYLOAD),
+        ):
+            client.send_frame(encode_frame(control.encode_control(message), OVER[limit]))
+        assert local.receiver.monitors.get(timeout=DEADLINE) == (reference, UNREADABLE)
+        got = [local.receiver.exits.get(timeout=DEADLINE) for _ in range(2)]
+        assert got == [(mine, UNREADABLE)] * 2
+        payload = b"\x83h\2" + encode_bare(Atom("shutdown")) + OVER[limit][1:]
+        client.send_frame(encode_frame(control.encode_control(Exit2(mine, local.pid, IN_PAYLOAD)), payload))
+        assert local.receiver.exits.get(timeout=DEADLINE) == (mine, (Atom("shutdown"), UNREADABLE))
+        assert caplog.text.count("client@localhost: a reason that is not read") == 4
+        assert local.names() == ["client@localhost"]
 
 
 def test_a_reason_that_is_no_term_ends_the_link(local: LocalNode) -> None:

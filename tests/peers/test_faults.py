@@ -114,6 +114,34 @@ def test_the_only_node_dies_when_it_is_asked(kind: str, start_node: StartNode, e
     assert listener.text(cause, timeout=15) == '"NORMAL_CLEARING"'
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "lists:foldl(fun(_, Inner) -> [Inner] end, x, lists:seq(1, 100))",
+        "lists:seq(1000, 1101000)",
+        "lists:seq(1000, 901000)",
+        "1 bsl 20000",
+        "#{#{a => 1} => 2}",
+    ],
+)
+def test_a_handler_that_ends_with_a_big_reason(node: RunningNode, erl: StartErl, reason: str) -> None:
+    """A reason that nobody reads is one, too: its calls are let go, and its node keeps its link. One that is read is
+    not shown anew, all of it, for each call."""
+    taker = with_taker(node, erl)
+    other = erl(node)
+    assert other.text(f"net_adm:ping('{node.name}')") == "pong"
+    uuids_of_calls = []
+    for count in range(1, 21):
+        dial(node, taker, f"{'taker' if count % 2 else 'taker:!'} {taker.name}")
+        uuids_of_calls.append(called(taker, count=count))
+    taker.eval(f"monitor_node('{node.name}', true), call_tests:stop(T, {reason}), ok")
+    for uuid in uuids_of_calls:
+        gone(node, taker, uuid)
+        assert f"{uuid}: its handler is gone: " in node.log()
+    assert taker.text("receive {nodedown, _} = Down -> Down after 0 -> up end") == "up"
+    assert other.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
+
+
 @pytest.mark.parametrize("form", ["NAME", "NAME:!", "NAME:function", "module:NAME", "mÖdule:NAME"])
 def test_a_name_that_is_too_long(node: RunningNode, erl: StartErl, form: str) -> None:
     """A caller may have chosen it. The dialplan goes on, and the call ends as any other."""
