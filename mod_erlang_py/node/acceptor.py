@@ -11,13 +11,12 @@ from collections.abc import Callable
 
 from mod_erlang_py.errors import Exhausted
 
+from .half_open import MAX_HALF_OPEN, HalfOpen
 from .names import ANY
 from .threads import Threads
 
 log = logging.getLogger(__name__)
 
-MAX_HALF_OPEN = 64
-"""Connections in their handshake at once; with one more, the oldest is closed."""
 BACKLOG = 128
 RETRY = 1.0
 """Seconds until a port that was taken is tried again."""
@@ -43,7 +42,7 @@ class Acceptor:
         self._shake_hands = shake_hands
         self._threads = threads
         self._lock = threading.Lock()
-        self._half_open: dict[socket.socket, str] = {}
+        self._half_open = HalfOpen()
         self._stopping = threading.Event()
         self._listening: socket.socket | None = None
 
@@ -63,7 +62,7 @@ class Acceptor:
                 self._stopping.wait(RETRY if error.errno in (errno.EMFILE, errno.ENFILE) else 0.01)
                 continue
             try:
-                self._admit(connection, address_of(peer))
+                self._admit(connection, address_of(peer), ip_of(peer))
             except Exception:
                 log.exception("connection from %s", peer)
                 self.done(connection)
@@ -91,23 +90,16 @@ class Acceptor:
             server.close()
         return None
 
-    def _admit(self, connection: socket.socket, address: str) -> None:
-        oldest = None
+    def _admit(self, connection: socket.socket, address: str, ip: str) -> None:
         with self._lock:
             if self._stopping.is_set():
                 connection.close()
                 return
-            if len(self._half_open) >= MAX_HALF_OPEN:
-                oldest = next(iter(self._half_open))
-                log.warning(
-                    "%d connections in their handshake: closing the oldest, %s",
-                    MAX_HALF_OPEN,
-                    self._half_open[oldest],
-                )
-                del self._half_open[oldest]
-            self._half_open[connection] = address
-        if oldest is not None:
-            _shut_down(oldest)
+            makes_way = self._half_open.add(connection, address, ip)
+        if makes_way is not None:
+            other, of = makes_way
+            log.warning("%d connections in their handshake: closing one of %s", MAX_HALF_OPEN, of)
+            _shut_down(other)
         try:
             self._threads.start("handshake", lambda: self._greet(connection, address))
         except Exhausted as error:
@@ -123,17 +115,20 @@ class Acceptor:
 
     def done(self, connection: socket.socket) -> None:
         """The connection is no longer half open."""
-        with self._lock:
-            self._half_open.pop(connection, None)
+        self._half_open.done(connection)
+
+    def spoke(self, connection: socket.socket) -> None:
+        """The connection has said which node it is."""
+        self._half_open.spoke(connection)
 
     def stop(self) -> None:
         """Take no more connections, and let go of those in their handshake."""
         with self._lock:
             self._stopping.set()
-            listening, half_open = self._listening, list(self._half_open)
+            listening = self._listening
         if listening is not None:
             _shut_down(listening)  # wakes accept
-        for connection in half_open:
+        for connection in self._half_open.all():
             _shut_down(connection)
 
 

@@ -173,6 +173,7 @@ class Node:
         def status(name: str) -> Status:
             nonlocal peer
             peer = name
+            self._acceptor.spoke(sock)
             return self._status(name)
 
         try:

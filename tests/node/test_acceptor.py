@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mod_erlang_py.node import acceptor as module
+from mod_erlang_py.node import half_open
 from mod_erlang_py.node.acceptor import Acceptor, address_of
 from mod_erlang_py.node.threads import Threads
 from tests.waiting import DEADLINE, wait_until
@@ -66,7 +67,7 @@ def test_each_connection_has_a_thread_of_its_own(bench: Bench) -> None:
 def test_with_too_many_in_their_handshake_the_oldest_is_closed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "MAX_HALF_OPEN", 3)
+    monkeypatch.setattr(half_open, "MAX_HALF_OPEN", 3)
     clients = [bench.connect() for _ in range(5)]
     assert [client.recv(1) for client, _ in clients[:2]] == [b"", b""]
     closed = {bench.ended.get(timeout=DEADLINE) for _ in range(2)}  # each in its own thread
@@ -79,12 +80,12 @@ def test_with_too_many_in_their_handshake_the_oldest_is_closed(
 
 
 def test_those_that_are_done_do_not_count(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_HALF_OPEN", 3)
+    monkeypatch.setattr(half_open, "MAX_HALF_OPEN", 3)
     for _ in range(10):
         client, _address = bench.connect()
         client.sendall(b"x")
         bench.ended.get(timeout=DEADLINE)
-        wait_until(lambda: not bench.acceptor._half_open)
+        wait_until(lambda: not bench.acceptor._half_open.all())
 
 
 def test_a_port_that_is_taken_is_tried_again_and_told_once(
@@ -194,7 +195,7 @@ def test_an_error_of_ours_costs_that_connection(
 ) -> None:
     admit = bench.acceptor._admit
 
-    def fail(connection: socket.socket, address: str) -> None:
+    def fail(connection: socket.socket, address: str, ip: str) -> None:
         monkeypatch.setattr(bench.acceptor, "_admit", admit)
         raise ZeroDivisionError
 
@@ -212,6 +213,6 @@ def test_without_a_thread_the_connection_is_closed(
     with socket.create_connection(("127.0.0.1", bench.port), timeout=DEADLINE) as first:
         assert first.recv(1) == b""
     assert "can't start new thread" in caplog.text
-    assert not bench.acceptor._half_open
+    assert not bench.acceptor._half_open.all()
     missing.clear()
     bench.connect()

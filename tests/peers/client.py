@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from types import TracebackType
 
 from mod_erlang_py import etf
@@ -21,7 +22,7 @@ CREATION = 7
 class Client:
     """A link to the node `to`, which listens on `port` of 127.0.0.1.
 
-    extra: bytes that go out with the last packet of the handshake.
+    extra: bytes that go out with the last packet of the handshake. before_reply: called before that one is sent.
     Raises HandshakeError and OSError as its handshake does.
     """
 
@@ -33,10 +34,12 @@ class Client:
         to: str = "freeswitch@localhost",
         cookie: str = "ClueCon",
         extra: bytes = b"",
+        before_reply: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.pid = Pid(name, 1, 0, CREATION)
         self.statuses: list[Status] = []
+        self._before_reply = before_reply
         self._frames = FrameReader(1 << 26)
         self._bodies: list[bytes] = []
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
@@ -49,7 +52,10 @@ class Client:
     def _shake_hands(self, machine: InitiatorHandshake, extra: bytes) -> None:
         while True:
             data = machine.data_to_send()
-            self.sock.sendall(data + (extra if data[2:3] == b"r" else b""))
+            if data[2:3] == b"r":
+                self._before_reply()
+                data += extra
+            self.sock.sendall(data)
             received = self.sock.recv(65536)
             if not received:
                 raise ConnectionResetError("closed in the handshake")
