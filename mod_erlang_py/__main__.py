@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mod_erlang_py.errors import ConfigError
+from mod_erlang_py.log_lines import LineHandler
 from mod_erlang_py.service import Service
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 
@@ -21,7 +22,7 @@ def main() -> int:
 
     switch = SimulatedSwitch(arguments.conf)
     log = logging.getLogger("mod_erlang_py")
-    log.addHandler(switch.log_handler())
+    log.addHandler(LineHandler(switch.log_handler()))
     log.setLevel(logging.DEBUG)
     switch.start()
     try:

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 
+from mod_erlang_py.log_lines import LineHandler
 from mod_erlang_py.service import Service
 from mod_erlang_py.switch.freeswitch import FreeSwitch
 
@@ -31,7 +32,7 @@ def start() -> None:
         sys.setswitchinterval(SWITCH_INTERVAL)
         switch = FreeSwitch()
         if not log.handlers:
-            log.addHandler(switch.log_handler())
+            log.addHandler(LineHandler(switch.log_handler()))
             log.setLevel(logging.DEBUG)
             log.propagate = False
         service = Service(switch)

@@ -18,7 +18,7 @@ LEAVES = ERRORS | {"log_levels"}
 SWITCH = LEAVES | {"switch.port"}
 ETF = ERRORS | {"etf"}
 DISTRIBUTION = ETF | {"distribution"}
-NODE = DISTRIBUTION | LEAVES | {"config", "node"}
+NODE = DISTRIBUTION | LEAVES | {"config", "log_lines", "node"}
 EVENTS = NODE | SWITCH | {"events"}
 CALLS = EVENTS | {"calls"}
 XML = EVENTS | {"xml"}
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "": frozenset(),
     "errors": frozenset(),
     "log_levels": frozenset(),
+    "log_lines": frozenset(),
     "code": frozenset(),
     "installed": frozenset({"code"}),
     "config": ERRORS | {"config"},

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from mod_erlang_py.errors import Exhausted
+from mod_erlang_py.log_lines import about
 
 from .half_open import MAX_HALF_OPEN, HalfOpen
 from .names import ANY
@@ -98,12 +99,12 @@ class Acceptor:
             makes_way = self._half_open.add(connection, address, ip)
         if makes_way is not None:
             other, of = makes_way
-            log.warning("%d connections in their handshake: closing one of %s", MAX_HALF_OPEN, of)
+            log.warning("%d connections in their handshake: closing one of %s", MAX_HALF_OPEN, of, extra=about(ip))
             _shut_down(other)
         try:
             self._threads.start("handshake", lambda: self._greet(connection, address))
         except Exhausted as error:
-            log.error("connection from %s: %s", address, error)
+            log.error("connection from %s: %s", address, error, extra=about(ip))
             self.done(connection)
             connection.close()
 

@@ -18,6 +18,7 @@ from mod_erlang_py.distribution.handshake_events import LocalNode, PeerNode, Sta
 from mod_erlang_py.errors import DistError, EpmdError, Exhausted, NotConnected
 from mod_erlang_py.etf import Pid, Term
 from mod_erlang_py.log_levels import NOTICE
+from mod_erlang_py.log_lines import about
 
 from . import handshakes
 from .acceptor import Acceptor, address_of, ip_of
@@ -154,11 +155,11 @@ class Node:
             trailing,
         )
         self._links.add(link, made_by)
-        log.log(NOTICE, "node up: %s, from %s", peer.name, address)
+        log.log(NOTICE, "node up: %s, from %s", peer.name, address, extra=about(peer.name))
         return link
 
     def _down(self, link: Link, reason: str) -> None:
-        log.log(NOTICE, "node down: %s, %s", link.name, reason)
+        log.log(NOTICE, "node down: %s, %s", link.name, reason, extra=about(link.name))
         self._links.remove(link)
         self.processes.forget(link)
         self._receiver.down(link)
@@ -179,7 +180,7 @@ class Node:
         try:
             refused_by = self._refuses(ip)
             if refused_by is not None:
-                log.warning("connection from %s refused by apply-inbound-acl %s", address, refused_by)
+                log.warning("connection from %s refused by apply-inbound-acl %s", address, refused_by, extra=about(ip))
                 sock.close()
                 return
             link = self._greet(sock, address, status)
@@ -189,7 +190,7 @@ class Node:
             if not isinstance(error, (DistError, OSError)):
                 raise
             if not self._links.closed:
-                log.warning("connection from %s refused: %s", address, error)
+                log.warning("connection from %s refused: %s", address, error, extra=about(ip))
             return
         link.read()
 

@@ -9,6 +9,7 @@ from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import Received
 from mod_erlang_py.errors import DecodeError, LimitExceeded, ProtocolViolation
 from mod_erlang_py.etf import Atom, Limits, Pid, Reference, Term, decode_head
+from mod_erlang_py.log_lines import about
 
 from . import net_kernel
 from .link import Link
@@ -111,7 +112,8 @@ def _reason(link: Link, received: Received) -> Term:
     try:
         return received.reason(LIMITS)
     except LimitExceeded as over:
-        log.warning("%s: a reason that is not read, %s: %s", link.name, received.control.op.name, over)
+        name = received.control.op.name
+        log.warning("%s: a reason that is not read, %s: %s", link.name, name, over, extra=about(link.name))
         payload = received.payload or b""
         head = decode_head(payload, 1, LIMITS) if payload[1:3] == b"h\2" else ()
         return (*head, UNREADABLE) if head else UNREADABLE

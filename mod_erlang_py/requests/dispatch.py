@@ -20,6 +20,7 @@ from mod_erlang_py.errors import (
     TermError,
 )
 from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
@@ -51,7 +52,7 @@ class Dispatcher:
         try:
             term = etf.decode_message(payload)
         except LimitExceeded as over:
-            log.warning("%s: a message of %s refused: %s", link.name, sender, over)
+            log.warning("%s: a message of %s refused: %s", link.name, sender, over, extra=about(link.name))
             term = _unreadable(payload)
             if term is None:
                 return Job(sender, partial(reply, BADARG))
@@ -109,13 +110,25 @@ class Dispatcher:
         except (BadArg, NotText):
             answer = BADARG
         except (NotConnected, NoAnswer) as nobody:
-            log.warning("%s: request of %s refused: %s", request.link.name, request.sender, nobody)
+            log.warning(
+                "%s: request of %s refused: %s",
+                request.link.name,
+                request.sender,
+                nobody,
+                extra=about(request.link.name),
+            )
             answer = _nobody(nobody)
         except Exhausted as no_more:
-            log.error("%s: request of %s refused: %s", request.link.name, request.sender, no_more)
+            log.error(
+                "%s: request of %s refused: %s",
+                request.link.name,
+                request.sender,
+                no_more,
+                extra=about(request.link.name),
+            )
             answer = SYSTEM_LIMIT
         except Exception as failed:
-            log.exception("%s: request of %s failed", request.link.name, request.sender)
+            log.exception("%s: request of %s failed", request.link.name, request.sender, extra=about(request.link.name))
             answer = error(type(failed).__name__)
         try:
             if not isinstance(answer, NoReply):
@@ -133,7 +146,7 @@ class Dispatcher:
         try:
             link.send(sender, term)
         except TermError as wrong:
-            log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong)
+            log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong, extra=about(link.name))
 
 
 def _nobody(why: NotConnected | NoAnswer) -> Term:

@@ -10,6 +10,7 @@ from mod_erlang_py.etf import Atom, Term, text
 from mod_erlang_py.etf.event import url_escape
 from mod_erlang_py.events import filters
 from mod_erlang_py.events.interest import NOTHING, Interest, Names
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.switch.port import ALL, CUSTOM, Event, Switch
 
 from . import arguments, targets
@@ -103,7 +104,7 @@ def sendevent(ask: Request) -> Term:
     try:
         switch.fire(Event(event_type, tuple(made), body))
     except SwitchError as refused:
-        log.error("sendevent of %s: %s", ask.sender, refused)
+        log.error("sendevent of %s: %s", ask.sender, refused, extra=about(ask.link.name))
         return error("badarg")
     return OK
 
@@ -112,7 +113,8 @@ def names(ask: Request) -> Names:
     """The event names of a request; after CUSTOM, its subclasses. Unknown ones are logged. Raises BadArg."""
     found, unknown = named(ask.context.switch, _arguments(ask))
     if unknown:
-        log.warning("%s: %s asked for %s: no such event", ask.link.name, ask.sender, ", ".join(unknown))
+        name = ask.link.name
+        log.warning("%s: %s asked for %s: no such event", name, ask.sender, ", ".join(unknown), extra=about(name))
     return found
 
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from mod_erlang_py.etf import Pid, Reference, Term
+from mod_erlang_py.log_lines import about
 
 from .context import NO_REPLY, OK, NoReply, ReplyThen, Request, error
 from .registry import Entry, request
@@ -41,7 +42,12 @@ def _spawn_reply(ask: Request) -> Term | NoReply:
         return NO_REPLY
     if Pid.of(answer) is not None:
         return error("notfound")
-    log.warning("%s: %s answered a reference with something else than a pid", ask.link.name, ask.sender)
+    log.warning(
+        "%s: %s answered a reference with something else than a pid",
+        ask.link.name,
+        ask.sender,
+        extra=about(ask.link.name),
+    )
     return NO_REPLY
 
 
@@ -54,5 +60,7 @@ def rex(ask: Request) -> Term | NoReply:
     match ask.term:
         case (_, (reference, *rest), *_) if Reference.of(reference) is not None:
             return _spawn_reply(replace(ask, term=(reference, *rest)))
-    log.warning("%s: an rpc answered with something else than a reference and a pid", ask.link.name)
+    log.warning(
+        "%s: an rpc answered with something else than a reference and a pid", ask.link.name, extra=about(ask.link.name)
+    )
     return NO_REPLY

@@ -6,6 +6,7 @@ import logging
 
 from mod_erlang_py.errors import BadArg, NotText
 from mod_erlang_py.etf import Atom, Term, atom_text, text
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.switch.port import Section
 from mod_erlang_py.xml.fetches import Verdict
 from mod_erlang_py.xml.limits import BadXml
@@ -62,7 +63,7 @@ def fetch_reply(ask: Request) -> Term:
     try:
         verdict = fetches.reply(name, ask.link, ask.sender, answer)
     except BadXml as bad:
-        log.error("%s: XML of %s for %s refused: %s", ask.link.name, ask.sender, name, bad)
+        log.error("%s: XML of %s for %s refused: %s", ask.link.name, ask.sender, name, bad, extra=about(ask.link.name))
         return (ERROR, shown, (Atom("bad_xml"), ask.context.text(str(bad).encode())))
     match verdict:
         case Verdict.TAKEN:

@@ -3,6 +3,7 @@ forges, two processes that want one call."""
 
 from __future__ import annotations
 
+import socket
 import uuid as uuids
 
 import pytest
@@ -140,6 +141,28 @@ def test_a_handler_that_ends_with_a_big_reason(node: RunningNode, erl: StartErl,
         assert f"{uuid}: its handler is gone: " in node.log()
     assert taker.text("receive {nodedown, _} = Down -> Down after 0 -> up end") == "up"
     assert other.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_log_when_somebody_means_ill(kind: str, start_node: StartNode, erl: StartErl) -> None:
+    """What he chose does not look like a line of ours, is cut, and is not there a thousand times."""
+    node = start_node(kind)
+    peer = erl(node)
+    forged = "x\\n2026-01-01 00:00:00 [CRIT] forged"
+    assert peer.request(node.name, f"{{event, '{forged}'}}") == "ok"
+    assert peer.request(node.name, "{event, list_to_atom(lists:duplicate(255, $y))}") == "ok"
+    wait_until(lambda: "no such event" in node.log(), 10, node.log)
+    assert "forged" in node.log()
+    assert not [line for line in node.log().splitlines() if "forged" in line and "no such event" not in line]
+    before = len(node.log())
+    for _ in range(400):
+        with socket.create_connection(("127.0.0.1", node.port), timeout=10) as stranger:
+            stranger.sendall(b"\0\2n\0")
+            assert stranger.recv(100) == b""
+    wait_until(lambda: "further lines about 127.0.0.1 are left out" in node.log(), 10, node.log)
+    assert node.log().count("connection from 127.0.0.1:") == 100
+    assert len(node.log()) - before < 50_000 + 1000 * 100
+    assert peer.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
 
 
 @pytest.mark.parametrize("form", ["NAME", "NAME:!", "NAME:function", "module:NAME", "mÖdule:NAME"])
