@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mod_erlang_py.errors import BadArg, TermError
 from mod_erlang_py.etf import List, Pid, Reference, Term, atom_text
 from mod_erlang_py.etf.show import show
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.node.link import Link
 
 from .context import Request, is_error
@@ -43,7 +44,9 @@ class Caller:
         try:
             self.link.send(alias or self.pid, (self.tag, term))
         except TermError as wrong:
-            log.error("%s: a reply to %s cannot be encoded: %s", self.link.name, self.pid, wrong)
+            log.error(
+                "%s: a reply to %s cannot be encoded: %s", self.link.name, self.pid, wrong, extra=about(self.link.name)
+            )
 
     def _alias(self) -> Reference | None:
         alias = _alias(self.tag) if self.link.knows_aliases else None
@@ -82,4 +85,11 @@ class Nobody:
     def answer(self, term: Term) -> None:
         """What only the operator can hear of."""
         if is_error(term):
-            log.warning("%s: cast by %s: %s: %s", self.link.name, self.pid, show(self.term, 200), show(term, 200))
+            log.warning(
+                "%s: cast by %s: %s: %s",
+                self.link.name,
+                self.pid,
+                show(self.term, 200),
+                show(term, 200),
+                extra=about(self.link.name),
+            )

@@ -15,6 +15,7 @@ from mod_erlang_py import etf
 from mod_erlang_py.distribution.control import MonitorPExit, SpawnReply, SpawnRequest
 from mod_erlang_py.errors import DecodeError, LimitExceeded, ProtocolViolation, TermError
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 
@@ -136,7 +137,9 @@ class _Process:
         try:
             self.link.signal(MonitorPExit(self.pid, parent, reference, reason))
         except TermError as wrong:
-            log.error("%s: a reply to %s cannot be encoded: %s", self.link.name, parent, wrong)
+            log.error(
+                "%s: a reply to %s cannot be encoded: %s", self.link.name, parent, wrong, extra=about(self.link.name)
+            )
             self.link.signal(MonitorPExit(self.pid, parent, reference, BADARG))
 
 
@@ -149,7 +152,7 @@ def spawned(context: Context, link: Link, message: SpawnRequest, payload: bytes)
     try:
         arguments = _proper(etf.decode_message(payload))
     except LimitExceeded as over:
-        log.warning("%s: a call of %s refused: %s", link.name, message.from_pid, over)
+        log.warning("%s: a call of %s refused: %s", link.name, message.from_pid, over, extra=about(link.name))
         _refuse(link, message, "system_limit")
         return None
     except DecodeError as broken:
