@@ -3,8 +3,11 @@ forges, two processes that want one call."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import uuid as uuids
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +166,64 @@ def test_the_log_when_somebody_means_ill(kind: str, start_node: StartNode, erl: 
     assert node.log().count("connection from 127.0.0.1:") == 100
     assert len(node.log()) - before < 50_000 + 1000 * 100
     assert peer.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
+
+
+PIDS = Path("/sys/fs/cgroup/pids")
+
+
+@contextlib.contextmanager
+def without_threads(pid: int) -> Iterator[None]:
+    """The process has those threads that it has, and gets no more."""
+    group = PIDS / f"mod_erlang_py_{pid}"
+    try:
+        group.mkdir()
+        (group / "cgroup.procs").write_text(str(pid))
+    except OSError as error:
+        pytest.skip(f"no pids cgroup to be had: {error}")
+    try:
+        (group / "pids.max").write_text("1")
+        yield
+    finally:
+        (group / "pids.max").write_text("max")
+        with contextlib.suppress(ProcessLookupError):
+            (PIDS / "cgroup.procs").write_text(str(pid))
+        wait_until(lambda: not (group / "tasks").read_text())
+        group.rmdir()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_moment_without_threads(kind: str, start_node: StartNode, erl: StartErl) -> None:
+    """What needs a thread then is refused, and said so; all else goes on, and all does once there are threads."""
+    node = start_node(kind)
+    peer, deaf, dialled = erl(node), erl(node), erl(node)
+    listen = "[{foo, '%s'} ! M || M <- [register_event_handler, {event, 'CUSTOM', 'x::y'}]], collect(2, 5000)"
+    deaf.eval("process_flag(trap_exit, true), ok")
+    for one in (peer, deaf):
+        assert one.text(listen % node.name) == "[ok,ok]"
+    big = '{sendevent, \'CUSTOM\', "x::y", [{"big", lists:duplicate(100000, $x)}]}'
+    job = "{ok, J} -> receive {bgok, J, _} -> done after 9000 -> never end; R -> R"
+    bgapi = f"{{foo, '{node.name}'}} ! {{bgapi, status, \"\"}}, receive {job} after 5000 -> nothing end"
+    heard = "(fun F(N) -> receive {event, _} -> F(N + 1); ok -> F(N) after 1000 -> N end end)(0)"
+    connect = f'{{api, erlang, "connect {dialled.name}"}}'
+    deaf.suspend()
+    try:
+        with without_threads(node.pid):
+            each = f"begin {{foo, '{node.name}'}} ! {big}, receive {{event, _}} -> ok after 9000 -> lost end end"
+            assert peer.text(f"lists:usort([{each} || _ <- lists:seq(1, 300)])", 30) == "[ok]"  # more than sockets take
+            wait_until(lambda: f"node down: {deaf.name}" in node.log(), 10, node.log)
+            peer.eval("flush(), ok")  # the answers
+            assert peer.text(bgapi) == "{error,system_limit}"
+            assert "can't start new thread" in peer.request(node.name, connect)
+    finally:
+        deaf.resume()
+    assert peer.text(bgapi) == "done"
+    assert "+OK" in peer.request(node.name, connect)
+    assert deaf.text(f"wait_until(fun() -> net_adm:ping('{node.name}') =:= pong end)") == "true"
+    deaf.forget()
+    assert deaf.text(listen % node.name) == "[ok,ok]"
+    peer.eval(f"{{foo, '{node.name}'}} ! {big}, ok")
+    assert (peer.text(heard), deaf.text(heard)) == ("1", "1")
+    assert "Traceback" not in node.log()
 
 
 @pytest.mark.parametrize("form", ["NAME", "NAME:!", "NAME:function", "module:NAME", "mÖdule:NAME"])
