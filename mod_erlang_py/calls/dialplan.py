@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS
+
 from .words import words
 
 EXPECTED = (
@@ -12,8 +14,6 @@ EXPECTED = (
 )
 PG = "pg"
 """The scope of a group that names none, as in OTP."""
-MAX_NAME = 255
-"""Characters of an atom, as all these names are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def destination(data: bytes) -> tuple[Wish, list[str]]:
         raise ValueError(EXPECTED)
     first, *others = (part.decode() for part in words(whom.encode(), b":"))
     nodes = [node for node in where.split("|") if node]
-    if max(map(len, (first, *others, *nodes))) > MAX_NAME:
-        raise ValueError(f"a name has at most {MAX_NAME} characters")
+    if max(map(len, (first, *others, *nodes))) > MAX_ATOM_CHARACTERS:
+        raise ValueError(f"a name has at most {MAX_ATOM_CHARACTERS} characters")
     if not nodes or not all(node.partition("@")[2] for node in nodes):
         raise ValueError(f"{EXPECTED}, each node a name@host")
     match others:

@@ -17,6 +17,7 @@ from mod_erlang_py.distribution.handshake import AcceptorHandshake, InitiatorHan
 from mod_erlang_py.distribution.handshake_events import LocalNode, PeerNode, Status
 from mod_erlang_py.errors import DistError, EpmdError, Exhausted, NotConnected
 from mod_erlang_py.etf import Pid, Term
+from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS
 from mod_erlang_py.log_levels import NOTICE
 from mod_erlang_py.log_lines import about
 
@@ -232,6 +233,8 @@ class Node:
             raise NotConnected(name, "the node is not running")
         if name == self.name:
             raise NotConnected(name, "that is this node")
+        if len(name) > MAX_ATOM_CHARACTERS:
+            raise NotConnected(f"{name[:MAX_ATOM_CHARACTERS]}…", f"a name has at most {MAX_ATOM_CHARACTERS} characters")
         attempt = Attempt(name)
         found = self._links.reach(attempt)
         if isinstance(found, Link):

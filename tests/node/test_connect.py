@@ -140,6 +140,15 @@ def test_a_name_that_leads_nowhere(local: LocalNode, name: str) -> None:
         local.node.connect(name)
 
 
+def test_a_name_that_is_too_long(local: LocalNode, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("x" * 70_000 + "@localhost", "x" * 256):
+        with pytest.raises(NotConnected, match="at most 255 characters") as raised:
+            local.node.connect(name)
+        assert len(str(raised.value)) < 500
+    assert local.node._links._attempts == {}
+    assert caplog.records == []
+
+
 def test_a_node_that_is_gone_but_registered(local: LocalNode, listener: MakeListener) -> None:
     listener("peer@localhost").close()
     with pytest.raises(NotConnected, match="refused"):
