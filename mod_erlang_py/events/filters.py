@@ -3,8 +3,8 @@ mod_erlang_event.c), and the conditions that a subscription of one's own may hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mod_erlang_py.errors import SwitchError
@@ -70,7 +70,50 @@ class Invalid:
     """A command that is none; nothing was changed."""
 
 
-Filters: TypeAlias = tuple[Filter | Condition, ...]
+FEW = 8
+"""Headers that are looked for one by one; for more of them, those of the event are gone through once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The tests that an event has to pass, all of them."""
+
+    tests: tuple[Filter | Condition, ...] = ()
+    _by_header: dict[bytes, list[Filter | Condition]] = field(init=False, repr=False, compare=False)
+    _conditions: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_header: dict[bytes, list[Filter | Condition]] = {}
+        for one in self.tests:
+            by_header.setdefault(one.header.lower(), []).append(one)
+        object.__setattr__(self, "_by_header", by_header)
+        object.__setattr__(self, "_conditions", tuple(one for one in self.tests if isinstance(one, Condition)))
+
+    def __iter__(self) -> Iterator[Filter | Condition]:
+        return iter(self.tests)
+
+    def __len__(self) -> int:
+        return len(self.tests)
+
+    def passes(self, received: Received) -> bool:
+        """Whether the event is to be sent. What does not depend on it costs nothing: a thousand tests of headers that
+        it has not are as good as one."""
+        if len(self._by_header) <= FEW:
+            return all(
+                one.passes(value)
+                for name, tests in self._by_header.items()
+                for value in (received.header(name),)
+                for one in tests
+            )
+        found: dict[bytes, bytes] = {}
+        for name, value in received.headers():
+            if (lower := name.lower()) in self._by_header:
+                found.setdefault(lower, value)
+        passed = all(one.passes(value) for name, value in found.items() for one in self._by_header[name])
+        return passed and all(one.passes(None) for one in self._conditions if one.header.lower() not in found)
+
+
+NO_FILTERS = Filters()
 Command: TypeAlias = "Added | Deleted | Invalid"
 
 
@@ -95,20 +138,20 @@ def command(text: bytes, matcher: Callable[[bytes], Matcher]) -> Command:
 
 def after(filters: Filters, commands: Iterable[Command]) -> Filters:
     """The filters, once the commands have been carried out."""
+    tests = list(filters)
     for one in commands:
         match one:
             case Added(added):
-                filters = (*filters, added)
+                tests.append(added)
             case Deleted(header, value):
-                filters = _without(filters, header, value)
-    return filters
+                tests = _without(tests, header.lower(), value)
+    return Filters(tuple(tests)) if tests != list(filters) else filters
 
 
-def _without(filters: Filters, header: bytes, value: bytes) -> Filters:
-    if header.lower() == b"all":
-        return ()
-    name = header.lower()
-    return tuple(one for one in filters if one.header.lower() != name or (value and one.value != value))
+def _without(tests: list[Filter | Condition], header: bytes, value: bytes) -> list[Filter | Condition]:
+    if header == b"all":
+        return []
+    return [one for one in tests if one.header.lower() != header or (value and one.value != value)]
 
 
 def _filter(header: bytes, value: bytes, matcher: Callable[[bytes], Matcher]) -> Filter:
@@ -145,8 +188,3 @@ _HOLDS: dict[str, Callable[[bytes], Callable[[bytes | None], bool]]] = {
 }
 
 OPERATORS = (*_HOLDS, "regex")
-
-
-def passes(filters: Filters, received: Received) -> bool:
-    """Whether the event is to be sent: read in order, the first that it does not pass ends with no."""
-    return all(one.passes(received.header(one.header)) for one in filters)

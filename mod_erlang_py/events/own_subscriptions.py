@@ -15,7 +15,7 @@ from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Form, Received
 
-from .filters import Filters
+from .filters import NO_FILTERS, Filters
 from .flow import Backlog, Flow
 from .interest import Interest
 from .shape import Choice, Format, Shape, Shapes
@@ -42,7 +42,7 @@ class Options:
 
     form: Form
     interest: Interest
-    filters: Filters = ()
+    filters: Filters = NO_FILTERS
     choice: Choice | None = None
     format: Format = Format.LIST
     call: bytes | None = None

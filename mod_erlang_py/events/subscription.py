@@ -12,7 +12,7 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Batch, Form, Received
 
 from .counts import Counts
-from .filters import Filters, passes
+from .filters import NO_FILTERS, Filters
 from .interest import NOTHING, Interest
 from .shape import Shape
 
@@ -86,7 +86,7 @@ class Subscription:
     wrap: bytes = PLAIN
     target: Target | None = None
     interest: Interest = NOTHING
-    filters: Filters = ()
+    filters: Filters = NO_FILTERS
     call: bytes | None = None
     since: int = 0
     held: Held | None = None
@@ -118,4 +118,4 @@ class Subscription:
                 self.since = 0
             elif number:
                 return False
-        return passes(self.filters, received)
+        return self.filters.passes(received)

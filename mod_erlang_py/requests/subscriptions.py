@@ -134,7 +134,8 @@ def _filters(switch: Switch, term: Term) -> filters.Filters:
     given = term if isinstance(term, list) else [term]
     if not 0 < len(given) <= MAX_TESTS:
         raise ValueError(f"up to {MAX_TESTS} tests")
-    return tuple(_condition(switch, one) if isinstance(one, tuple) else _filter(switch, one) for one in given)
+    tests = (_condition(switch, one) if isinstance(one, tuple) else _filter(switch, one) for one in given)
+    return filters.Filters(tuple(tests))
 
 
 def _filter(switch: Switch, term: Term) -> filters.Filter:

@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mod_erlang_py.events.filters import Added, Command, Deleted, Filters, Invalid, after, command, passes
+from mod_erlang_py.events.filters import (
+    FEW,
+    Added,
+    Command,
+    Condition,
+    Deleted,
+    Filter,
+    Filters,
+    Invalid,
+    after,
+    command,
+    condition,
+)
 from mod_erlang_py.switch.port import Event, Headers, Received
 from mod_erlang_py.switch.simulated.events import ReceivedEvent
 from mod_erlang_py.switch.simulated.regex import matcher
@@ -58,7 +72,7 @@ def test_malformed_commands_change_nothing(text: bytes) -> None:
 def filters(*texts: bytes) -> Filters:
     done = [command(text, matcher) for text in texts]
     assert not any(isinstance(one, Invalid) for one in done)
-    return after((), done)
+    return after(Filters(), done)
 
 
 def event(*headers: tuple[bytes, bytes]) -> Received:
@@ -116,7 +130,7 @@ B_ONE = (b"Header-B", b"1")
     ],
 )
 def test_events(texts: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], sent: bool) -> None:
-    assert passes(filters(*texts), event(*headers)) is sent
+    assert filters(*texts).passes(event(*headers)) is sent
 
 
 @pytest.mark.parametrize(
@@ -133,3 +147,29 @@ def test_events(texts: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], 
 )
 def test_deletions(deletion: bytes, left: list[bytes]) -> None:
     assert [one.header for one in after(filters(b"A 1", b"A 2", b"B 1"), [command(deletion, matcher)])] == left
+
+
+NAMES = st.sampled_from([b"Header-%d" % number for number in range(FEW + 4)])
+VALUES = st.sampled_from([b"yes", b"no", b"1"])
+OPERATORS = st.sampled_from([("==", b"yes"), ("/=", b"1"), ("exists", b"true"), ("exists", b"false")])
+
+
+def added(text: bytes) -> Filter:
+    done = command(text, matcher)
+    assert isinstance(done, Added)
+    return done.filter
+
+
+TESTS = st.lists(
+    st.builds(lambda name, value: added(name + b" " + value), NAMES, st.sampled_from([b"yes", b"-no", b"1"]))
+    | st.builds(lambda name, test: condition(name, test[0], test[1], matcher), NAMES, OPERATORS),
+    max_size=3 * FEW,
+)
+
+
+@given(TESTS, st.lists(st.tuples(NAMES.flatmap(lambda name: st.sampled_from([name, name.lower()])), VALUES)))
+def test_many_are_as_each(tests: list[Filter | Condition], headers: list[tuple[bytes, bytes]]) -> None:
+    """However many headers they are about, and however often the event has one."""
+    received = event(*headers)
+    each = [one.passes(received.header(one.header)) for one in tests]
+    assert Filters(tuple(tests)).passes(received) is all(each)

@@ -65,14 +65,8 @@ class Event:
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that name, compared without regard to case, as switch_event_get_header does."""
-        headers = self.headers
-        if isinstance(headers, Headers) and name in headers.names:  # nearly always, and cheaply known
-            return headers.values[headers.names.index(name)]
         wanted = name.lower()
-        for key, value in headers:
-            if key.lower() == wanted:
-                return value
-        return None
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
 def sequence_number(value: bytes | None) -> int:
