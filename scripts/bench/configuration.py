@@ -18,14 +18,20 @@ _ONLY_ERRORS_IN_LOG = """\
 </configuration>
 """
 
-# handled: by bench.erl, to whose node the extension leads. alone: the same without anybody. parked: for a client of
-# mod_event_socket to do the same. sip: as handled, with the node in a global variable.
+# handled: by bench.erl, to whose node the extension leads. grouped: by a member of a process group there. alone: the
+# same without anybody. parked: for a client of mod_event_socket to do the same. sip: as handled, with the node in a
+# global variable.
 _DIALPLAN = """\
 <include>
   <context name="bench">
     <extension name="handled">
       <condition field="destination_number" expression="^handled-[0-9]+-(.+)$">
         <action application="erlang" data="bench_desk:! $1"/>
+      </condition>
+    </extension>
+    <extension name="grouped">
+      <condition field="destination_number" expression="^grouped-[0-9]+-(.+)$">
+        <action application="erlang" data="pg:bench_desks $1"/>
       </condition>
     </extension>
     <extension name="alone">

@@ -40,6 +40,15 @@ def test_ours_and_freeswitch_alone(json: Path) -> None:
     assert found.machine.versions["OTP"].isdecimal()
 
 
+def test_what_only_ours_has(json: Path) -> None:
+    """Subscriptions, executes, process groups: nothing is lost, and nothing costs nothing."""
+    found = run(json, "subscriptions", "executes", "groups", "--contenders", "alone,compiled,mod_erlang_event")
+    measured = {(sample.workload, sample.contender) for sample in found.samples}
+    assert measured == {(name, "compiled") for name in ("subscriptions", "executes", "groups")}
+    assert found.failures == ()
+    assert all(sample.measured.lost == 0 and sample.measured.value > 0 for sample in found.samples)
+
+
 def test_theirs_where_it_is(json: Path) -> None:
     """mod_event_socket is part of every FreeSWITCH that can be measured."""
     found = run(json, "logs", "latency", "--contenders", "event_socket,max-event-bulk")

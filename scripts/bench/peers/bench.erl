@@ -2,6 +2,7 @@
 -module(bench).
 -export([start/0, part/1, requests/2, rate/3, jobs/3, under_events/2, events/3, events/4, latencies/3]).
 -export([echo/0, otp/2, otp_rate/3, calls/3, answer/0, hold/2, directory/1, lookups/3, lines/3, filters/2, subclasses/2]).
+-export([subscribed/4, subscriptions/2, execute/3, executes/4, grouped/4]).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
@@ -149,6 +150,33 @@ count(Number, Received, Last, Idle) ->
     after Idle -> {erlang:system_time(microsecond) - Idle * 1000, Received}
     end.
 
+%% As events/3, by a subscription with those options; the link stays: [microseconds, lost].
+subscribed(Node, Count, Idle, Options) ->
+    {ok, Ref} = answer_to(Node, {subscribe, [{'CUSTOM', "erlang_py::bench"}], Options}),
+    io:put_chars("=> listening\n"),
+    {First, Sent} = receive {event, Ref, Event} -> {header("Number", Event), header("Sent", Event)}
+        after 60000 -> exit(no_event) end,
+    {Last, Received} = count_subscribed(Ref, First, 1, Count, Idle),
+    ok = answer_to(Node, {unsubscribe, Ref}),
+    [Last - Sent / 1000, Count - Received].
+
+count_subscribed(_, Last, Received, Last, _) -> {erlang:system_time(microsecond), Received};
+count_subscribed(Ref, Number, Received, Last, Idle) ->
+    receive {event, Ref, Event} ->
+        case header("Number", Event) of
+            Next when Next > Number -> count_subscribed(Ref, Next, Received + 1, Last, Idle);
+            _ -> count_subscribed(Ref, Number, Received, Last, Idle)
+        end
+    after Idle -> {erlang:system_time(microsecond) - Idle * 1000, Received}
+    end.
+
+header(Name, Map) when is_map(Map) -> to_integer(maps:get(Name, Map));
+header(Name, [_ | Headers]) -> {_, Value} = lists:keyfind(Name, 1, Headers), to_integer(Value).
+
+answer_to(Node, Term) ->
+    {foo, Node} ! Term,
+    receive Answer -> Answer after 30000 -> exit(no_reply) end.
+
 %% How long each of Count events was on its way: [P50, P99, the longest, lost].
 latencies(Node, Count, Idle) ->
     listen(Node),
@@ -194,16 +222,31 @@ percentiles(Times) ->
 %% loopback/handled-MICROSECONDS-NODE/bench, whose dialplan hands it to `bench_desk:! NODE`: the number says when.
 %% [Calls a second, P50 and P99 of the microseconds from the dialling to its process, calls that ended].
 calls(Node, Count, AtOnce) ->
-    [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
     Self = self(),
     no_desk(),
     Desk = spawn_link(fun() -> register(bench_desk, self()), desk(Self) end),
-    Began = erlang:monotonic_time(millisecond),
-    [dial(Node) || _ <- lists:seq(1, min(AtOnce, Count))],
-    {Times, Ended} = follow(Node, Count, Count - min(AtOnce, Count), [], 0),
-    Took = erlang:monotonic_time(millisecond) - Began,
+    Found = dialled(Node, handled, Count, AtOnce),
     unlink(Desk),
     exit(Desk, kill),
+    Found.
+
+%% The same, by so many members of a process group: the dialplan hands calls for grouped-... to `pg:bench_desks NODE`.
+grouped(Node, Count, AtOnce, Members) ->
+    Self = self(),
+    pg:start(pg), % it stays
+    Pids = [spawn_link(fun() -> ok = pg:join(bench_desks, self()), Self ! {joined, self()}, member(Node, Self) end) ||
+        _ <- lists:seq(1, Members)],
+    [receive {joined, Pid} -> ok end || Pid <- Pids],
+    Found = dialled(Node, grouped, Count, AtOnce),
+    [begin unlink(Pid), exit(Pid, kill) end || Pid <- Pids],
+    Found.
+
+dialled(Node, Extension, Count, AtOnce) ->
+    [{foo, Node} ! {api, fsctl, Setting} || Setting <- ["sps 10000", "max_sessions 10000", "loglevel err"]],
+    Began = erlang:monotonic_time(millisecond),
+    [dial(Node, Extension) || _ <- lists:seq(1, min(AtOnce, Count))],
+    {Times, Ended} = follow(Node, Extension, Count, Count - min(AtOnce, Count), [], 0),
+    Took = erlang:monotonic_time(millisecond) - Began,
     Sorted = list_to_tuple(lists:sort([0 | Times])),
     At = fun(Share) -> element(max(1, round(tuple_size(Sorted) * Share)), Sorted) end,
     [Ended * 1000 / Took, At(0.5), At(0.99), Ended].
@@ -222,19 +265,19 @@ no_desk() ->
     end.
 
 %% Dial another for each that has ended. What answers the bgapi is not looked at.
-follow(_, Count, _, Times, Count) -> {Times, Count};
-follow(Node, Count, Left, Times, Ended) ->
+follow(_, _, Count, _, Times, Count) -> {Times, Count};
+follow(Node, Extension, Count, Left, Times, Ended) ->
     receive
-        {taken, Time} -> follow(Node, Count, Left, [Time | Times], Ended);
-        ended when Left > 0 -> dial(Node), follow(Node, Count, Left - 1, Times, Ended + 1);
-        ended -> follow(Node, Count, Left, Times, Ended + 1);
-        _ -> follow(Node, Count, Left, Times, Ended)
+        {taken, Time} -> follow(Node, Extension, Count, Left, [Time | Times], Ended);
+        ended when Left > 0 -> dial(Node, Extension), follow(Node, Extension, Count, Left - 1, Times, Ended + 1);
+        ended -> follow(Node, Extension, Count, Left, Times, Ended + 1);
+        _ -> follow(Node, Extension, Count, Left, Times, Ended)
     after 20000 -> {Times, Ended}
     end.
 
-dial(Node) ->
-    Dialled = lists:concat(["loopback/handled-", erlang:system_time(microsecond), "-", node(), "/bench &park()"]),
-    {foo, Node} ! {bgapi, originate, Dialled}.
+dial(Node, Extension) ->
+    Number = lists:concat([Extension, "-", erlang:system_time(microsecond), "-", node()]),
+    {foo, Node} ! {bgapi, originate, lists:concat(["loopback/", Number, "/bench &park()"])}.
 
 desk(Owner) ->
     receive
@@ -243,22 +286,66 @@ desk(Owner) ->
     end,
     desk(Owner).
 
+%% The process of one call.
 take(Node, Owner) ->
     receive
-        {call, {event, [UUID | Headers]}} ->
-            Now = erlang:system_time(microsecond),
-            case string:split(proplists:get_value("Caller-Destination-Number", Headers), "-", all) of
-                ["handled", Dialled | _] -> Owner ! {taken, Now - list_to_integer(Dialled)};
-                ["sip"] -> ok
-            end,
-            [{foo, Node} ! {sendmsg, UUID, Message} || Message <- [
-                [{"call-command", "execute"}, {"execute-app-name", "answer"}, {"event-lock", "true"}],
-                [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}]]],
-            take(Node, Owner);
+        {call, {event, Event}} -> answer_and_hang_up(Node, Owner, Event), take(Node, Owner);
         {call_hangup, _} -> Owner ! ended;
         _ -> take(Node, Owner)
     after 20000 -> gone
     end.
+
+%% The process of many.
+member(Node, Owner) ->
+    receive
+        {call, {event, Event}} -> answer_and_hang_up(Node, Owner, Event);
+        {call_hangup, _} -> Owner ! ended;
+        _ -> ok
+    end,
+    member(Node, Owner).
+
+answer_and_hang_up(Node, Owner, [UUID | Headers]) ->
+    Now = erlang:system_time(microsecond),
+    case string:split(proplists:get_value("Caller-Destination-Number", Headers), "-", all) of
+        [_, Dialled | _] -> Owner ! {taken, Now - list_to_integer(Dialled)};
+        ["sip"] -> ok
+    end,
+    [{foo, Node} ! {sendmsg, UUID, Message} || Message <- [
+        [{"call-command", "execute"}, {"execute-app-name", "answer"}, {"event-lock", "true"}],
+        [{"call-command", "hangup"}, {"hangup-cause", "NORMAL_CLEARING"}]]].
+
+%% Have so many more subscriptions, to events that do not come, until the switch goes: [1].
+subscriptions(Node, Count) ->
+    Self = self(),
+    spawn(fun() ->
+        [{ok, _} = answer_to(Node, {subscribe, [{'CUSTOM', absent()}]}) || _ <- lists:seq(1, Count)],
+        Self ! asked,
+        receive never -> ok end
+    end),
+    receive asked -> [1] after 60000 -> exit(no_reply) end.
+
+absent() -> lists:concat(["bench::absent", erlang:unique_integer([positive])]).
+
+%% Applications that a parked call executes, one after the other: [P50, P99] in microseconds.
+execute(Node, UUID, Count) -> percentiles([executed(Node, UUID) || _ <- lists:seq(1, Count)]).
+
+%% So many processes, spread over the calls, each of which waits for Each executes, one after the other:
+%% [executes a second, how many were not done].
+executes(Node, UUIDs, Processes, Each) ->
+    Self = self(),
+    Calls = list_to_tuple(UUIDs),
+    Began = erlang:monotonic_time(microsecond),
+    Pids = [begin
+        UUID = element(Number rem tuple_size(Calls) + 1, Calls),
+        spawn_link(fun() -> [executed(Node, UUID) || _ <- lists:seq(1, Each)], Self ! {self(), Each} end)
+    end || Number <- lists:seq(1, Processes)],
+    Done = lists:sum([receive {Pid, Count} -> Count after 60000 -> 0 end || Pid <- Pids]),
+    [Done * 1000000 / (erlang:monotonic_time(microsecond) - Began), Processes * Each - Done].
+
+executed(Node, UUID) ->
+    Began = erlang:monotonic_time(nanosecond),
+    {ok, #{response := _}} = answer_to(Node, {execute, UUID, set, "a=b"}),
+    (erlang:monotonic_time(nanosecond) - Began) / 1000.
 
 %% Dial calls, of one leg each, to a process of their own, which keeps them until the switch goes: [how many have one].
 %% Later ones come on top.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -54,6 +54,11 @@ def listening(
     return _Erl(turn, nodes, events, function, [subclasses] if subclasses else [])
 
 
+def subscribed(turn: Turn, events: int, options: str) -> Receivers:
+    """An ERL that gets its events by a subscription. options: its, as Erlang writes them. Raises BenchError."""
+    return _Erl(turn, 1, events, "subscribed", [options])
+
+
 def received(turn: Turn, receivers: Receivers, events: int, rate: int = 0, headers: int = 75) -> tuple[float, Received]:
     """Have so many fired; the processor time that they took the switch, in seconds, and what came of them."""
 
@@ -101,7 +106,7 @@ class _Thin:
 
 
 class _Erl:
-    def __init__(self, turn: Turn, nodes: int, events: int, function: str, more: list[int]) -> None:
+    def __init__(self, turn: Turn, nodes: int, events: int, function: str, more: Sequence[object]) -> None:
         self._peers = [turn.shared.erlang(number) for number in range(nodes)]
         self._events = events
         self._function = function

@@ -8,7 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.bench.turns import Workload
-from scripts.bench.workloads import api, bgapi, calls, events, foreign, growth, latency, logs, lookups, memory, rtp, sip
+from scripts.bench.workloads import (
+    api,
+    bgapi,
+    calls,
+    events,
+    executes,
+    foreign,
+    groups,
+    growth,
+    latency,
+    logs,
+    lookups,
+    memory,
+    rtp,
+    sip,
+    subscriptions,
+)
 
 WORKLOADS: tuple[Workload, ...] = (
     api.API,
@@ -24,6 +40,9 @@ WORKLOADS: tuple[Workload, ...] = (
     memory.MEMORY,
     rtp.RTP,
     growth.GROWTH,
+    subscriptions.SUBSCRIPTIONS,
+    executes.EXECUTES,
+    groups.GROUPS,
 )
 
 
