@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import RunningNode, StartErl
 from tests.peers.erl import Erl
+from tests.waiting import wait_until
 
 VALUES = r"{\"a\": [1, -2.5, true, false, null, \"x\"], \"ä\": {}, \"deep\": {\"deeper\": []}}"
 
@@ -33,6 +34,8 @@ def test_values(node: RunningNode, peer: Erl) -> None:
     ],
 )
 def test_answers(node: RunningNode, peer: Erl, term: str, answer: str) -> None:
+    # calls that another test has ended are on their way out
+    wait_until(lambda: "0 total" in peer.request(node.name, '{api, show, "channels count"}'))
     assert peer.request(node.name, term) == answer
 
 
