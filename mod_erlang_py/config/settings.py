@@ -14,6 +14,7 @@ from typing import Any
 
 from mod_erlang_py.config.disposition import Continue, Disposition, disposition
 from mod_erlang_py.config.strategy import Random, Strategy, strategy
+from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, whole
 from mod_erlang_py.errors import ConfigError
 
 FILE = "erlang_event.conf"
@@ -129,7 +130,7 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
             values[field_of(name)] = parsed
     if "cookie" not in values and home is not None and (home / ".erlang.cookie").exists():
         try:
-            values["cookie"] = _cookie_file(str(home / ".erlang.cookie"))
+            values["cookie"] = cookie_file(str(home / ".erlang.cookie"))
         except ValueError as error:
             raise ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)) from None
     return replace(Config(), apply_inbound_acl=tuple(acl), **values), wrong
@@ -158,30 +159,6 @@ def _shown(name: str, value: str) -> str:
     return "***" if _nearest(name) == "cookie" and name != "cookie-file" else value
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        expected = f"a whole number from {low} to {high}"
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError(expected) from None
-        if not low <= number <= high:
-            raise ValueError(expected)
-        return number
-
-    return parse
-
-
-def _flag(value: str) -> bool:
-    """As switch_true and switch_false read it."""
-    word = value.strip().lower()
-    if word in {"yes", "on", "true", "t", "enabled", "active", "allow"} or (word.isdecimal() and int(word) != 0):
-        return True
-    if word in {"no", "off", "false", "f", "disabled", "inactive", "disallow", "0"}:
-        return False
-    raise ValueError("true or false")
-
-
 def _encoding(value: str) -> Encoding:
     try:
         return Encoding(value.lower())
@@ -203,69 +180,33 @@ def _event_source(value: str) -> EventSource:
         raise ValueError("auto, compiled or python") from None
 
 
-def _nodename(value: str) -> str:
-    alive, at, host = value.partition("@")
-    if not alive or (at and not host) or "@" in host or any(c.isspace() for c in value):
-        raise ValueError("name or name@host")
-    return value
-
-
-def _cookie(value: str) -> str:
-    if not value or len(value) > 255 or any(ord(c) > 255 for c in value):
-        raise ValueError("1 to 255 Latin-1 characters")
-    return value
-
-
-def _cookie_file(value: str) -> str:
-    """The first line of a file that only its owner may read (read_cookie_from_file)."""
-    path = Path(value)
-    try:
-        if path.stat().st_mode & 0o077:
-            raise ValueError("a file that only its owner may read and write")
-        return _cookie(path.read_text("latin-1").partition("\n")[0].rstrip("\r"))
-    except OSError as error:
-        raise ValueError(f"a file that can be read: {error.strerror}") from None
-
-
-def _acl(value: str) -> str:
-    if not value.strip():
-        raise ValueError("the name of an access control list")
-    return value.strip()
-
-
-def _address(value: str) -> str:
-    if not value:
-        raise ValueError("an address, or *")
-    return value
-
-
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "listen-ip": _address,
-    "listen-port": _whole(1, 65535),
-    "nodename": _nodename,
-    "shortname": _flag,
-    "cookie": _cookie,
-    "cookie-file": _cookie_file,
-    "apply-inbound-acl": _acl,
-    "stop-on-bind-error": _flag,
+    "listen-ip": address,
+    "listen-port": whole(1, 65535),
+    "nodename": nodename,
+    "shortname": flag,
+    "cookie": cookie,
+    "cookie-file": cookie_file,
+    "apply-inbound-acl": acl,
+    "stop-on-bind-error": flag,
     "epmd": _epmd,
-    "compat-rel": _whole(7, 99),
+    "compat-rel": whole(7, 99),
     "encoding": _encoding,
     "event-source": _event_source,
-    "max-event-bulk": _whole(1, 1000),
-    "max-log-bulk": _whole(1, 1000),
-    "outbox-bytes": _whole(65536, 2**40),
-    "outbox-messages": _whole(1, 10_000_000),
+    "max-event-bulk": whole(1, 1000),
+    "max-log-bulk": whole(1, 1000),
+    "outbox-bytes": whole(65536, 2**40),
+    "outbox-messages": whole(1, 10_000_000),
     "on-handler-exit": disposition,
-    "handler-timeout": _whole(1, 3600),
+    "handler-timeout": whole(1, 3600),
     "pg-strategy": strategy,
-    "fetch-timeout": _whole(1, 3600),
-    "max-xml-bytes": _whole(1, 2**26),
-    "max-xml-elements": _whole(1, 10_000_000),
-    "max-xml-siblings": _whole(1, 1_000_000),
-    "max-xml-entities": _whole(1, 1_000_000),
-    "expand-xml": _flag,
-    "net-ticktime": _whole(1, 3600),
-    "prometheus-listen-ip": _address,
-    "prometheus-listen-port": _whole(1, 65535),
+    "fetch-timeout": whole(1, 3600),
+    "max-xml-bytes": whole(1, 2**26),
+    "max-xml-elements": whole(1, 10_000_000),
+    "max-xml-siblings": whole(1, 1_000_000),
+    "max-xml-entities": whole(1, 1_000_000),
+    "expand-xml": flag,
+    "net-ticktime": whole(1, 3600),
+    "prometheus-listen-ip": address,
+    "prometheus-listen-port": whole(1, 65535),
 }
