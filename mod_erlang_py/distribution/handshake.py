@@ -315,7 +315,10 @@ class InitiatorHandshake(_Handshake):
     """The side that connects; its name is in data_to_send from the start.
 
     peer_name: the full name we dial; whoever answers must bear it. The others: see _Handshake.
+    status: what the peer has answered; None until then.
     """
+
+    status: Status | None = None
 
     def __init__(
         self,
@@ -347,6 +350,7 @@ class InitiatorHandshake(_Handshake):
         status = _WORDS.get(packet[1:])
         if status is None:
             raise HandshakeError(self._state.value, f"unknown status {packet[1:41]!r}")
+        self.status = status
         self._events.append(StatusReceived(status))
         if status is Status.ALIVE:
             self._state = State.OUR_ALIVE_ANSWER

@@ -67,11 +67,12 @@ def connect(
                 dead = replace()
                 handshake.answer_alive(dead)
                 if not dead:
+                    _flush(sock, handshake, time.monotonic() + SETUP_TIME)
                     raise Simultaneous("status", "alive")
             elif isinstance(event, Established):
                 return event.peer, handshake.trailing_data
     except HandshakeError as error:
-        if StatusReceived(Status.NOK) in handshake.events_received():
+        if handshake.status is Status.NOK:
             raise Simultaneous(error.step, error.reason) from None
         raise
     raise AssertionError("events end with Established or an error")

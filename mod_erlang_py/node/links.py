@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 from mod_erlang_py.errors import HandshakeError, NotConnected
 
@@ -50,6 +51,7 @@ class Links:
         self._by_name: dict[str, Link] = {}
         self._standing: dict[Link, None] = {}  # those that are not taken down yet, also such as were replaced
         self._attempts: dict[str, Attempt] = {}
+        self._greeted: Counter[tuple[str, str]] = Counter()  # names and IP addresses of those that shake hands with us
         self._past_requests = 0
         self.closed = False
 
@@ -67,6 +69,25 @@ class Links:
         with self._lock:
             return self._get(name) or self._attempts.get(name)
 
+    def greet(self, name: str, ip: str) -> None:
+        """A connection from that address says that it is the node of that name. Until `greeted`, the peer may have
+        the link before we do."""
+        with self._lock:
+            self._greeted[name, ip] += 1
+
+    def greeted(self, name: str, ip: str) -> None:
+        """Its handshake is over, and if that went well the link is up."""
+        with self._lock:
+            self._greeted[name, ip] -= 1
+            if not self._greeted[name, ip]:
+                del self._greeted[name, ip]
+
+    def is_dead(self, attempt: Attempt, ip: str) -> bool:
+        """Whether the link that the peer, at that address, still has is none of ours: not one that was made since the
+        attempt began, nor one that may be up in a moment."""
+        with self._lock:
+            return self._attempts.get(attempt.name) is attempt and (attempt.name, ip) not in self._greeted
+
     def requests(self) -> int:
         """How many came so far, over links that are down included."""
         with self._lock:
@@ -75,9 +96,9 @@ class Links:
     def add(self, link: Link, made_by: Attempt | None = None) -> None:
         """The link is up, in place of one that the peer had before.
 
-        made_by: our own attempt; when it is settled already, by a link that the peer has made meanwhile, nobody waits
-        for this one, and the peer may have ended that one on purpose. Raises HandshakeError then, and when the node
-        stops.
+        made_by: our own attempt, unless the peer has given up its own for it; when it is settled already, by a link
+        that the peer has made meanwhile, nobody waits for this one, and the peer may have ended that one on purpose.
+        Raises HandshakeError then, and when the node stops.
         """
         with self._lock:
             if self.closed:

@@ -176,6 +176,7 @@ class Node:
             nonlocal peer
             peer = name
             self._acceptor.spoke(sock)
+            self._links.greet(name, ip)
             return self._status(name)
 
         try:
@@ -184,7 +185,11 @@ class Node:
                 log.warning("connection from %s refused by apply-inbound-acl %s", address, refused_by, extra=about(ip))
                 sock.close()
                 return
-            link = self._greet(sock, address, status)
+            try:
+                link = self._greet(sock, address, status)
+            finally:
+                if peer:
+                    self._links.greeted(peer, ip)
         except Exception as error:
             sock.close()
             self._links.came_to_nothing(peer, ip, f"it was connecting to us, but failed: {error}")
@@ -274,10 +279,12 @@ class Node:
                 handshake = InitiatorHandshake(
                     self._local(), name, self._config.cookie, challenge, refused_challenges=self._challenges
                 )
-                peer, trailing = handshakes.connect(sock, handshake, lambda: self.link_to(name) is None)
-            return self._up(sock, peer, address_of(sock.getpeername()), trailing, attempt)
+                ip = _peer_ip(sock)
+                peer, trailing = handshakes.connect(sock, handshake, lambda: self._links.is_dead(attempt, ip))
+            gave_way = handshake.status is Status.OK_SIMULTANEOUS
+            address = address_of(sock.getpeername())
+            return self._up(sock, peer, address, trailing, None if gave_way else attempt)
         except handshakes.Simultaneous:
-            ip = _peer_ip(sock)
             sock.close()
             self._links.make_way(attempt, ip, handshakes.SETUP_TIME)
             self._links.fail(attempt, "it was connecting to us, but did not finish")

@@ -13,13 +13,13 @@ import pytest
 from mod_erlang_py.distribution.epmd import EpmdEntry
 from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.distribution.handshake import AcceptorHandshake, fresh_challenge
+from mod_erlang_py.distribution.handshake_events import Established, NameReceived, Status
 from mod_erlang_py.distribution.handshake_events import LocalNode as Us
-from mod_erlang_py.distribution.handshake_events import NameReceived, Status
 from mod_erlang_py.errors import HandshakeError, NotConnected
 from mod_erlang_py.node import handshakes
 from mod_erlang_py.node import node as node_module
 from mod_erlang_py.node.link import Link
-from tests.node.conftest import InThread
+from tests.node.conftest import InThread, Running
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode
 from tests.peers.client import Client
@@ -50,9 +50,11 @@ class Listener:
     def finish(self, sock: socket.socket, machine: AcceptorHandshake, status: Status = Status.OK) -> None:
         machine.send_status(status)
         sock.sendall(machine.data_to_send())
-        while status is Status.OK and not machine.events_received():
+        if status in (Status.NOK, Status.NOT_ALLOWED):
+            return
+        while not any(isinstance(event, Established) for event in machine.events_received()):
             machine.receive_data(sock.recv(4096))
-        sock.sendall(machine.data_to_send())
+            sock.sendall(machine.data_to_send())
 
     def serve(self) -> None:
         self.finish(*self.accept())
@@ -212,6 +214,47 @@ def test_a_dial_that_nobody_waits_for_any_more_comes_to_nothing(
     assert sock.recv(1) == b""
     assert local.names() == []
     assert local.receiver.downs.empty()
+
+
+def test_a_link_that_the_peer_has_before_we_do_is_not_replaced(
+    local: LocalNode, listener: MakeListener, in_thread: InThread
+) -> None:
+    """It has our last word in the handshake, and takes its connection for up; ours it asks whether that one is dead."""
+    peer = listener("zzz@localhost")
+    answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    connecting: list[Running] = []
+
+    def dial() -> None:
+        connecting.append(in_thread(lambda: local.node.connect("zzz@localhost")))
+        sock, machine = peer.accept()
+        machine.send_status(Status.ALIVE)
+        sock.sendall(machine.data_to_send())
+        answers.put(sock.recv(4096))
+
+    with Client(local.port, name="zzz@localhost", before_reply=dial):
+        assert answers.get(timeout=DEADLINE) == b"\0\6sfalse"
+        link = connecting[0].result()
+        assert local.node.links() == [link]
+    assert local.node._links._greeted == {}
+
+
+def test_a_link_that_the_peer_gave_up_for_ours(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
+    """Ours is the one that counts, though the other was up for a moment."""
+    peer = listener("aaa@localhost")
+    dialled: list[tuple[socket.socket, AcceptorHandshake]] = []
+    connecting: list[Running] = []
+
+    def dial() -> None:
+        connecting.append(in_thread(lambda: local.node.connect("aaa@localhost")))
+        dialled.append(peer.accept())
+
+    with Client(local.port, name="aaa@localhost", before_reply=dial):
+        given_up = connecting[0].result()
+    assert local.receiver.downs.get(timeout=DEADLINE) == "aaa@localhost"
+    sock, machine = dialled[0]
+    peer.finish(sock, machine, Status.OK_SIMULTANEOUS)
+    wait_until(lambda: local.names() == ["aaa@localhost"])
+    assert local.node.links() != [given_up]
 
 
 def test_both_connect_and_ours_is_higher(local: LocalNode, listener: MakeListener, in_thread: InThread) -> None:
