@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from scripts.epmd import Epmd, wait_until_registered
 from scripts.scratch import (
@@ -39,6 +40,8 @@ from scripts.scratch import (
 from scripts.scratch import free_port as find_free_port
 from tests.peers.erl import Erl, missing
 from tests.waiting import wait_until
+
+settings.register_profile("few", max_examples=10)
 
 # folders of tests/; "" is any other
 _ORDER = ["etf", "distribution", "node", "events", "requests", "", "switch", "in_switch", "peers"]

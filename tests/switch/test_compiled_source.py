@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from mod_erlang_py.switch.port import ALL, CUSTOM, Encoder, Event, EventSource, Form, Wanted
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES
-from tests.compiled import load_stand_in, missing
+from tests.compiled import FOLDER, load_stand_in, missing
 from tests.switch.source_contract import CALL, ENCODERS, EVERYTHING, OTHER, TRAPS, WAIT, SourceContract, Subject
 
 if reason := missing():
@@ -28,6 +29,7 @@ from mod_erlang_py.switch.freeswitch.source.compiled_event import CompiledEvent
 from tests.batches import take
 
 SUBCLASS = b"Event-Subclass"
+timed = pytest.mark.skipif(FOLDER in os.environ, reason="where it is watched all is slow, in threads that take turns")
 
 
 class StandIn:
@@ -79,7 +81,7 @@ TEXTS = st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text
 NAMES = TEXTS.filter(lambda name: name != SUBCLASS)  # which is no header of its own; hypothesis finds it in our code
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # under valgrind all is slow
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # where it is watched all is slow
 @given(st.lists(st.tuples(NAMES, TEXTS | st.just(b"%41% 1%zz")), max_size=8), st.none() | TEXTS)
 def test_encoding(stand_in: StandIn, pairs: list[tuple[bytes, bytes]], body: bytes | None) -> None:
     event = stand_in.create(Event("TRAP", pairs, body))
@@ -125,6 +127,7 @@ def test_events_in_a_row_are_one_batch(stand_in: StandIn) -> None:
     assert batches[0].payloads(Form.STRING) is batches[0].payloads(Form.STRING)
 
 
+@timed
 def test_each_event_of_a_batch_costs_the_same(stand_in: StandIn) -> None:
     """However many they are."""
 
@@ -222,6 +225,7 @@ def test_a_source_that_was_only_forgotten(stand_in: StandIn) -> None:
         stand_in.fire(Event("TRAP"))
 
 
+@timed
 def test_the_switch_does_not_wait_for_python(stand_in: StandIn) -> None:
     """Not even when its threads have to wait for one of Python's, which then has to wait for Python."""
     source = CompiledSource(EVENT_TYPES)
