@@ -44,7 +44,7 @@ from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher, as_text
 from mod_erlang_py.switch.port import Encoder, EventSource, Form, Implementation, Module, Switch
 from mod_erlang_py.xml.fetches import Fetches
-from mod_erlang_py.xml.limits import Limits
+from mod_erlang_py.xml.limits import Limits as XmlLimits
 
 if TYPE_CHECKING:
     from mod_erlang_py.figures.prometheus import MetricsServer
@@ -70,7 +70,8 @@ class Service:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
         name = node_name(settings, switch.hostname())
         self.node = Node(name, settings, _room(settings), self, self._refuses)
-        self._workers = Workers(self.node.threads)
+        limits = settings.limits
+        self._workers = Workers(self.node.threads, limits.max_running_jobs, limits.max_waiting_jobs)
         form = Form(settings.encoding.value)
         encoders: dict[Form, Encoder] = {one: EventEncoder(one is Form.BINARY).headers for one in Form}
         text = partial(as_text, settings.encoding)
@@ -79,7 +80,9 @@ class Service:
         self._event_handlers = EventHandlers(self._subscriptions, form)
         shaped = {(Format.LIST, one): encoder for one, encoder in encoders.items()}
         shaped |= {(Format.MAP, one): EventMapEncoder(one is Form.BINARY).map for one in Form}
-        self._own_subscriptions = OwnSubscriptions(self._subscriptions, shaped, partial(_exists, switch))
+        self._own_subscriptions = OwnSubscriptions(
+            self._subscriptions, shaped, partial(_exists, switch), limits.max_subscriptions
+        )
         self._logs = Logs(switch, settings.max_log_bulk)
         self._asking = Asking(self.node, text, settings.handler_timeout)
         self._watching = Watching(self.node.processes, self._asking, self.exited)
@@ -97,10 +100,18 @@ class Service:
         )
         self._groups = Groups(self._calls.load, settings.pg_strategy)
         self._applications = Applications(self.node, self._calls, self._asking, self._groups, self._parking, text)
-        self._executes = Executes(switch, self._subscriptions, self._asking, form)
+        self._executes = Executes(
+            switch, self._subscriptions, self._asking, form, limits.max_executes, limits.max_executes_per_node
+        )
         self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._look_after)
         self._fetches = Fetches(
-            switch, encoders[form], text, settings.fetch_timeout, _xml_limits(settings), settings.expand_xml
+            switch,
+            encoders[form],
+            text,
+            settings.fetch_timeout,
+            limits.max_fetches,
+            _xml_limits(settings),
+            settings.expand_xml,
         )
         self._context = Context(
             self.node,
@@ -220,7 +231,11 @@ class Service:
         self._calls.configure(settings.on_handler_exit)
         self._asking.configure(settings.handler_timeout)
         self._groups.configure(settings.pg_strategy)
-        self._fetches.configure(settings.fetch_timeout, _xml_limits(settings), settings.expand_xml)
+        limits = settings.limits
+        self._workers.configure(limits.max_running_jobs, limits.max_waiting_jobs)
+        self._own_subscriptions.configure(limits.max_subscriptions)
+        self._executes.configure(limits.max_executes, limits.max_executes_per_node)
+        self._fetches.configure(settings.fetch_timeout, limits.max_fetches, _xml_limits(settings), settings.expand_xml)
 
     def _complain(self, settings: Config, wrong: Iterable[ConfigError]) -> None:
         for error in wrong:
@@ -282,8 +297,8 @@ def _room(settings: Config) -> Room:
     return Room(settings.outbox_bytes, settings.outbox_messages)
 
 
-def _xml_limits(settings: Config) -> Limits:
-    return Limits(
+def _xml_limits(settings: Config) -> XmlLimits:
+    return XmlLimits(
         settings.max_xml_bytes, settings.max_xml_elements, settings.max_xml_siblings, settings.max_xml_entities
     )
 

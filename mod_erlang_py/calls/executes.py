@@ -28,10 +28,6 @@ from .asking import Asking, Found
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 50_000
-MAX_WAITING_OF_NODE = 10_000
-"""Executes that are waited for at once, by all nodes and by one."""
-
 COMPLETE = "CHANNEL_EXECUTE_COMPLETE"
 OBEYED = "PRIVATE_COMMAND"
 """The session is done with a command, whatever came of it. It does not tell so when it is parked without media."""
@@ -88,18 +84,27 @@ class Wait:
 
 
 class Executes:
-    """form: of the subscriptions, which get no events."""
+    """form: of the subscriptions, which get no events. most, of_node: executes that are waited for at once, by all
+    nodes and by one."""
 
-    def __init__(self, switch: Switch, subscriptions: Subscriptions, asking: Asking, form: Form) -> None:
+    def __init__(
+        self, switch: Switch, subscriptions: Subscriptions, asking: Asking, form: Form, most: int, of_node: int
+    ) -> None:
         self._switch = switch
         self._subscriptions = subscriptions
         self._asking = asking
         self._form = form
+        self._most = most
+        self._of_node = of_node
         self._changed = threading.Condition()
         self._waits: dict[Wait, None] = {}
         self._of_nodes: Counter[Link] = Counter()
         self._wakes_at = math.inf
         self._stopping = False
+
+    def configure(self, most: int, of_node: int) -> None:
+        self._most = most
+        self._of_node = of_node
 
     def wait(
         self, uuid: str, application: str, app_uuid: bytes, target: Target, seconds: float, answer: Answer
@@ -119,8 +124,12 @@ class Executes:
         )
         wait = Wait(target, subscription, time.monotonic() + seconds, answer, application.lower() == "hangup")
         with self._changed:
-            if self._of_nodes.total() >= MAX_WAITING or self._of_nodes[link] >= MAX_WAITING_OF_NODE:
-                raise Exhausted(f"{self._of_nodes[link]} executes of {link.name} are waited for already")
+            if self._of_nodes.total() >= self._most:
+                raise Exhausted(f"max-executes: {self._most} executes are waited for already")
+            if self._of_nodes.get(link, 0) >= self._of_node:
+                raise Exhausted(
+                    f"max-executes-per-node: {self._of_node} executes of {link.name} are waited for already"
+                )
             self._of_nodes[link] += 1
         if not self._subscriptions.add(subscription):
             self._count_off(link)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
-from mod_erlang_py.config.settings import Config, field_of
+from mod_erlang_py.config.limits import Limits
+from mod_erlang_py.config.settings import Config, field_of, values_of, with_values
 from mod_erlang_py.errors import ConfigError
 
 CHANGEABLE = frozenset(
@@ -27,6 +28,7 @@ CHANGEABLE = frozenset(
         "outbox_bytes",
         "outbox_messages",
         "net_ticktime",
+        *(one.name for one in fields(Limits)),
     }
 )
 """The fields that can change while links are up."""
@@ -58,21 +60,19 @@ class Reloaded:
 def compare(old: Config, new: Config, wrong: Iterable[ConfigError] = ()) -> Reloaded:
     """old: in force now. new, wrong: as config.read returns them."""
     wrong = tuple(wrong)
+    before, after = values_of(old), values_of(new)
     kept = {field_of(error.param) for error in wrong}
-    differing = [
-        one.name for one in fields(Config) if one.name not in kept and getattr(old, one.name) != getattr(new, one.name)
-    ]
-    change = [name for name in differing if name in CHANGEABLE]
+    changes = {
+        name: Change(name.replace("_", "-"), _shown(name, before[name]), _shown(name, after[name]))
+        for name in before
+        if name not in kept and before[name] != after[name]
+    }
     return Reloaded(
-        replace(old, **{name: getattr(new, name) for name in change}),
-        tuple(_change(name, old, new) for name in change),
-        tuple(_change(name, old, new) for name in differing if name not in CHANGEABLE),
+        with_values(old, {name: after[name] for name in changes if name in CHANGEABLE}),
+        tuple(change for name, change in changes.items() if name in CHANGEABLE),
+        tuple(change for name, change in changes.items() if name not in CHANGEABLE),
         wrong,
     )
-
-
-def _change(name: str, old: Config, new: Config) -> Change:
-    return Change(name.replace("_", "-"), *(_shown(name, getattr(config, name)) for config in (old, new)))
 
 
 def _shown(name: str, value: Any) -> str:

@@ -6,13 +6,15 @@ Names are the file's, with `-` as `_`. Defaults are mod_erlang_event's (its `con
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from mod_erlang_py.config import limits
 from mod_erlang_py.config.disposition import Continue, Disposition, disposition
+from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.strategy import Random, Strategy, strategy
 from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, whole
 from mod_erlang_py.errors import ConfigError
@@ -97,7 +99,12 @@ class Config:
     """Address where Prometheus scrapes the figures. Ours."""
     prometheus_listen_port: int | None = None
     """None: nowhere. Ours."""
+    limits: Limits = field(default_factory=Limits)
+    """Settings of their own, each with its reason. Ours."""
 
+
+GROUPS = ("limits",)
+"""The fields of Config that are settings themselves, each a field of what stands there."""
 
 DEFAULT_COOKIE = "ClueCon"
 
@@ -133,12 +140,33 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
             values["cookie"] = cookie_file(str(home / ".erlang.cookie"))
         except ValueError as error:
             raise ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)) from None
-    return replace(Config(), apply_inbound_acl=tuple(acl), **values), wrong
+    return with_values(Config(), values | {"apply_inbound_acl": tuple(acl)}), wrong
 
 
 def field_of(name: str) -> str:
-    """The field of Config that a setting is kept in."""
+    """The field, of Config or of one of its groups, that a setting is kept in."""
     return "cookie" if name == "cookie-file" else name.replace("-", "_")
+
+
+def values_of(config: Config) -> dict[str, Any]:
+    """The value of each field, those of groups in the place of the group."""
+    values: dict[str, Any] = {}
+    for one in fields(config):
+        value = getattr(config, one.name)
+        values |= (
+            {of.name: getattr(value, of.name) for of in fields(value)} if one.name in GROUPS else {one.name: value}
+        )
+    return values
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """The configuration with other values for some fields, named as in values_of."""
+    own = {one.name for one in fields(config)} - {*GROUPS}
+    changed = {name: value for name, value in values.items() if name in own}
+    for name in GROUPS:
+        group = getattr(config, name)
+        changed[name] = replace(group, **{of.name: values[of.name] for of in fields(group) if of.name in values})
+    return replace(config, **changed)
 
 
 _NO_SAFE_DEFAULT = {"cookie", "cookie-file", "apply-inbound-acl"}
@@ -209,4 +237,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "net-ticktime": whole(1, 3600),
     "prometheus-listen-ip": address,
     "prometheus-listen-port": whole(1, 65535),
+    **limits.PARSERS,
 }

@@ -22,8 +22,6 @@ from .shape import Choice, Format, Shape, Shapes
 from .subscription import Held, Notice, Subscription
 from .subscriptions import Subscriptions
 
-MAX_OF_NODE = 10_000
-"""Subscriptions whose events go to the processes of one node."""
 FIRST_EVENT, LAST_EVENT = "CHANNEL_CREATE", "CHANNEL_DESTROY"
 """Of a call."""
 ABOUT_CALL = frozenset({FIRST_EVENT, LAST_EVENT})
@@ -99,20 +97,26 @@ class _OfNode:
 
 
 class OwnSubscriptions:
-    """encoders: of each format and form. exists: whether the switch has a call of that UUID."""
+    """encoders: of each format and form. exists: whether the switch has a call of that UUID. of_node: subscriptions
+    whose events go to the processes of one node, at most."""
 
     def __init__(
         self,
         subscriptions: Subscriptions,
         encoders: Mapping[tuple[Format, Form], Encoder],
         exists: Callable[[str], bool],
+        of_node: int,
     ) -> None:
+        self._of_node = of_node
         self._subscriptions = subscriptions
         self._shapes = Shapes(encoders)
         self._exists = exists
         self._lock = threading.Lock()
         self._all: dict[Reference, OwnSubscription] = {}
         self._of_nodes: dict[Link, _OfNode] = {}
+
+    def configure(self, of_node: int) -> None:
+        self._of_node = of_node
 
     # for requests and operators
 
@@ -122,8 +126,8 @@ class OwnSubscriptions:
         shape = self._shapes.of(options.format, options.form, options.choice)
         with self._lock:
             of_node = self._of_nodes.setdefault(target.link, _OfNode())
-            if of_node.count >= MAX_OF_NODE:
-                raise Exhausted(f"{MAX_OF_NODE} subscriptions go to {target.link.name}")
+            if of_node.count >= self._of_node:
+                raise Exhausted(f"max-subscriptions: {self._of_node} subscriptions go to {target.link.name}")
             of_node.count += 1
             own = OwnSubscription(owner, target, options, shape, of_node.backlog, self.gone, self._notice)
             self._all[own.reference] = own

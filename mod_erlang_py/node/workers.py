@@ -12,22 +12,27 @@ from mod_erlang_py.node.threads import Threads
 
 log = logging.getLogger(__name__)
 
-MAX_WORKERS = 128
-"""Jobs that run at once; further ones wait their turn."""
-MAX_WAITING = 10_000
-"""Jobs that may wait."""
-
 
 class Workers:
-    """Threads are started as jobs need them, and stay for the next ones."""
+    """Threads are started as jobs need them, and stay for the next ones.
 
-    def __init__(self, threads: Threads) -> None:
+    running: how many jobs run at once; further ones wait their turn. waiting: how many may wait.
+    """
+
+    def __init__(self, threads: Threads, running: int, waiting: int) -> None:
         self._threads = threads
+        self._running = running
+        self._waiting = waiting
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._started = 0
         self._unfinished = 0
         self._stopping = False
+
+    def configure(self, running: int, waiting: int) -> None:
+        """A thread too many ends with the next job it has."""
+        self._running = running
+        self._waiting = waiting
 
     def submit(self, job: Callable[[], None]) -> bool:
         """Run the job soon; whether it is at once, since a thread is free for it. What it raises is logged. After stop:
@@ -39,9 +44,9 @@ class Workers:
         with self._lock:
             if self._stopping:
                 return False
-            if self._jobs.qsize() >= MAX_WAITING:
-                raise Exhausted(f"{MAX_WAITING} jobs wait already")
-            if self._started < min(self._unfinished + 1, MAX_WORKERS):
+            if self._unfinished >= self._running + self._waiting:
+                raise Exhausted(f"max-waiting-jobs: {self._waiting} jobs wait already")
+            if self._started < min(self._unfinished + 1, self._running):
                 self._add_worker()
             self._unfinished += 1
             self._jobs.put(job)
@@ -65,6 +70,9 @@ class Workers:
                 log.exception("a background job failed")
             with self._lock:
                 self._unfinished -= 1
+                if self._started > self._running:
+                    self._started -= 1
+                    return
 
     def stop(self) -> None:
         """Start nothing more; workers end when their job does."""

@@ -15,6 +15,7 @@ from enum import Enum
 from mod_erlang_py import etf
 from mod_erlang_py.etf import VERSION, Atom, Pid, Term
 from mod_erlang_py.events.encoding import encode
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import step_aside
 from mod_erlang_py.node.target import Target
@@ -27,8 +28,6 @@ from mod_erlang_py.xml.limits import BadXml, Limits
 log = logging.getLogger(__name__)
 
 UNDEFINED = b"undefined"
-MAX_PENDING = 10_000
-"""Look-ups under way at once; further ones find nothing."""
 
 
 class Verdict(Enum):
@@ -58,7 +57,8 @@ class Pending:
 
 
 class Fetches:
-    """timeout: seconds that the processes have. limits: of a reply. expand: whether answers are preprocessed.
+    """timeout: seconds that the processes have. most: look-ups under way at once; further ones find nothing. limits: of
+    a reply. expand: whether answers are preprocessed.
 
     asked, answered, timed_out: how many look-ups were, so far; the others were found by nobody.
     """
@@ -69,6 +69,7 @@ class Fetches:
         encoder: Encoder,
         text: Callable[[bytes], Term],
         timeout: float,
+        most: int,
         limits: Limits,
         expand: bool,
     ) -> None:
@@ -76,6 +77,7 @@ class Fetches:
         self._encoder = encoder
         self._text = text
         self._timeout = timeout
+        self._most = most
         self._limits = limits
         self._expand = expand
         self._lock = threading.Lock()
@@ -99,8 +101,9 @@ class Fetches:
         if self._binding is not None:
             self._binding.close()
 
-    def configure(self, timeout: float, limits: Limits, expand: bool) -> None:
+    def configure(self, timeout: float, most: int, limits: Limits, expand: bool) -> None:
         self._timeout = timeout
+        self._most = most
         self._limits = limits
         self._expand = expand
 
@@ -159,7 +162,7 @@ class Fetches:
         identifier = self._switch.create_uuid()
         began = time.monotonic()
         with self._lock:
-            if self._stopping or len(self._pending) >= MAX_PENDING:
+            if self._stopping:
                 return None
             patience = {
                 pid: seconds
@@ -169,8 +172,15 @@ class Fetches:
             if not patience:
                 return None
             waiting = {pid: self._bindings[pid].link for pid in patience}
-            pending = self._pending[identifier] = Pending(fetch, frozenset(waiting), dict(waiting))
-            self.asked += 1
+            pending = Pending(fetch, frozenset(waiting), dict(waiting))
+            most, too_many = self._most, len(self._pending) >= self._most
+            if not too_many:
+                self._pending[identifier] = pending
+                self.asked += 1
+        if too_many:
+            told = "max-fetches: %d look-ups are under way already: one for %s finds nothing"
+            log.warning(told, most, fetch.section, extra=about("look-ups"))
+            return None
         found, in_time = None, True
         try:
             question = VERSION + self._question(fetch, identifier)

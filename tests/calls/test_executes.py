@@ -28,7 +28,7 @@ class Calls:
     def __init__(self) -> None:
         self.bench = Bench().start()
         asking = Asking(cast(Any, None), lambda text: text, 5)
-        self.executes = Executes(self.bench.switch, self.bench.subscriptions, asking, Form.STRING)
+        self.executes = Executes(self.bench.switch, self.bench.subscriptions, asking, Form.STRING, 100, 100)
         self.bench.threads.start("executes", self.executes.run)
         self.link = self.peer()
         self.answers: queue.SimpleQueue[tuple[str, Completed | Failure]] = queue.SimpleQueue()
@@ -160,15 +160,14 @@ def test_a_node_that_goes(calls: Calls) -> None:
     calls.complete("one")
 
 
-def test_too_many(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executes, "MAX_WAITING", 3)
-    monkeypatch.setattr(executes, "MAX_WAITING_OF_NODE", 2)
+def test_too_many(calls: Calls) -> None:
+    calls.executes.configure(3, 2)
     waits = [calls.wait("one"), calls.wait("one")]
-    with pytest.raises(Exhausted, match="2 executes of peer@localhost"):
+    with pytest.raises(Exhausted, match="max-executes-per-node: 2 executes of peer@localhost"):
         calls.wait("one")
     other, third = calls.peer(), calls.peer()
     waits.append(calls.wait("one", link=other))
-    with pytest.raises(Exhausted):
+    with pytest.raises(Exhausted, match="max-executes: 3 executes"):
         calls.wait("one", link=third)
     assert all(wait is not None and calls.executes.drop(wait) for wait in waits)
     assert not any(wait is not None and calls.executes.drop(wait) for wait in waits)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from mod_erlang_py.config.disposition import Hangup
+from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.reload import CHANGEABLE
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.config.strategy import Hash
 from mod_erlang_py.node.outbox import Room
-from mod_erlang_py.xml.limits import Limits
+from mod_erlang_py.xml.limits import Limits as XmlLimits
 from tests.console.standing import Standing
 
 NEW = {
@@ -42,7 +43,7 @@ def test_nothing_has_changed(standing: Standing) -> None:
 
 def test_everything_that_can_change(standing: Standing) -> None:
     """In every part that uses it; the cookie is not shown."""
-    assert set(NEW) == CHANGEABLE
+    assert set(NEW) == CHANGEABLE - {one.name for one in fields(Limits)}
     peer = standing.link()
     standing.configure(**NEW)
     assert standing.ask("reload") == (
@@ -70,12 +71,25 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert service._refuses("10.1.2.3") is None
     assert (context.calls._on_exit, context.asking.timeout) == (Hangup("USER_BUSY"), 6)
     assert service._groups._chosen == Hash("caller")
-    assert (context.fetches._timeout, context.fetches._limits) == (7, Limits(8000, 700, 600, 500))
+    assert (context.fetches._timeout, context.fetches._limits) == (7, XmlLimits(8000, 700, 600, 500))
     assert context.fetches._expand
     assert (context.pump._bulk, context.logs._bulk) == (9, 10)
     assert context.node._room == peer.outbox.resized == Room(70000, 12)
     assert context.node._ticker.tick_time == 13
     assert standing.ask("reload") == "+OK 0 changed\n"
+
+
+def test_the_limits(standing: Standing) -> None:
+    """Each in the part that heeds it."""
+    new = {one.name: 5000 + number for number, one in enumerate(fields(Limits))} | {"max_term_depth": 40}
+    standing.configure(**{name: str(value) for name, value in new.items()})
+    assert standing.ask("reload").startswith(f"+OK {len(new)} changed\nchanged: max-frame-bytes 67108864 -> 5000\n")
+    limits, context = Limits(**new), standing.context
+    assert context.node.config.limits == limits
+    assert (context.workers._running, context.workers._waiting) == (limits.max_running_jobs, limits.max_waiting_jobs)
+    assert context.fetches._most == limits.max_fetches
+    assert (context.executes._most, context.executes._of_node) == (limits.max_executes, limits.max_executes_per_node)
+    assert context.own_subscriptions._of_node == limits.max_subscriptions
 
 
 def test_what_needs_a_restart(standing: Standing) -> None:

@@ -14,7 +14,6 @@ import pytest
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.etf.event_map import EventMapEncoder
-from mod_erlang_py.events import own_subscriptions as module
 from mod_erlang_py.events.interest import EVERYTHING, NOTHING, Interest, Names
 from mod_erlang_py.events.own_subscriptions import Options, OwnSubscription, OwnSubscriptions
 from mod_erlang_py.events.shape import Choice, Format
@@ -43,7 +42,7 @@ class Desk:
     calls: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.all = OwnSubscriptions(self.bench.subscriptions, ENCODERS, self.calls.__contains__)
+        self.all = OwnSubscriptions(self.bench.subscriptions, ENCODERS, self.calls.__contains__, 100)
 
     def subscribe(self, link: FakeLink, opened: bool = True, **options: object) -> OwnSubscription:
         given = {"form": Form.STRING, "interest": EVERYTHING} | options
@@ -170,12 +169,12 @@ def test_a_node_that_is_gone(desk: Desk) -> None:
     assert list(desk.all._of_nodes) == [other.link]
 
 
-def test_they_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_OF_NODE", 2)
+def test_they_are_bounded(desk: Desk) -> None:
+    desk.all.configure(2)
     link, other = FakeLink(), FakeLink("other@localhost")
     first = desk.subscribe(link)
     desk.subscribe(link)
-    with pytest.raises(Exhausted):
+    with pytest.raises(Exhausted, match="max-subscriptions: 2 subscriptions go to peer@localhost"):
         desk.subscribe(link)
     desk.subscribe(other)
     assert desk.all.unsubscribe(first.reference, link.name)

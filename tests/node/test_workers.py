@@ -10,7 +10,6 @@ from functools import partial
 import pytest
 
 from mod_erlang_py.errors import Exhausted
-from mod_erlang_py.node import workers as module
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.workers import Workers
 from tests.waiting import DEADLINE, wait_until
@@ -32,7 +31,7 @@ class Jobs:
 
 @pytest.fixture
 def workers(threads: Threads) -> Iterator[Workers]:
-    workers = Workers(threads)
+    workers = Workers(threads, 128, 10_000)
     yield workers
     workers.stop()
 
@@ -51,10 +50,8 @@ def test_jobs_run_at_the_same_time(workers: Workers) -> None:
     wait_until(lambda: len(jobs.done) == 20)
 
 
-def test_more_than_the_most_wait_their_turn(
-    workers: Workers, threads: Threads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_WORKERS", 3)
+def test_more_than_the_most_wait_their_turn(workers: Workers, threads: Threads) -> None:
+    workers.configure(3, 10)
     jobs = Jobs()
     submit(workers, jobs, *range(10))
     wait_until(lambda: len(jobs.started) == 3)
@@ -90,9 +87,8 @@ def test_a_job_that_raises_is_logged_and_its_thread_goes_on(workers: Workers, ca
     assert workers._started == 1
 
 
-def test_stop_lets_running_jobs_end_and_starts_no_more(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WORKERS", 2)
-    workers = Workers(threads)
+def test_stop_lets_running_jobs_end_and_starts_no_more(threads: Threads) -> None:
+    workers = Workers(threads, 2, 1)
     jobs = Jobs()
     submit(workers, jobs, 1, 2, 3)
     wait_until(lambda: len(jobs.started) == 2)
@@ -132,9 +128,8 @@ def test_without_another_thread_the_job_waits_for_one(workers: Workers, missing:
     assert workers._started == 2
 
 
-def test_more_than_may_wait_are_refused(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WORKERS", 2)
-    monkeypatch.setattr(module, "MAX_WAITING", 3)
+def test_more_than_may_wait_are_refused(workers: Workers) -> None:
+    workers.configure(2, 3)
     jobs = Jobs()
     submit(workers, jobs, 1, 2)
     wait_until(lambda: len(jobs.started) == 2)
@@ -145,3 +140,16 @@ def test_more_than_may_wait_are_refused(workers: Workers, monkeypatch: pytest.Mo
     wait_until(lambda: len(jobs.done) == 5)
     submit(workers, jobs, 7)
     wait_until(lambda: sorted(jobs.done) == [1, 2, 3, 4, 5, 7])
+
+
+def test_fewer_threads_are_allowed_from_now_on(workers: Workers, threads: Threads) -> None:
+    jobs = Jobs()
+    submit(workers, jobs, 1, 2, 3)
+    wait_until(lambda: len(jobs.started) == 3)
+    workers.configure(1, 10)
+    submit(workers, jobs, 4, 5)
+    jobs.go.set()
+    wait_until(lambda: len(jobs.done) == 5)
+    wait_until(lambda: len(threads.join(0)) == 1)
+    submit(workers, jobs, 6)
+    wait_until(lambda: len(jobs.done) == 6)

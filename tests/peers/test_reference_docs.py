@@ -8,15 +8,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from mod_erlang_py.config import reload
+from mod_erlang_py.config import limits, reload
 from mod_erlang_py.config import settings as config
-from mod_erlang_py.config.settings import Config, field_of
+from mod_erlang_py.config.settings import Config, field_of, values_of
 from mod_erlang_py.console import _COMMANDS
 from mod_erlang_py.console.printout import USAGE
 from mod_erlang_py.etf import Atom
@@ -138,18 +137,28 @@ def shown(name: str) -> str:
     """A setting's default, as the page has it."""
     if name == "cookie":
         return config.DEFAULT_COOKIE
-    return "none" if name == "cookie-file" else reload._shown(name, getattr(Config(), field_of(name)))
+    return "none" if name == "cookie-file" else reload._shown(name, values_of(Config())[field_of(name)])
 
 
 def test_settings_are_those_of_the_code() -> None:
     table = rows("settings.md", "name", "default", "values", "from", "reload", "meaning")
-    assert [code(name) for name, *_ in table] == [[name] for name in config._PARSERS]
-    assert {field_of(name) for name in config._PARSERS} == {field.name for field in fields(Config)}
+    assert [code(name) for name, *_ in table] == [[name] for name in config._PARSERS if name not in limits.PARSERS]
     for cell, default, _, origin, changeable, _ in table:
         (name,) = code(cell)
         assert code(default) == [shown(name)], name
         assert (changeable == "yes") is (field_of(name) in reload.CHANGEABLE), name
         assert origin in ("C", "ours"), name
+
+
+def test_limits_are_those_of_the_code() -> None:
+    table = rows("settings.md", "limit", "default", "values", "of what, and why", "beyond")
+    assert [code(name) for name, *_ in table] == [[name] for name in limits.PARSERS]
+    for cell, default, values, *_ in table:
+        (name,) = code(cell)
+        assert code(default) == [shown(name)], name
+        with pytest.raises(ValueError, match="a whole number") as raised:
+            limits.PARSERS[name]("none")
+        assert str(raised.value) == f"a whole number from {values.replace('2^40', str(2**40))}", name
 
 
 def arity(term: str) -> tuple[str, int]:

@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from mod_erlang_py.etf import Atom, Term
-from mod_erlang_py.node import workers
 from mod_erlang_py.requests import background
 from mod_erlang_py.requests.background import named_calls
 from mod_erlang_py.switch.port import ApiResult
@@ -67,8 +66,8 @@ def test_a_call_that_does_not_come(bench: Bench, monkeypatch: pytest.MonkeyPatch
     originate.go.set()
 
 
-def test_who_waits_for_his_turn_is_answered_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "MAX_WORKERS", 1)
+def test_who_waits_for_his_turn_is_answered_at_once(bench: Bench) -> None:
+    bench.workers.configure(1, 1)
     originate = Originate(bench, "u1")
     assert bench.ask(ORIGINATE) == ANSWER
     originate.makes = ()  # nobody looks for the call of the next one
@@ -78,8 +77,8 @@ def test_who_waits_for_his_turn_is_answered_at_once(bench: Bench, monkeypatch: p
     originate.go.set()
 
 
-def test_one_that_cannot_be_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "MAX_WAITING", 0)
+def test_one_that_cannot_be_run(bench: Bench) -> None:
+    bench.workers.configure(0, 0)
     assert bench.ask(ORIGINATE) == [(Atom("error"), Atom("system_limit"))]
     assert bench.switch.executed == []
 

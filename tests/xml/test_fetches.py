@@ -22,6 +22,8 @@ from tests.fakes import FakeLink, FakeOutbox
 from tests.waiting import wait_until
 
 LIMITS = Limits(1000, 100, 50, 50)
+MOST = 1000
+"""Look-ups under way."""
 USER = b'<user id="7"/>'
 PARAMS = Event("REQUEST_PARAMS", [(b"user", b"7"), (b"domain", b"example.com")])
 ASKED = Fetch("directory", b"domain", b"name", b"example.com", PARAMS)
@@ -69,7 +71,7 @@ class Look(threading.Thread):
 class Bench:
     def __init__(self, timeout: float = 5.0) -> None:
         self.switch = SimulatedSwitch(log_to=io.StringIO())
-        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, LIMITS, True)
+        self.fetches = Fetches(self.switch, EventEncoder(False).headers, lambda text: text, timeout, MOST, LIMITS, True)
         self.fetches.start()
 
     def peer(self, *more: Pid, sections: Section = Section.DIRECTORY, name: str = "peer@localhost") -> Peer:
@@ -131,7 +133,7 @@ def test_what_the_switch_does_not_say(bench: Bench) -> None:
 
 def test_binaries() -> None:
     bench = Bench()
-    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, LIMITS, False)
+    bench.fetches = Fetches(bench.switch, EventEncoder(True).headers, Binary, 5, MOST, LIMITS, False)
     peer = bench.peer()
     look = Look(bench.fetches)
     question: Any = peer.wait_for(1)[0][1]
@@ -290,7 +292,7 @@ def test_who_takes_nothing_is_not_asked(bench: Bench) -> None:
 
 def test_who_owes_an_answer_is_not_asked(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """But for a moment, until he gave one; those who owe none are asked as before."""
-    bench.fetches.configure(1.5, LIMITS, False)
+    bench.fetches.configure(1.5, MOST, LIMITS, False)
     frozen = bench.peer(name="frozen@localhost")
     first = Look(bench.fetches)
     owed = frozen.question()
@@ -320,7 +322,7 @@ def test_who_owes_an_answer_is_not_asked(bench: Bench, caplog: pytest.LogCapture
 def test_who_is_asked_for_a_moment_holds_up_nobody_else(bench: Bench) -> None:
     """What the others do not have is found by nobody, then, as soon as the moment is over; what comes late counts
     while they are waited for."""
-    bench.fetches.configure(1.0, LIMITS, False)
+    bench.fetches.configure(1.0, MOST, LIMITS, False)
     frozen = bench.peer(name="frozen@localhost")
     assert Look(bench.fetches).found() is None
     good = bench.peer(name="good@localhost")
@@ -339,7 +341,7 @@ def test_who_is_asked_for_a_moment_holds_up_nobody_else(bench: Bench) -> None:
 
 @pytest.mark.parametrize("by", ["itself", "its node", "something unreadable"])
 def test_how_an_answer_is_given(bench: Bench, by: str) -> None:
-    bench.fetches.configure(0.1, LIMITS, False)
+    bench.fetches.configure(0.1, MOST, LIMITS, False)
     peer = bench.peer()
     assert Look(bench.fetches).found() is None
     owed = peer.question()
@@ -347,7 +349,7 @@ def test_how_an_answer_is_given(bench: Bench, by: str) -> None:
         bench.fetches.unreadable(owed, peer.link, peer.pid)
     else:
         bench.reply(peer, owed, pid=peer.pid if by == "itself" else peer.other)
-    bench.fetches.configure(5.0, LIMITS, False)
+    bench.fetches.configure(5.0, MOST, LIMITS, False)
     look = Look(bench.fetches)
     wait_until(lambda: time.monotonic() - look.began > MOMENT + 0.1)
     bench.reply(peer, peer.question(2))
@@ -414,7 +416,7 @@ def test_what_became_of_look_ups_is_counted(bench: Bench) -> None:
     unknown = Look(fetches)
     bench.reply(peer, peer.question(2), b"")
     assert unknown.found() is None
-    fetches.configure(0.05, LIMITS, False)
+    fetches.configure(0.05, MOST, LIMITS, False)
     assert Look(fetches).found() is None  # for want of an answer
     assert Look(fetches, Fetch("dialplan", None, None, None, None)).found() is None  # nobody is asked
     assert (fetches.asked, fetches.answered, fetches.timed_out) == (3, 1, 1)
