@@ -22,11 +22,12 @@ def main() -> int:
 
     switch = SimulatedSwitch(arguments.conf)
     log = logging.getLogger("mod_erlang_py")
-    log.addHandler(LineHandler(switch.log_handler()))
+    lines = LineHandler(switch.log_handler())
+    log.addHandler(lines)
     log.setLevel(logging.DEBUG)
     switch.start()
     try:
-        service = Service(switch)
+        service = Service(switch, lines.configure)
     except ConfigError as error:
         log.error("%s", error)
         switch.stop()

@@ -31,11 +31,7 @@ def start() -> None:
             return
         sys.setswitchinterval(SWITCH_INTERVAL)
         switch = FreeSwitch()
-        if not log.handlers:
-            log.addHandler(LineHandler(switch.log_handler()))
-            log.setLevel(logging.DEBUG)
-            log.propagate = False
-        service = Service(switch)
+        service = Service(switch, _lines(switch).configure)
         try:
             service.start()
         except BaseException:
@@ -44,6 +40,18 @@ def start() -> None:
         if _running is None:
             atexit.register(_stop)
         _running = service
+
+
+def _lines(switch: FreeSwitch) -> LineHandler:
+    """What our log goes through on its way to the switch."""
+    for handler in log.handlers:
+        if isinstance(handler, LineHandler):
+            return handler
+    lines = LineHandler(switch.log_handler())
+    log.addHandler(lines)
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    return lines
 
 
 def _undo(switch: FreeSwitch, service: Service) -> None:

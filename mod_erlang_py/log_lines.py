@@ -17,7 +17,7 @@ QUOTED = 2000
 """Characters that a line shows of one thing; so many it shows of a term when `erlang debug` is on."""
 MINUTE = 60.0
 PER_MINUTE = 100
-"""Lines about one peer."""
+"""Lines about one peer, unless the settings have another number."""
 MAX_PEERS = 1000
 """Peers that are told apart at once; the lines about further ones are limited together."""
 OTHERS = "others"
@@ -42,14 +42,18 @@ class _Minute:
 
     since: float
     lines: int = 0
+    left_out: int = 0
 
 
 class LineHandler(logging.Handler):
-    """Hands records on to another handler."""
+    """Hands records on to another handler. per_minute: lines about one peer."""
 
-    def __init__(self, to: logging.Handler, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, to: logging.Handler, clock: Callable[[], float] = time.monotonic, per_minute: int = PER_MINUTE
+    ) -> None:
         super().__init__()
         self._to = to
+        self._per_minute = per_minute
         self._clock = clock
         self._counting = threading.Lock()
         self._minutes: dict[str, _Minute] = {}  # the one that began first is the first
@@ -57,6 +61,10 @@ class LineHandler(logging.Handler):
     def createLock(self) -> None:  # noqa: N802
         """None: the other handler has its own, if it needs one."""
         self.lock = None
+
+    def configure(self, per_minute: int) -> None:
+        """A peer of which lines are left out already has to wait for its minute to be over."""
+        self._per_minute = per_minute
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -74,12 +82,12 @@ class LineHandler(logging.Handler):
         peer: str | None = getattr(record, "peer", None)
         with self._counting:
             left_out = [*self._over(self._clock())]
-            lines = 0 if peer is None else self._count(peer)
+            too_many = 0 if peer is None else self._count(peer)
         for other, number in left_out:
             yield _record("%d more lines about %s were left out", number, other)
-        if lines <= PER_MINUTE:
+        if not too_many:
             yield record
-        if lines == PER_MINUTE:
+        elif too_many == 1:
             yield _record("further lines about %s are left out until a minute is over, and counted", peer)
 
     def _over(self, now: float) -> Iterator[tuple[str, int]]:
@@ -89,15 +97,19 @@ class LineHandler(logging.Handler):
             if now - minute.since < MINUTE:
                 return
             del self._minutes[peer]
-            if minute.lines > PER_MINUTE:
-                yield peer, minute.lines - PER_MINUTE
+            if minute.left_out:
+                yield peer, minute.left_out
 
     def _count(self, peer: str) -> int:
+        """How many of its lines are left out by now; 0: this one is not."""
         if peer not in self._minutes and len(self._minutes) >= MAX_PEERS:
             peer = OTHERS
         minute = self._minutes.setdefault(peer, _Minute(self._clock()))
-        minute.lines += 1
-        return minute.lines
+        if minute.left_out or minute.lines >= self._per_minute:
+            minute.left_out += 1
+        else:
+            minute.lines += 1
+        return minute.left_out
 
 
 def _record(text: str, *arguments: object) -> logging.LogRecord:

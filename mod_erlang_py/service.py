@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mod_erlang_py import console
+from mod_erlang_py import console, etf
 from mod_erlang_py.calls.applications import Applications
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
@@ -20,6 +20,7 @@ from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.complaints import Complaints
+from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.reload import Reloaded, compare
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.distribution.control import SpawnRequest
@@ -58,11 +59,14 @@ PACKAGES = Path(__file__).resolve().parent.parent
 class Service:
     """The node inside one switch. Also the node's Receiver: the parts' common ear."""
 
-    def __init__(self, switch: Switch) -> None:
-        """Raises ConfigError for a setting that has no safe default."""
+    def __init__(self, switch: Switch, limit_lines: Callable[[int], None] = lambda _: None) -> None:
+        """limit_lines: is told how many lines of our log may be about one peer in a minute. Raises ConfigError for a
+        setting that has no safe default."""
         self._switch = switch
+        self._limit_lines = limit_lines
         given = switch.settings(config.FILE)
         settings, wrong = _read(given)
+        limit_lines(settings.limits.max_log_lines_per_minute)
         self._complaints = Complaints(partial(switch.settings_error, config.FILE), switch.has_acl)
         self._complaints.read(settings, bool(given), wrong)
         self._complain(settings, wrong)
@@ -131,7 +135,7 @@ class Service:
             self.reload,
             self._complaints,
         )
-        self._dispatcher = Dispatcher(self._context)
+        self._dispatcher = Dispatcher(self._context, _term_limits(limits))
         self._metrics: MetricsServer | None = None
         self._reloading = threading.Lock()
         self._stopped = threading.Event()
@@ -232,6 +236,8 @@ class Service:
         self._asking.configure(settings.handler_timeout)
         self._groups.configure(settings.pg_strategy)
         limits = settings.limits
+        self._dispatcher.configure(_term_limits(limits))
+        self._limit_lines(limits.max_log_lines_per_minute)
         self._workers.configure(limits.max_running_jobs, limits.max_waiting_jobs)
         self._own_subscriptions.configure(limits.max_subscriptions)
         self._executes.configure(limits.max_executes, limits.max_executes_per_node)
@@ -295,6 +301,10 @@ def _source(switch: Switch, encoders: Mapping[Form, Encoder], which: config.Even
 
 def _room(settings: Config) -> Room:
     return Room(settings.outbox_bytes, settings.outbox_messages)
+
+
+def _term_limits(limits: Limits) -> etf.Limits:
+    return etf.Limits(limits.max_term_depth, limits.max_term_elements, limits.max_term_bytes)
 
 
 def _xml_limits(settings: Config) -> XmlLimits:

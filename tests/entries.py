@@ -24,7 +24,7 @@ class Services:
         self.made: list[FakeService] = []
         self.fails: dict[str, Exception] = {}
 
-    def __call__(self, switch: Any) -> FakeService:
+    def __call__(self, switch: Any, limit_lines: Callable[[int], None]) -> FakeService:
         self.fail("init")
         self.made.append(FakeService(self, switch))
         return self.made[-1]

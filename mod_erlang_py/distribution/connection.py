@@ -38,12 +38,12 @@ _LENGTH = struct.Struct(">I")
 
 
 class FrameReader:
-    """Cuts the byte stream into frame bodies. max_frame: the longest body we take, in bytes."""
+    """Cuts the byte stream into frame bodies. max_frame: the longest body we take, in bytes; may be changed."""
 
-    __slots__ = ("_buffer", "_max_frame", "_wanted")
+    __slots__ = ("_buffer", "_wanted", "max_frame")
 
     def __init__(self, max_frame: int) -> None:
-        self._max_frame = max_frame
+        self.max_frame = max_frame
         self._buffer = bytearray()  # the frame that is not whole yet
         self._wanted = 4  # bytes the buffer needs before looking at it is worth while
 
@@ -64,10 +64,10 @@ class FrameReader:
         wanted = 4
         while size - position >= 4:
             (length,) = _LENGTH.unpack_from(data, position)
-            if length > self._max_frame:
+            if length > self.max_frame:
                 buffer += data[position : position + 4]
                 self._wanted = 4
-                raise ProtocolViolation(f"frame of {length} bytes, over the limit of {self._max_frame}")
+                raise ProtocolViolation(f"frame of {length} bytes, over the limit of {self.max_frame}")
             start = position + 4
             end = start + length
             if end > size:

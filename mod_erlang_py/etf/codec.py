@@ -40,9 +40,9 @@ def decode(data: bytes, offset: int = 0, limits: Limits = LIMITS) -> Term:
     return _build(data[offset:end], offset)
 
 
-def decode_message(data: bytes) -> Term:
+def decode_message(data: bytes, limits: Limits = LIMITS) -> Term:
     """As decode, for what a process of a peer sends: a list of over 65535 characters, which is a text, arrives as the
-    Binary of it, in UTF-8, and counts as one element.
+    Binary of it, in UTF-8, and counts as one element. limits: not less than what small.py reads.
 
     Raises: DecodeError, LimitExceeded included. Nothing else.
     """
@@ -53,7 +53,7 @@ def decode_message(data: bytes) -> Term:
     except small.NotSmall:
         pass
     texts: list[LongText] = []
-    end = scan(data, 1, LIMITS, texts)
+    end = scan(data, 1, limits, texts)
     pieces, at = [], 0
     for one in texts:
         pieces += [data[at : one.start], b"m", struct.pack(">I", len(one.text)), one.text]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.log_lines import about
 
-from .half_open import MAX_HALF_OPEN, HalfOpen
+from .half_open import HalfOpen
 from .names import ANY
 from .threads import Threads
 
@@ -26,7 +26,7 @@ RETRY = 1.0
 class Acceptor:
     """shake_hands: gets each connection and its address "ip:port", in a thread of its own; closes it.
 
-    try_again: whether a port that is taken is tried again.
+    half_open: connections in their handshake at once. try_again: whether a port that is taken is tried again.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Acceptor:
         port: int,
         shake_hands: Callable[[socket.socket, str], None],
         threads: Threads,
+        half_open: int,
         try_again: bool = True,
     ) -> None:
         self._try_again = try_again
@@ -43,9 +44,12 @@ class Acceptor:
         self._shake_hands = shake_hands
         self._threads = threads
         self._lock = threading.Lock()
-        self._half_open = HalfOpen()
+        self._half_open = HalfOpen(half_open)
         self._stopping = threading.Event()
         self._listening: socket.socket | None = None
+
+    def configure(self, half_open: int) -> None:
+        self._half_open.most = half_open
 
     def run(self, listening: Callable[[str], None]) -> None:
         """The accepting thread. listening: called with "ip:port" once the port is ours."""
@@ -99,7 +103,8 @@ class Acceptor:
             makes_way = self._half_open.add(connection, address, ip)
         if makes_way is not None:
             other, of = makes_way
-            log.warning("%d connections in their handshake: closing one of %s", MAX_HALF_OPEN, of, extra=about(ip))
+            told = "max-half-open: %d connections in their handshake: closing one of %s"
+            log.warning(told, self._half_open.most, of, extra=about(ip))
             _shut_down(other)
         try:
             self._threads.start("handshake", lambda: self._greet(connection, address))

@@ -7,9 +7,6 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-MAX_HALF_OPEN = 64
-"""Connections in their handshake at once."""
-
 
 @dataclass(slots=True)
 class _Connection:
@@ -22,17 +19,18 @@ class _Connection:
 
 class HalfOpen:
     """Those that have said nothing make way first, of these one of the IP address that has most, of these the oldest.
-    So whoever only connects, however often, keeps no node out: a node gives its name at once."""
+    So whoever only connects, however often, keeps no node out: a node gives its name at once. most: may be changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, _Connection] = {}
 
     def add(self, connection: socket.socket, address: str, ip: str) -> tuple[socket.socket, str] | None:
-        """Returns the one that makes way for it, and its address, if there are MAX_HALF_OPEN already."""
+        """Returns the one that makes way for it, and its address, if there are too many already."""
         with self._lock:
             makes_way = None
-            if len(self._connections) >= MAX_HALF_OPEN:
+            if len(self._connections) >= self.most:
                 other = self._first_to_go()
                 makes_way = other, self._connections.pop(other).address
             self._connections[connection] = _Connection(address, ip)

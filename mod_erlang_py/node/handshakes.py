@@ -26,6 +26,10 @@ class ClosedByPeer(HandshakeError):
     """It went away in the middle of the handshake."""
 
 
+class NotAllowed(HandshakeError):
+    """A node that may not connect, and is told so. reason: for our log."""
+
+
 class Simultaneous(HandshakeError):
     """The peer is connecting to us at this moment, and its attempt is the one that counts."""
 
@@ -33,7 +37,7 @@ class Simultaneous(HandshakeError):
 def accept(
     sock: socket.socket, handshake: AcceptorHandshake, status: Callable[[str], Status]
 ) -> tuple[PeerNode, bytes]:
-    """Be the acceptor. status: what to tell a node of that name.
+    """Be the acceptor. status: what to tell a node of that name; raises NotAllowed.
 
     Returns the peer, now known to have our cookie, and the bytes of the link that came along.
     Raises HandshakeError and OSError.
@@ -43,7 +47,12 @@ def accept(
         for event in _events(sock, handshake):
             if isinstance(event, NameReceived):
                 peer = event.name
-                handshake.send_status(status(peer))
+                try:
+                    handshake.send_status(status(peer))
+                except NotAllowed:
+                    handshake.send_status(Status.NOT_ALLOWED)
+                    _flush(sock, handshake, time.monotonic() + SETUP_TIME)
+                    raise
             elif isinstance(event, Established):
                 return event.peer, handshake.trailing_data
     except ClosedByPeer as error:

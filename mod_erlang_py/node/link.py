@@ -19,7 +19,7 @@ from mod_erlang_py.etf import Pid, Reference, Term
 
 from . import traffic
 from .outbox import Outbox, Room
-from .reader import Job, Reader
+from .reader import Intake, Job, Reader
 from .stream import Stream
 from .watch import Watch
 
@@ -40,6 +40,7 @@ class Link:
         numbers: Iterator[int],
         stream: Stream,
         room: Room,
+        intake: Intake,
         watch: Watch,
         start: Callable[[str, Callable[[], None]], None],
         receive: Callable[[Link, bytes], Job | None],
@@ -59,12 +60,23 @@ class Link:
         self._down = down
         self.bodies = Bodies()
         self.outbox = Outbox(stream, room, start)
-        self.reader = Reader(stream, partial(receive, self), self.outbox.flush, self._take_down, watch, start, trailing)
+        self.reader = Reader(
+            stream, intake, partial(receive, self), self.outbox.flush, self._take_down, watch, start, trailing
+        )
+
+    def configure(self, room: Room, intake: Intake) -> None:
+        self.outbox.resize(room)
+        self.reader.configure(intake)
 
     @property
     def name(self) -> str:
         """The peer's node name."""
         return self.peer.name
+
+    @property
+    def ip(self) -> str:
+        """Of its address."""
+        return self.address.rpartition(":")[0].strip("[]")
 
     @property
     def ended(self) -> bool:

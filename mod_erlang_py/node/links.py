@@ -44,9 +44,15 @@ class Attempt:
 
 
 class Links:
-    """A link that has ended counts for nothing here, but that its reader has still to take it down."""
+    """A link that has ended counts for nothing here, but that its reader has still to take it down.
 
-    def __init__(self) -> None:
+    most, of_address: nodes that may be connected at once, and of these those from one IP address; those that we dial
+    are not refused for their address.
+    """
+
+    def __init__(self, most: int, of_address: int) -> None:
+        self._most = most
+        self._of_address = of_address
         self._lock = threading.Lock()
         self._by_name: dict[str, Link] = {}
         self._standing: dict[Link, None] = {}  # those that are not taken down yet, also such as were replaced
@@ -54,6 +60,11 @@ class Links:
         self._greeted: Counter[tuple[str, str]] = Counter()  # names and IP addresses of those that shake hands with us
         self._past_requests = 0
         self.closed = False
+
+    def configure(self, most: int, of_address: int) -> None:
+        """Those that are up stay."""
+        self._most = most
+        self._of_address = of_address
 
     def up(self) -> list[Link]:
         """Those that are up, the oldest first."""
@@ -88,6 +99,11 @@ class Links:
         with self._lock:
             return self._attempts.get(attempt.name) is attempt and (attempt.name, ip) not in self._greeted
 
+    def too_many(self, name: str, ip: str) -> str | None:
+        """Why a node that connects from that address makes one too many; None when it does not."""
+        with self._lock:
+            return self._too_many(name, ip)
+
     def requests(self) -> int:
         """How many came so far, over links that are down included."""
         with self._lock:
@@ -98,13 +114,16 @@ class Links:
 
         made_by: our own attempt, unless the peer has given up its own for it; when it is settled already, by a link
         that the peer has made meanwhile, nobody waits for this one, and the peer may have ended that one on purpose.
-        Raises HandshakeError then, and when the node stops.
+        Raises HandshakeError then, when it is one too many, and when the node stops.
         """
         with self._lock:
             if self.closed:
                 raise HandshakeError("link", STOPS)
             if made_by is not None and self._attempts.get(link.name) is not made_by:
                 raise HandshakeError("link", "the peer connected to us meanwhile")
+            too_many = self._too_many(link.name, link.ip)
+            if too_many:
+                raise HandshakeError("link", too_many)
             replaced = self._by_name.pop(link.name, None)
             self._by_name[link.name] = link
             self._standing[link] = None
@@ -131,6 +150,9 @@ class Links:
                 return link
             if self.closed:
                 raise NotConnected(attempt.name, "the node is not running")
+            too_many = self._too_many(attempt.name)
+            if too_many:
+                raise NotConnected(attempt.name, too_many)
             return self._attempts.setdefault(attempt.name, attempt)
 
     def fail(self, attempt: Attempt, reason: str) -> None:
@@ -164,6 +186,18 @@ class Links:
             standing = tuple(self._standing)
         for link in standing:
             link.end(STOPS)
+
+    def _too_many(self, name: str, ip: str = "") -> str | None:
+        """ip: of a node that we do not dial. Whoever is connected may connect anew. With the lock held."""
+        if self._get(name) is not None:
+            return None
+        up = [link for link in self._by_name.values() if not link.ended]
+        if len(up) >= self._most:
+            return f"max-nodes: {len(up)} nodes are connected"
+        of_address = sum(link.ip == ip for link in up)
+        if of_address >= self._of_address and name not in self._attempts:
+            return f"max-nodes-per-address: {of_address} nodes are connected from {ip}"
+        return None
 
     def _get(self, name: str) -> Link | None:
         link = self._by_name.get(name)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.settings import Config, EpmdMode
 from mod_erlang_py.distribution.epmd import EpmdEntry
 from mod_erlang_py.distribution.flags import OURS
@@ -29,7 +30,7 @@ from .links import Attempt, Links
 from .names import is_loopback
 from .outbox import Room
 from .processes import Processes
-from .reader import step_aside
+from .reader import Intake, step_aside
 from .receiving import Receiver, receive
 from .registration import Registration, epmd_port, look_up, own_creation
 from .stalls import Stalls
@@ -62,12 +63,13 @@ class Node:
     ) -> None:
         self.name = name
         self.threads = Threads()
-        self.processes = Processes()
+        limits = config.limits
+        self.processes = Processes(limits.max_process_links, limits.max_monitors)
         self._config = config
         self._room = room
         self._receiver = receiver
         self._refuses = refuses
-        self._links = Links()
+        self._links = Links(limits.max_nodes, limits.max_nodes_per_address)
         self._creation = 0  # until epmd has answered, or is not to be had
         self._named = threading.Event()
         self._challenges = Challenges()
@@ -76,7 +78,12 @@ class Node:
         self._stalls = Stalls()
         self._ticker = Ticker(self.links, config.net_ticktime)
         self._acceptor = Acceptor(
-            config.listen_ip, config.listen_port, self._accepted, self.threads, not config.stop_on_bind_error
+            config.listen_ip,
+            config.listen_port,
+            self._accepted,
+            self.threads,
+            limits.max_half_open,
+            not config.stop_on_bind_error,
         )
         alive = name.partition("@")[0]
         self.registration = Registration(
@@ -114,8 +121,12 @@ class Node:
         self._config = config
         self._room = room
         self._ticker.tick_time = config.net_ticktime
+        limits = config.limits
+        self.processes.configure(limits.max_process_links, limits.max_monitors)
+        self._links.configure(limits.max_nodes, limits.max_nodes_per_address)
+        self._acceptor.configure(limits.max_half_open)
         for link in self.links():
-            link.outbox.resize(room)
+            link.configure(room, _intake(limits))
 
     # links
 
@@ -149,6 +160,7 @@ class Node:
             self._numbers,
             TcpStream(sock),
             self._room,
+            _intake(self._config.limits),
             self._watch,
             self.threads.start,
             partial(receive, self._receiver, self.processes),
@@ -177,7 +189,7 @@ class Node:
             peer = name
             self._acceptor.spoke(sock)
             self._links.greet(name, ip)
-            return self._status(name)
+            return self._status(name, ip)
 
         try:
             refused_by = self._refuses(ip)
@@ -209,11 +221,14 @@ class Node:
         self._acceptor.done(sock)
         return self._up(sock, peer, address, trailing)
 
-    def _status(self, name: str) -> Status:
-        """What a node that connects to us is told (the reference's sections 2.2 and 2.3)."""
+    def _status(self, name: str, ip: str) -> Status:
+        """What a node that connects to us is told (the reference's sections 2.2 and 2.3). Raises NotAllowed."""
         if name == self.name:
             # Without epmd every node has our port: on our own address we dialled ourselves, and need not wait.
             return Status.NOT_ALLOWED if self._config.epmd is EpmdMode.NONE else Status.NOK
+        too_many = self._links.too_many(name, ip)
+        if too_many:
+            raise handshakes.NotAllowed("status", f"{too_many}: {name} is not let in")
         match self._links.known(name):
             case Link():
                 return Status.ALIVE
@@ -314,6 +329,15 @@ class Node:
         left = self.threads.join(STOP_TIME)
         if left:
             log.warning("still running after %g s: %s", STOP_TIME, ", ".join(left))
+
+
+def _intake(limits: Limits) -> Intake:
+    return Intake(
+        limits.max_frame_bytes,
+        limits.max_running_requests,
+        limits.max_waiting_requests,
+        limits.max_waiting_request_bytes,
+    )
 
 
 def _peer_ip(sock: socket.socket) -> str:

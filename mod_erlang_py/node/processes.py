@@ -23,6 +23,7 @@ from mod_erlang_py.distribution.control import (
 from mod_erlang_py.distribution.control import Link as LinkSignal
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import Atom, Pid, Reference
+from mod_erlang_py.log_lines import about
 
 from .link import Link
 
@@ -30,26 +31,18 @@ log = logging.getLogger(__name__)
 
 NOPROC = Atom("noproc")
 SYSTEM_LIMIT = Atom("system_limit")
-MAX_LINKS = 100_000
-"""Processes of one peer that may be linked to our pid at once."""
-MAX_MONITORS = 100_000
-"""Monitors of one peer that may stand at once."""
 
 
 class _Monitors:
     """The monitors of one peer that stand, the last of each process and what it monitors last."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
         self._by_pair: dict[tuple[Pid, Pid | str], list[Reference]] = {}
 
-    def add(self, pid: Pid, to: Pid | str, reference: Reference) -> bool:
-        """False when there are too many."""
-        if self._count >= MAX_MONITORS:
-            return False
+    def add(self, pid: Pid, to: Pid | str, reference: Reference) -> None:
         self._by_pair.setdefault((pid, to), []).append(reference)
-        self._count += 1
-        return True
+        self.count += 1
 
     def discard(self, pid: Pid, to: Pid | str, reference: Reference) -> None:
         references = self._by_pair.get((pid, to), [])
@@ -69,26 +62,35 @@ class _Monitors:
         return reference
 
     def _less(self, pid: Pid, to: Pid | str, references: list[Reference]) -> None:
-        self._count -= 1
+        self.count -= 1
         if not references:
             del self._by_pair[pid, to]
 
 
 class Processes:
-    """The links between our pid and the processes of other nodes, and their monitors of us."""
+    """The links between our pid and the processes of other nodes, and their monitors of us.
 
-    def __init__(self) -> None:
+    links, monitors: that may stand at once, of one peer.
+    """
+
+    def __init__(self, links: int, monitors: int) -> None:
+        self._most_links = links
+        self._most_monitors = monitors
         self._lock = threading.Lock()
         self._links: dict[Link, set[Pid]] = {}
         self._monitors: dict[Link, _Monitors] = {}
 
+    def configure(self, links: int, monitors: int) -> None:
+        self._most_links = links
+        self._most_monitors = monitors
+
     def link(self, link: Link, pid: Pid) -> None:
-        """Link our pid to a process of the peer, so that we hear of its end. Raises Exhausted beyond MAX_LINKS."""
+        """Link our pid to a process of the peer, so that we hear of its end. Raises Exhausted when it has too many."""
         with self._lock:
             if link.ended or pid in self._of(link):
                 return
             if not self._add(link, pid):
-                raise Exhausted(f"{MAX_LINKS} processes of {link.name} are linked")
+                raise Exhausted(f"max-process-links: {self._most_links} processes of {link.name} are linked")
         link.signal(LinkSignal(link.local, pid))
 
     def is_linked(self, link: Link, pid: Pid) -> bool:
@@ -106,6 +108,8 @@ class Processes:
                 return  # it is forgotten, or will be
             added = self._add(link, message.from_pid)
         if not added:
+            told = "max-process-links: %d processes of %s are linked: %s is not"
+            log.warning(told, self._most_links, link.name, message.from_pid, extra=about(link.name))
             link.signal(Exit(message.to_pid, message.from_pid, SYSTEM_LIMIT))
 
     def _of(self, link: Link) -> set[Pid]:
@@ -115,11 +119,9 @@ class Processes:
         known = self._links.setdefault(link, set())
         if pid in known:
             return True
-        if len(known) >= MAX_LINKS:
+        if len(known) >= self._most_links:
             return False
         known.add(pid)
-        if len(known) == MAX_LINKS:
-            log.warning("%d processes of %s are linked: further ones will not be", MAX_LINKS, link.name)
         return True
 
     def unlinked(self, link: Link, message: Unlink | UnlinkId) -> None:
@@ -148,8 +150,11 @@ class Processes:
                 if link.ended:
                     return  # it is forgotten, or will be
                 known = self._monitors.setdefault(link, _Monitors())
-                if known.add(message.from_pid, message.to, message.ref):
+                if known.count < self._most_monitors:
+                    known.add(message.from_pid, message.to, message.ref)
                     return
+            told = "max-monitors: processes of %s have %d: %s gets no further one"
+            log.warning(told, link.name, self._most_monitors, message.from_pid, extra=about(link.name))
             reason = SYSTEM_LIMIT
         link.signal(MonitorPExit(message.to, message.from_pid, message.ref, reason))
 

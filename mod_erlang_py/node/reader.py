@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -26,16 +27,23 @@ from .watch import PATIENCE, Watch
 log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
-MAX_FRAME = 64 * 1024 * 1024
-"""Bytes in one frame of a peer; OTP has no limit, a switch needs one."""
-MAX_HELD = 256
-"""Threads of one link that may be held up by a request at once; the requests of more senders wait for one of them."""
-MAX_BEHIND = 100_000
-"""Jobs of one sender that may wait behind a running one."""
-MAX_BEHIND_BYTES = 128 * 1024 * 1024
-"""Bytes of the jobs of all senders of a link that may wait."""
 JOB_SIZE = 1024
 """Bytes that a job counts for, besides those of its message: what it is made of takes about as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is taken from one peer at most.
+
+    frame: bytes of one; OTP has no limit, a switch needs one. running: threads that may be held up by a request at
+    once; the requests of more senders wait for one of them. waiting: jobs of one sender that may wait behind a running
+    one. waiting_bytes: of the jobs of all its senders.
+    """
+
+    frame: int
+    running: int
+    waiting: int
+    waiting_bytes: int
 
 
 class Job(NamedTuple):
@@ -56,6 +64,7 @@ class Reader:
     def __init__(
         self,
         stream: Stream,
+        intake: Intake,
         receive: Callable[[bytes], Job | None],
         flush: Callable[[], None],
         ended: Callable[[str], None],
@@ -64,7 +73,8 @@ class Reader:
         trailing: bytes = b"",
     ) -> None:
         self._stream = stream
-        self._frames = FrameReader(MAX_FRAME)
+        self._intake = intake
+        self._frames = FrameReader(intake.frame)
         self._receive = receive
         self._flush = flush
         self._ended = ended
@@ -82,6 +92,11 @@ class Reader:
         self._told = False
         self.reads = 0
         """How many reads gave something; the ticker looks whether it moved."""
+
+    def configure(self, intake: Intake) -> None:
+        """From the next frame, and the next job, on."""
+        self._intake = intake
+        self._frames.max_frame = intake.frame
 
     @property
     def held(self) -> bool:
@@ -135,7 +150,7 @@ class Reader:
             if behind is not None:
                 self._queue(behind, job, size)
                 return True
-            if self._held_up >= MAX_HELD:
+            if self._held_up >= self._intake.running:
                 self._behind[job.sender] = behind = deque()
                 self._unserved.append(job.sender)
                 self._queue(behind, job, size)
@@ -155,11 +170,14 @@ class Reader:
 
     def _queue(self, behind: deque[tuple[Job, int]], job: Job, size: int) -> None:
         """With the lock held. Raises ProtocolViolation when too much waits."""
-        if len(behind) >= MAX_BEHIND:
-            raise ProtocolViolation(f"{MAX_BEHIND} requests of {job.sender} wait for one that runs")
+        most = self._intake
+        if len(behind) >= most.waiting:
+            told = f"max-waiting-requests: {most.waiting} requests of {job.sender} wait for one that runs"
+            raise ProtocolViolation(told)
         size += JOB_SIZE
-        if self._bytes_behind + size > MAX_BEHIND_BYTES:
-            raise ProtocolViolation(f"{self._bytes_behind} bytes of requests wait for others that run")
+        if self._bytes_behind + size > most.waiting_bytes:
+            told = f"max-waiting-request-bytes: {self._bytes_behind} bytes of requests wait for others that run"
+            raise ProtocolViolation(told)
         self._bytes_behind += size
         behind.append((job, size))
 

@@ -19,7 +19,7 @@ from mod_erlang_py.errors import (
     ProtocolViolation,
     TermError,
 )
-from mod_erlang_py.etf import Atom, Pid, Reference, Term, atom_text
+from mod_erlang_py.etf import Atom, Limits, Pid, Reference, Term, atom_text
 from mod_erlang_py.log_lines import about
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
@@ -37,10 +37,14 @@ SYSTEM_LIMIT = error("system_limit")
 
 
 class Dispatcher:
-    """Finds who answers a message."""
+    """Finds who answers a message. limits: of one."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, limits: Limits) -> None:
         self._context = context
+        self._limits = limits
+
+    def configure(self, limits: Limits) -> None:
+        self._limits = limits
 
     def received(self, link: Link, sender: Pid | None, to: Pid | str, payload: bytes) -> Job | None:
         """Answer an urgent request, or return the job that answers.
@@ -50,10 +54,10 @@ class Dispatcher:
         link.requests += 1
         reply = partial(self._reply, link, sender)
         try:
-            term = etf.decode_message(payload)
+            term = etf.decode_message(payload, self._limits)
         except LimitExceeded as over:
             log.warning("%s: a message of %s refused: %s", link.name, sender, over, extra=about(link.name))
-            term = _unreadable(payload)
+            term = _unreadable(payload, self._limits)
             if term is None:
                 return Job(sender, partial(reply, BADARG))
         except DecodeError as broken:
@@ -80,7 +84,7 @@ class Dispatcher:
     def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
         """The same for a function that is called by erpc. Raises ProtocolViolation."""
         link.requests += 1
-        opened = rpc.spawned(self._context, link, message, payload)
+        opened = rpc.spawned(self._context, link, message, payload, self._limits)
         return self._opened(message.from_pid, *opened) if opened is not None else None
 
     def _opened(self, sender: Pid | None, request: Request, entry: registry.Entry) -> Job | None:
@@ -160,10 +164,10 @@ WRONG = (Atom("api"),)
 """A request that is `{error, badarg}`: in the place of one that nobody could read."""
 
 
-def _unreadable(payload: bytes) -> Term:
+def _unreadable(payload: bytes, limits: Limits) -> Term:
     """What is left of a message that is over the limits: of a `fetch_reply`, whose answer it is not; of a call, which
     waits for an answer. Else None."""
-    match etf.decode_head(payload, 2):
+    match etf.decode_head(payload, 2, limits):
         case (tag, fetch_id) if atom_text(tag) == "fetch_reply":
             return (tag, fetch_id)
         case (tag, caller) if atom_text(tag) == "$gen_call":

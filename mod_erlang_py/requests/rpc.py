@@ -14,7 +14,7 @@ from typing import TypeAlias
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.control import MonitorPExit, SpawnReply, SpawnRequest
 from mod_erlang_py.errors import DecodeError, LimitExceeded, ProtocolViolation, TermError
-from mod_erlang_py.etf import Atom, Pid, Term, atom_text
+from mod_erlang_py.etf import Atom, Limits, Pid, Term, atom_text
 from mod_erlang_py.log_lines import about
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
@@ -143,14 +143,14 @@ class _Process:
             self.link.signal(MonitorPExit(self.pid, parent, reference, BADARG))
 
 
-def spawned(context: Context, link: Link, message: SpawnRequest, payload: bytes) -> Opened | None:
+def spawned(context: Context, link: Link, message: SpawnRequest, payload: bytes, limits: Limits) -> Opened | None:
     """What a spawn request asks for. It gets its reply here: a process, for erpc's functions; else it is refused, and
-    nothing is left to do. Raises ProtocolViolation."""
+    nothing is left to do. limits: of the payload. Raises ProtocolViolation."""
     if message.mfa not in _EXECUTE or not _options(message) <= {"monitor"}:
         _refuse(link, message, "notsup")
         return None
     try:
-        arguments = _proper(etf.decode_message(payload))
+        arguments = _proper(etf.decode_message(payload, limits))
     except LimitExceeded as over:
         log.warning("%s: a call of %s refused: %s", link.name, message.from_pid, over, extra=about(link.name))
         _refuse(link, message, "system_limit")

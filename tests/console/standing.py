@@ -11,6 +11,8 @@ from typing import Any
 from mod_erlang_py import console
 from mod_erlang_py.calls.asking import Found
 from mod_erlang_py.calls.calls import Call
+from mod_erlang_py.node.outbox import Room
+from mod_erlang_py.node.reader import Intake
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.requests import Context
 from mod_erlang_py.service import Service
@@ -25,32 +27,34 @@ UUID = "7f3c2143-55db-422f-bd15-0fa93ac78cb7"
 class Outbox(FakeOutbox):
     backlog = 0
 
-    def resize(self, room: object) -> None:
-        self.resized = room
-
 
 class Peer(FakeLink):
-    """A link. reasons: why it was ended."""
+    """A link. configured: with what at last. reasons: why it was ended."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.outbox: Outbox = Outbox()
         self.address = "127.0.0.1:40000"
+        self.ip = "127.0.0.1"
         self.up_since = time.monotonic()
         self.requests = 0
         self.reasons: list[str] = []
+
+    def configure(self, room: Room, intake: Intake) -> None:
+        self.configured = room, intake
 
     def end(self, reason: str) -> None:
         self.reasons.append(reason)
 
 
 class Standing:
-    """folder: for its configuration, which `configure` writes anew."""
+    """folder: for its configuration, which `configure` writes anew. lines: that the log may have, as it was told."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
         self.configure(**settings)
-        self.service = Service(SimulatedSwitch(folder, log_to=io.StringIO()))
+        self.lines: list[int] = []
+        self.service = Service(SimulatedSwitch(folder, log_to=io.StringIO()), self.lines.append)
         self.context: Context = self.service._context
 
     def configure(self, **settings: str) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mod_erlang_py import etf
 from mod_erlang_py.config.disposition import Hangup
 from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.reload import CHANGEABLE
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.config.strategy import Hash
 from mod_erlang_py.node.outbox import Room
+from mod_erlang_py.node.reader import Intake
 from mod_erlang_py.xml.limits import Limits as XmlLimits
 from tests.console.standing import Standing
 
@@ -74,7 +76,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert (context.fetches._timeout, context.fetches._limits) == (7, XmlLimits(8000, 700, 600, 500))
     assert context.fetches._expand
     assert (context.pump._bulk, context.logs._bulk) == (9, 10)
-    assert context.node._room == peer.outbox.resized == Room(70000, 12)
+    assert context.node._room == peer.configured[0] == Room(70000, 12)
     assert context.node._ticker.tick_time == 13
     assert standing.ask("reload") == "+OK 0 changed\n"
 
@@ -82,6 +84,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
 def test_the_limits(standing: Standing) -> None:
     """Each in the part that heeds it."""
     new = {one.name: 5000 + number for number, one in enumerate(fields(Limits))} | {"max_term_depth": 40}
+    peer = standing.link()
     standing.configure(**{name: str(value) for name, value in new.items()})
     assert standing.ask("reload").startswith(f"+OK {len(new)} changed\nchanged: max-frame-bytes 67108864 -> 5000\n")
     limits, context = Limits(**new), standing.context
@@ -90,6 +93,21 @@ def test_the_limits(standing: Standing) -> None:
     assert context.fetches._most == limits.max_fetches
     assert (context.executes._most, context.executes._of_node) == (limits.max_executes, limits.max_executes_per_node)
     assert context.own_subscriptions._of_node == limits.max_subscriptions
+    assert peer.configured[1] == Intake(
+        limits.max_frame_bytes,
+        limits.max_running_requests,
+        limits.max_waiting_requests,
+        limits.max_waiting_request_bytes,
+    )
+    node = context.node
+    assert node._acceptor._half_open.most == limits.max_half_open
+    assert (node._links._most, node._links._of_address) == (limits.max_nodes, limits.max_nodes_per_address)
+    assert node.processes._most_links == limits.max_process_links
+    assert node.processes._most_monitors == limits.max_monitors
+    assert standing.service._dispatcher._limits == etf.Limits(
+        limits.max_term_depth, limits.max_term_elements, limits.max_term_bytes
+    )
+    assert standing.lines == [100, limits.max_log_lines_per_minute]
 
 
 def test_what_needs_a_restart(standing: Standing) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 
 from mod_erlang_py.errors import ProtocolViolation
 from mod_erlang_py.etf import Pid
-from mod_erlang_py.node.reader import Job, Reader
+from mod_erlang_py.node.reader import Intake, Job, Reader
 from mod_erlang_py.node.stream import Stream
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.watch import Watch
 from tests.waiting import DEADLINE
+
+INTAKE = Intake(frame=1 << 20, running=256, waiting=1000, waiting_bytes=1 << 30)
 
 Step = tuple[int, int]
 """A sender, and the number of its job."""
@@ -74,6 +76,7 @@ class Bench:
         """A reader of the stream. trailing: what came with the handshake."""
         return Reader(
             self.stream,
+            INTAKE,
             self._receive,
             lambda: None,
             self._ended,

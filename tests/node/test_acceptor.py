@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mod_erlang_py.node import acceptor as module
-from mod_erlang_py.node import half_open
 from mod_erlang_py.node.acceptor import Acceptor, address_of
 from mod_erlang_py.node.threads import Threads
 from tests.waiting import DEADLINE, wait_until
@@ -27,7 +26,7 @@ class Bench:
         self.ended: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self.listening: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.clients: list[socket.socket] = []
-        self.acceptor = Acceptor(ip, port, self._shake_hands, threads)
+        self.acceptor = Acceptor(ip, port, self._shake_hands, threads, 64)
         threads.start("acceptor", lambda: self.acceptor.run(self.listening.put))
 
     def _shake_hands(self, connection: socket.socket, address: str) -> None:
@@ -64,10 +63,8 @@ def test_each_connection_has_a_thread_of_its_own(bench: Bench) -> None:
     assert address == f"{host}:{port}"
 
 
-def test_with_too_many_in_their_handshake_the_oldest_is_closed(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(half_open, "MAX_HALF_OPEN", 3)
+def test_with_too_many_in_their_handshake_the_oldest_is_closed(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.acceptor.configure(3)
     clients = [bench.connect() for _ in range(5)]
     assert [client.recv(1) for client, _ in clients[:2]] == [b"", b""]
     closed = {bench.ended.get(timeout=DEADLINE) for _ in range(2)}  # each in its own thread
@@ -79,8 +76,8 @@ def test_with_too_many_in_their_handshake_the_oldest_is_closed(
     assert [clients[0][1] in warned[0], clients[1][1] in warned[1], len(warned)] == [True, True, 2]
 
 
-def test_those_that_are_done_do_not_count(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(half_open, "MAX_HALF_OPEN", 3)
+def test_those_that_are_done_do_not_count(bench: Bench) -> None:
+    bench.acceptor.configure(3)
     for _ in range(10):
         client, _address = bench.connect()
         client.sendall(b"x")
@@ -152,7 +149,7 @@ def test_stop_lets_go_of_all(bench: Bench, threads: Threads) -> None:
 
 
 def test_stop_before_the_start(threads: Threads, free_port: Callable[[], int]) -> None:
-    acceptor = Acceptor("127.0.0.1", free_port(), lambda sock, address: None, threads)
+    acceptor = Acceptor("127.0.0.1", free_port(), lambda sock, address: None, threads, 64)
     acceptor.stop()
     told: list[str] = []
     acceptor.run(told.append)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mod_erlang_py.node import half_open as module
 from mod_erlang_py.node.half_open import HalfOpen
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode
@@ -16,9 +15,8 @@ from tests.waiting import DEADLINE, wait_until
 
 
 @pytest.fixture
-def four(monkeypatch: pytest.MonkeyPatch) -> HalfOpen:
-    monkeypatch.setattr(module, "MAX_HALF_OPEN", 4)
-    return HalfOpen()
+def four() -> HalfOpen:
+    return HalfOpen(4)
 
 
 class Peers:

@@ -17,8 +17,9 @@ NAME = "peer@localhost"
 
 
 class FakeLink:
-    def __init__(self, name: str = NAME) -> None:
+    def __init__(self, name: str = NAME, ip: str = "10.0.0.1") -> None:
         self.name = name
+        self.ip = ip
         self.ended = False
         self.requests = 0
 
@@ -27,13 +28,13 @@ class FakeLink:
         self.reason = reason
 
 
-def link(name: str = NAME) -> Link:
-    return cast(Link, FakeLink(name))
+def link(name: str = NAME, ip: str = "10.0.0.1") -> Link:
+    return cast(Link, FakeLink(name, ip))
 
 
 def test_a_new_connection_takes_the_place_of_the_old_one_at_once() -> None:
     """Whose reader has not taken it down yet, and does so later without harm to the new one."""
-    links, old, new = Links(), link(), link()
+    links, old, new = Links(10, 10), link(), link()
     links.add(old)
     links.add(link("other@localhost"))
     old.requests = 3
@@ -51,7 +52,7 @@ def test_a_new_connection_takes_the_place_of_the_old_one_at_once() -> None:
 
 
 def test_a_link_that_has_ended_is_no_link() -> None:
-    links, ended = Links(), link()
+    links, ended = Links(10, 10), link()
     links.add(ended)
     assert links.reach(Attempt(NAME)) is ended
     ended.end("")
@@ -66,7 +67,7 @@ def test_a_link_that_has_ended_is_no_link() -> None:
 
 
 def test_an_attempt_is_shared_until_it_is_settled() -> None:
-    links = Links()
+    links = Links(10, 10)
     first, second, third = Attempt(NAME), Attempt(NAME), Attempt(NAME)
     assert links.reach(first) is first
     assert links.reach(second) is first
@@ -82,7 +83,7 @@ def test_an_attempt_is_shared_until_it_is_settled() -> None:
 
 
 def test_an_attempt_that_takes_too_long_goes_on() -> None:
-    links, attempt, up = Links(), Attempt(NAME), link()
+    links, attempt, up = Links(10, 10), Attempt(NAME), link()
     links.reach(attempt)
     with pytest.raises(NotConnected, match="no answer within 0 s"):
         attempt.result(0)
@@ -92,7 +93,7 @@ def test_an_attempt_that_takes_too_long_goes_on() -> None:
 
 def test_who_made_way_hears_when_the_peers_own_attempt_fails(in_thread: InThread) -> None:
     """From where it was dialled: a stranger from elsewhere who says the name counts for nothing."""
-    links, attempt = Links(), Attempt(NAME)
+    links, attempt = Links(10, 10), Attempt(NAME)
     links.reach(attempt)
     links.came_to_nothing(NAME, "192.0.2.7", "before we made way")
     assert links.known(NAME) is attempt
@@ -108,7 +109,7 @@ def test_who_made_way_hears_when_the_peers_own_attempt_fails(in_thread: InThread
 
 
 def test_close_ends_every_attempt_and_end_every_link(in_thread: InThread) -> None:
-    links, up, replaced, attempt = Links(), link("other@localhost"), link("other@localhost"), Attempt(NAME)
+    links, up, replaced, attempt = Links(10, 10), link("other@localhost"), link("other@localhost"), Attempt(NAME)
     links.add(replaced)
     links.add(up)
     links.reach(attempt)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import TICK, encode_frame
@@ -28,7 +29,6 @@ from mod_erlang_py.etf import Atom, Pid, Reference, Term, encode, encode_bare
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
-from mod_erlang_py.node.reader import MAX_FRAME
 from mod_erlang_py.node.receiving import UNREADABLE
 from mod_erlang_py.node.ticker import INTENSITY
 from tests.node.epmds import FakeEpmd
@@ -160,7 +160,7 @@ def test_our_own_name_is_refused(local: LocalNode) -> None:
     "frame",
     [
         b"\xff\xff\xff\xff",
-        (MAX_FRAME + 1).to_bytes(4, "big"),
+        (Limits().max_frame_bytes + 1).to_bytes(4, "big"),
         b"\0\0\0\5hello",
         b"\0\0\0\2\x70\x83",
         b"\0\0\0\4\x70\x83\x6a\x6a",

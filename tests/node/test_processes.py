@@ -19,7 +19,6 @@ from mod_erlang_py.distribution.control import (
 from mod_erlang_py.distribution.control import Link as LinkSignal
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import Atom, Pid, Reference
-from mod_erlang_py.node import processes as module
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import Processes
 
@@ -56,7 +55,7 @@ def link(fake: FakeLink) -> Link:
 
 @pytest.fixture
 def processes() -> Processes:
-    return Processes()
+    return Processes(10, 10)
 
 
 def test_a_link_to_our_pid_stands_silently(processes: Processes, link: Link, fake: FakeLink) -> None:
@@ -154,13 +153,14 @@ def test_who_cannot_be_answered_hears_by_the_last_of_his_monitors(
 
 
 def test_the_monitors_of_a_peer_are_bounded(
-    processes: Processes, link: Link, fake: FakeLink, monkeypatch: pytest.MonkeyPatch
+    processes: Processes, link: Link, fake: FakeLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mod_erlang_py.node.processes.MAX_MONITORS", 2)
+    processes.configure(2, 2)
     references = [Reference("peer@localhost", 7, (number, 2, 3)) for number in range(4)]
     for reference in references[:3]:
         processes.monitored(link, MonitorP(THEIRS, "foo", reference))
     assert fake.signals == [MonitorPExit("foo", THEIRS, references[2], Atom("system_limit"))]
+    assert f"max-monitors: processes of peer@localhost have 2: {THEIRS} gets no further one" in caplog.text
     processes.demonitored(link, DemonitorP(THEIRS, "foo", references[0]))
     processes.monitored(link, MonitorP(THEIRS, "foo", references[3]))
     processes.forget(link)
@@ -180,9 +180,9 @@ def test_a_connection_that_ends_takes_its_own_links_along(processes: Processes, 
 
 
 def test_one_link_too_many_costs_that_process(
-    processes: Processes, link: Link, fake: FakeLink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    processes: Processes, link: Link, fake: FakeLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "MAX_LINKS", 2)
+    processes.configure(2, 2)
     third = Pid("peer@localhost", 92, 0, 7)
     processes.linked(link, LinkSignal(THEIRS, OURS))
     processes.linked(link, LinkSignal(OTHER, OURS))
@@ -194,7 +194,7 @@ def test_one_link_too_many_costs_that_process(
     with pytest.raises(Exhausted, match="2 processes of peer@localhost are linked"):
         processes.link(link, third)
     assert not processes.exited(link, Exit(third, OURS, Atom("normal")))
-    assert caplog.text.count("2 processes of peer@localhost are linked") == 1
+    assert f"max-process-links: 2 processes of peer@localhost are linked: {third} is not" in caplog.text
     other = cast(Link, FakeLink())
     processes.linked(other, LinkSignal(third, OURS))
     assert processes.exited(link, Exit(THEIRS, OURS, Atom("normal")))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from mod_erlang_py.distribution.connection import TICK
 from mod_erlang_py.node import reader
 from mod_erlang_py.node.threads import Threads
-from tests.node.readers import Bench, pid
+from tests.node.readers import INTAKE, Bench, pid
 from tests.waiting import DEADLINE, wait_until
 
 
@@ -96,11 +97,9 @@ def test_a_sender_is_served_by_the_reading_thread_again_afterwards(bench: Bench)
     assert bench.ran_in[1, 2] == bench.ran_in[2, 2] == bench.ran_in[2, 1]
 
 
-def test_with_too_many_held_up_further_senders_wait_for_one_of_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_too_many_held_up_further_senders_wait_for_one_of_them(bench: Bench) -> None:
     """The link is read on meanwhile, for the answers that somebody waits for."""
-    monkeypatch.setattr(reader, "MAX_HELD", 2)
+    bench.reader.configure(replace(INTAKE, running=2))
     for sender in (1, 2):
         bench.ask(sender, 1, slow=True)
         bench.wait_started((sender, 1))
@@ -124,15 +123,15 @@ def test_with_too_many_held_up_further_senders_wait_for_one_of_them(
     bench.wait_ran((5, 1))
 
 
-def test_a_sender_with_too_many_waiting_ends_the_link(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_BEHIND", 3)
+def test_a_sender_with_too_many_waiting_ends_the_link(bench: Bench) -> None:
+    bench.reader.configure(replace(INTAKE, waiting=3))
     bench.ask(1, 0, slow=True)
     bench.wait_started((1, 0))
     bench.ask(2, 0)
     bench.wait_ran((2, 0))
     for number in range(1, 5):
         bench.ask(1, number)
-    assert "3 requests" in bench.ended.get(timeout=DEADLINE)
+    assert "max-waiting-requests: 3 requests" in bench.ended.get(timeout=DEADLINE)
 
 
 def test_a_link_that_ends_while_a_job_runs(bench: Bench) -> None:
@@ -211,9 +210,9 @@ def test_without_a_thread_to_read_on_the_job_is_waited_for(
     assert not bench.ran.count((1, 4))
 
 
-def test_a_sender_whose_waiting_jobs_are_too_big_ends_the_link(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sender_whose_waiting_jobs_are_too_big_ends_the_link(bench: Bench) -> None:
     """All senders of a link count together."""
-    monkeypatch.setattr(reader, "MAX_BEHIND_BYTES", 3 * (reader.JOB_SIZE + 8))
+    bench.reader.configure(replace(INTAKE, waiting_bytes=3 * (reader.JOB_SIZE + 8)))
     bench.ask(1, 0, slow=True)
     bench.wait_started((1, 0))
     wait_until(lambda: not bench.reader.held)
@@ -234,7 +233,8 @@ def test_a_sender_whose_waiting_jobs_are_too_big_ends_the_link(bench: Bench, mon
     assert bench.ended.empty()
     bench.ask(2, 2)
     size = 3 * (reader.JOB_SIZE + 8)
-    assert bench.ended.get(timeout=DEADLINE) == f"{size} bytes of requests wait for others that run"
+    told = f"max-waiting-request-bytes: {size} bytes of requests wait for others that run"
+    assert bench.ended.get(timeout=DEADLINE) == told
 
 
 def test_what_was_received_before_the_end_is_done_and_no_more_is_read(bench: Bench, missing: set[str]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mod_erlang_py.node import reader
 from mod_erlang_py.node.threads import Threads
-from tests.node.readers import Bench, Step
+from tests.node.readers import INTAKE, Bench, Step
 from tests.waiting import DEADLINE, wait_until
 
 JOBS = st.lists(st.tuples(st.integers(1, 12), st.sampled_from([False] * 4 + [True])), min_size=1, max_size=150)
@@ -21,13 +21,11 @@ JOBS = st.lists(st.tuples(st.integers(1, 12), st.sampled_from([False] * 4 + [Tru
 @pytest.mark.parametrize("threads_held", [1, 3, 64])
 @given(jobs=JOBS, seed=st.integers(0, 1 << 32))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_each_job_runs_once_in_its_senders_order(
-    threads_held: int, jobs: list[tuple[int, bool]], seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "MAX_HELD", threads_held)
+def test_each_job_runs_once_in_its_senders_order(threads_held: int, jobs: list[tuple[int, bool]], seed: int) -> None:
     cuts = random.Random(seed)
     threads = Threads()
     bench = Bench(threads)
+    bench.reader.configure(replace(INTAKE, running=threads_held))
     bench.read()
     sent, data = _frames(bench, jobs)
     while data:
