@@ -304,7 +304,7 @@ def _room(settings: Config) -> Room:
 
 
 def _term_limits(limits: Limits) -> etf.Limits:
-    return etf.Limits(limits.max_term_depth, limits.max_term_elements, limits.max_term_bytes)
+    return etf.Limits(depth=limits.max_term_depth, elements=limits.max_term_elements, size=limits.max_term_bytes)
 
 
 def _xml_limits(settings: Config) -> XmlLimits:

@@ -122,3 +122,35 @@ def test_what_cannot_be_formatted(bench: Bench, capsys: pytest.CaptureFixture[st
 def test_closed_together(bench: Bench) -> None:
     bench.handler.close()
     assert bench.written.closed
+
+
+def test_another_number_of_lines(bench: Bench) -> None:
+    """From now on; who is left out already waits for his minute to be over."""
+    bench.handler.configure(2)
+    for _ in range(4):
+        bench.log.warning("refused", extra=about("10.0.0.1"))
+    further = "further lines about 10.0.0.1 are left out until a minute is over, and counted"
+    assert bench.taken() == ["refused", "refused", further]
+    bench.handler.configure(10)
+    for peer in ("10.0.0.1", "10.0.0.2"):
+        for _ in range(3):
+            bench.log.warning("refused", extra=about(peer))
+    assert bench.taken() == ["refused"] * 3
+    bench.handler.configure(1)
+    bench.log.warning("refused", extra=about("10.0.0.2"))
+    assert bench.taken() == [further.replace("0.1", "0.2")]
+    bench.now += MINUTE
+    bench.log.info("else")
+    assert bench.taken() == [
+        "5 more lines about 10.0.0.1 were left out",
+        "1 more lines about 10.0.0.2 were left out",
+        "else",
+    ]
+
+
+def test_no_line_is_told_of_that_is_not_left_out(bench: Bench) -> None:
+    for _ in range(PER_MINUTE):
+        bench.log.warning("refused", extra=about("10.0.0.1"))
+    bench.now += MINUTE
+    bench.log.info("else")
+    assert bench.taken() == ["refused"] * PER_MINUTE + ["else"]

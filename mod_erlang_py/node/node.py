@@ -168,6 +168,7 @@ class Node:
             trailing,
         )
         self._links.add(link, made_by)
+        link.configure(self._room, _intake(self._config.limits))  # which may have changed, for those that were up then
         log.log(NOTICE, "node up: %s, from %s", peer.name, address, extra=about(peer.name))
         return link
 

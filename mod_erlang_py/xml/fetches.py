@@ -164,22 +164,22 @@ class Fetches:
         with self._lock:
             if self._stopping:
                 return None
+            bound = {pid: one for pid, one in self._bindings.items() if one.sections & section}
+            most, too_many = self._most, len(self._pending) >= self._most
             patience = {
                 pid: seconds
-                for pid, bound in self._bindings.items()
-                if bound.sections & section and (seconds := bound.patience(began, self._timeout))
+                for pid, one in bound.items()
+                if not too_many and (seconds := one.patience(began, self._timeout))
             }
-            if not patience:
-                return None
-            waiting = {pid: self._bindings[pid].link for pid in patience}
+            waiting = {pid: bound[pid].link for pid in patience}
             pending = Pending(fetch, frozenset(waiting), dict(waiting))
-            most, too_many = self._most, len(self._pending) >= self._most
-            if not too_many:
+            if patience:
                 self._pending[identifier] = pending
                 self.asked += 1
-        if too_many:
-            told = "max-fetches: %d look-ups are under way already: one for %s finds nothing"
-            log.warning(told, most, fetch.section, extra=about("look-ups"))
+        if not patience:
+            if bound and too_many:
+                told = "max-fetches: %d look-ups are under way already: one for %s finds nothing"
+                log.warning(told, most, fetch.section, extra=about("look-ups"))
             return None
         found, in_time = None, True
         try:

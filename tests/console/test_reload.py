@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.reload import CHANGEABLE
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.config.strategy import Hash
+from mod_erlang_py.node.node import _intake
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Intake
 from mod_erlang_py.xml.limits import Limits as XmlLimits
@@ -81,33 +82,47 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert standing.ask("reload") == "+OK 0 changed\n"
 
 
-def test_the_limits(standing: Standing) -> None:
-    """Each in the part that heeds it."""
-    new = {one.name: 5000 + number for number, one in enumerate(fields(Limits))} | {"max_term_depth": 40}
+LIMITS = Limits(**{one.name: 5000 + number for number, one in enumerate(fields(Limits))} | {"max_term_depth": 40})
+LIMITS_GIVEN = {name: str(value) for name, value in asdict(LIMITS).items()}
+
+
+def test_limits_that_change(standing: Standing) -> None:
     peer = standing.link()
-    standing.configure(**{name: str(value) for name, value in new.items()})
-    assert standing.ask("reload").startswith(f"+OK {len(new)} changed\nchanged: max-frame-bytes 67108864 -> 5000\n")
-    limits, context = Limits(**new), standing.context
-    assert context.node.config.limits == limits
-    assert (context.workers._running, context.workers._waiting) == (limits.max_running_jobs, limits.max_waiting_jobs)
-    assert context.fetches._most == limits.max_fetches
-    assert (context.executes._most, context.executes._of_node) == (limits.max_executes, limits.max_executes_per_node)
-    assert context.own_subscriptions._of_node == limits.max_subscriptions
-    assert peer.configured[1] == Intake(
-        limits.max_frame_bytes,
-        limits.max_running_requests,
-        limits.max_waiting_requests,
-        limits.max_waiting_request_bytes,
-    )
-    node = context.node
-    assert node._acceptor._half_open.most == limits.max_half_open
-    assert (node._links._most, node._links._of_address) == (limits.max_nodes, limits.max_nodes_per_address)
-    assert node.processes._most_links == limits.max_process_links
-    assert node.processes._most_monitors == limits.max_monitors
+    standing.configure(**LIMITS_GIVEN)
+    told = f"+OK {len(LIMITS_GIVEN)} changed\nchanged: max-frame-bytes 67108864 -> 5000\n"
+    assert standing.ask("reload").startswith(told)
+    they_are_heeded(standing)
+    assert peer.configured[1] == _intake(LIMITS)
+    assert standing.lines == [100, LIMITS.max_log_lines_per_minute]
+
+
+def test_limits_from_the_start(tmp_path: Path) -> None:
+    standing = Standing(tmp_path, **LIMITS_GIVEN)
+    they_are_heeded(standing)
+    assert standing.lines == [LIMITS.max_log_lines_per_minute]
+
+
+def they_are_heeded(standing: Standing) -> None:
+    """Each by the part that it is about."""
+    context, node = standing.context, standing.context.node
+    assert node.config.limits == LIMITS
+    assert (context.workers._running, context.workers._waiting) == (LIMITS.max_running_jobs, LIMITS.max_waiting_jobs)
+    assert context.fetches._most == LIMITS.max_fetches
+    assert (context.executes._most, context.executes._of_node) == (LIMITS.max_executes, LIMITS.max_executes_per_node)
+    assert context.own_subscriptions._of_node == LIMITS.max_subscriptions
+    assert node._acceptor._half_open.most == LIMITS.max_half_open
+    assert (node._links._most, node._links._of_address) == (LIMITS.max_nodes, LIMITS.max_nodes_per_address)
+    assert node.processes._most_links == LIMITS.max_process_links
+    assert node.processes._most_monitors == LIMITS.max_monitors
     assert standing.service._dispatcher._limits == etf.Limits(
-        limits.max_term_depth, limits.max_term_elements, limits.max_term_bytes
+        LIMITS.max_term_depth, LIMITS.max_term_elements, LIMITS.max_term_bytes
     )
-    assert standing.lines == [100, limits.max_log_lines_per_minute]
+    assert _intake(node.config.limits) == Intake(
+        LIMITS.max_frame_bytes,
+        LIMITS.max_running_requests,
+        LIMITS.max_waiting_requests,
+        LIMITS.max_waiting_request_bytes,
+    )
 
 
 def test_what_needs_a_restart(standing: Standing) -> None:

@@ -131,3 +131,46 @@ def test_close_ends_every_attempt_and_end_every_link(in_thread: InThread) -> Non
     assert not up.ended
     links.end()
     assert up.ended
+
+
+def test_too_many_nodes() -> None:
+    """Of all, those that we dial too; who is connected may connect anew; who has ended does not count."""
+    links, first = Links(2, 10), link("first@localhost")
+    links.add(first)
+    assert links.too_many(NAME, "10.0.0.1") is None
+    links.add(link("second@localhost", "10.0.0.2"))
+    assert links.too_many(NAME, "10.0.0.3") == "max-nodes: 2 nodes are connected"
+    assert links.too_many("first@localhost", "10.0.0.3") is None
+    with pytest.raises(HandshakeError, match="max-nodes: 2"):
+        links.add(link())
+    with pytest.raises(NotConnected, match="max-nodes: 2"):
+        links.reach(Attempt(NAME))
+    links.add(link("second@localhost"))
+    links.configure(3, 10)
+    attempt = Attempt(NAME)
+    assert links.reach(attempt) is attempt
+    links.configure(2, 10)
+    with pytest.raises(HandshakeError, match="max-nodes: 2"):
+        links.add(link(), attempt)
+    first.end("")
+    links.add(link(), attempt)
+    assert [one.name for one in links.up()] == ["second@localhost", NAME]
+
+
+def test_too_many_nodes_of_an_address() -> None:
+    """Those that we dial count, and are not refused."""
+    links = Links(10, 2)
+    links.add(link("first@localhost"))
+    attempt = Attempt("second@localhost")
+    assert links.reach(attempt) is attempt
+    links.add(link("second@localhost"), attempt)
+    assert links.too_many(NAME, "10.0.0.1") == "max-nodes-per-address: 2 nodes are connected from 10.0.0.1"
+    assert links.too_many("first@localhost", "10.0.0.1") is None
+    assert links.too_many(NAME, "10.0.0.2") is None
+    with pytest.raises(HandshakeError, match="max-nodes-per-address: 2"):
+        links.add(link())
+    attempt = Attempt(NAME)
+    assert links.reach(attempt) is attempt
+    links.add(link(), attempt)
+    links.add(link("fourth@localhost", "10.0.0.2"))
+    assert len(links.up()) == 4

@@ -159,6 +159,8 @@ def test_limits_are_those_of_the_code() -> None:
         with pytest.raises(ValueError, match="a whole number") as raised:
             limits.PARSERS[name]("none")
         assert str(raised.value) == f"a whole number from {values.replace('2^40', str(2**40))}", name
+    bounds = rows("security.md", "", "at most", "beyond")
+    assert {*limits.PARSERS} <= {name for _, most, _ in bounds for name in code(most)}
 
 
 def arity(term: str) -> tuple[str, int]:

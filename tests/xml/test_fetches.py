@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,27 @@ def soon(look: Look) -> bytes | None:
     found = look.found()
     assert time.monotonic() - look.began < 2
     return found
+
+
+def test_too_many_at_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A further one finds nothing, and nobody is asked; once one has ended there is room again."""
+    bench.fetches.configure(5, 1, LIMITS, False)
+    peer = bench.peer()
+    first = Look(bench.fetches)
+    ((_, question),) = peer.wait_for(1)
+    other = bench.peer(sections=Section.DIALPLAN, name="other@localhost")
+    assert bench.fetches.answer(replace(ASKED, section="dialplan")) is None
+    assert bench.fetches.answer(replace(ASKED, section="languages")) is None  # nobody is bound
+    assert [len(one.messages()) for one in (peer, other)] == [1, 0]
+    assert bench.fetches._bindings[other.pid]._asked is None  # it owes no answer
+    assert "max-fetches: 1 look-ups are under way already: one for dialplan finds nothing" in caplog.text
+    assert caplog.text.count("max-fetches") == 1
+    assert (bench.fetches.asked, len(bench.fetches._pending)) == (1, 1)
+    bench.reply(peer, question[5].decode())
+    assert soon(first) is not None
+    second = Look(bench.fetches)
+    bench.reply(peer, peer.wait_for(2)[1][1][5].decode())
+    assert soon(second) is not None
 
 
 def test_nobody_is_bound(bench: Bench) -> None:
