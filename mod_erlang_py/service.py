@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.limits import Limits
-from mod_erlang_py.config.reload import Reloaded, compare
+from mod_erlang_py.config.reload import Change, Reloaded, compare
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import ConfigError, SwitchError
@@ -74,6 +75,7 @@ class Service:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
         name = node_name(settings, switch.hostname())
         self.node = Node(name, settings, _room(settings), self, self._refuses)
+        self._complain_of_tls()
         limits = settings.limits
         self._workers = Workers(self.node.threads, limits.max_running_jobs, limits.max_waiting_jobs)
         form = Form(settings.encoding.value)
@@ -212,6 +214,7 @@ class Service:
             self._complaints.refused(str(error))
             raise
         self._complain(found.config, found.wrong)
+        self._complain_of_tls()
         for change in found.changed:
             log.log(NOTICE, "%s: changed %s", config.FILE, change)
         return found
@@ -224,7 +227,12 @@ class Service:
         settings, wrong = _read(given)
         with self._reloading:
             found = compare(self.node.config, settings, wrong)
+            before = self.node.credentials
             self._configure(found.config)
+            after = self.node.credentials
+            if before is not None and after is not None and before.digest != after.digest:
+                renewed = Change("certificate", str(before.own), str(after.own))
+                found = replace(found, changed=(*found.changed, renewed))
             self._complaints.read(found.config, True, wrong)
         return found
 
@@ -247,6 +255,10 @@ class Service:
         for error in wrong:
             log.error("%s: %s", config.FILE, error)
         for warning in (*figures.advice(settings), *self._complaints.warnings()):
+            log.warning("%s", warning)
+
+    def _complain_of_tls(self) -> None:
+        for warning in self.node.warnings():
             log.warning("%s", warning)
 
     def _refuses(self, ip: str) -> str | None:

@@ -74,7 +74,7 @@ class Host(Protocol):
 class RunningNode:
     """Our node, ready: it is registered with its epmd.
 
-    kind: as for start_node. name: "freeswitch@localhost". port: where it listens, on 127.0.0.1.
+    kind: as for start_node. name: "freeswitch@localhost". port: that epmd has, on 127.0.0.1.
     """
 
     kind: str
@@ -255,7 +255,9 @@ class Launcher:
         folder = self._base / f"{kind}{next(_unique)}"
         folder.mkdir()
         host = self._host(kind, folder, given, epmd_port, name, files, environment or {})
-        node = RunningNode(kind, name, given["cookie"], int(given["listen-port"]), epmd_port, host)
+        by_tls = "tls-listen-port" in given and given.get("proto-dist") != "inet_tcp"
+        port = int(given["tls-listen-port" if by_tls else "listen-port"])
+        node = RunningNode(kind, name, given["cookie"], port, epmd_port, host)
         if given.get("epmd") == "none":
             wait_until(lambda: f"{name} listens on" in node.log(), _START_SECONDS, node.log)
         else:

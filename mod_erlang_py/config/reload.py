@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from mod_erlang_py.config import tls
 from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.settings import Config, field_of, values_of, with_values
 from mod_erlang_py.errors import ConfigError
@@ -29,6 +30,7 @@ CHANGEABLE = frozenset(
         "outbox_messages",
         "net_ticktime",
         *(one.name for one in fields(Limits)),
+        *tls.CHANGEABLE,
     }
 )
 """The fields that can change while links are up."""
@@ -62,15 +64,16 @@ def compare(old: Config, new: Config, wrong: Iterable[ConfigError] = ()) -> Relo
     wrong = tuple(wrong)
     before, after = values_of(old), values_of(new)
     kept = {field_of(error.param) for error in wrong}
+    changeable = CHANGEABLE if old.tls.on and new.tls.on else CHANGEABLE - tls.CHANGEABLE
     changes = {
         name: Change(name.replace("_", "-"), _shown(name, before[name]), _shown(name, after[name]))
         for name in before
         if name not in kept and before[name] != after[name]
     }
     return Reloaded(
-        with_values(old, {name: after[name] for name in changes if name in CHANGEABLE}),
-        tuple(change for name, change in changes.items() if name in CHANGEABLE),
-        tuple(change for name, change in changes.items() if name not in CHANGEABLE),
+        with_values(old, {name: after[name] for name in changes if name in changeable}),
+        tuple(change for name, change in changes.items() if name in changeable),
+        tuple(change for name, change in changes.items() if name not in changeable),
         wrong,
     )
 

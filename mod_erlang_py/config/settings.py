@@ -12,10 +12,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from mod_erlang_py.config import limits
+from mod_erlang_py.config import limits, tls
 from mod_erlang_py.config.disposition import Continue, Disposition, disposition
 from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.strategy import Random, Strategy, strategy
+from mod_erlang_py.config.tls import Tls
 from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, whole
 from mod_erlang_py.errors import ConfigError
 
@@ -99,11 +100,13 @@ class Config:
     """Address where Prometheus scrapes the figures. Ours."""
     prometheus_listen_port: int | None = None
     """None: nowhere. Ours."""
+    tls: Tls = field(default_factory=Tls)
+    """Settings of their own: distribution by TLS. Ours."""
     limits: Limits = field(default_factory=Limits)
     """Settings of their own, each with its reason. Ours."""
 
 
-GROUPS = ("limits",)
+GROUPS = ("tls", "limits")
 """The fields of Config that are settings themselves, each a field of what stands there."""
 
 DEFAULT_COOKIE = "ClueCon"
@@ -116,6 +119,7 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
     its default in place. Raises ConfigError where that would not be safe: a cookie that cannot be used.
     """
     values: dict[str, Any] = {}
+    given_tls: dict[str, str] = {}
     acl: list[str] = []
     wrong: list[ConfigError] = []
     for name, value in settings:
@@ -131,6 +135,8 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
                 raise bad from None
             wrong.append(bad)
             continue
+        if name in tls.PARSERS:
+            given_tls[name] = value
         if name == "apply-inbound-acl":
             acl.append(parsed)
         else:
@@ -140,7 +146,9 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
             values["cookie"] = cookie_file(str(home / ".erlang.cookie"))
         except ValueError as error:
             raise ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)) from None
-    return with_values(Config(), values | {"apply_inbound_acl": tuple(acl)}), wrong
+    found = with_values(Config(), values | {"apply_inbound_acl": tuple(acl)})
+    tls.check(found.tls, given_tls)
+    return found, wrong
 
 
 def field_of(name: str) -> str:
@@ -169,7 +177,7 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     return replace(config, **changed)
 
 
-_NO_SAFE_DEFAULT = {"cookie", "cookie-file", "apply-inbound-acl"}
+_NO_SAFE_DEFAULT = {"cookie", "cookie-file", "apply-inbound-acl", *tls.PARSERS}
 
 
 def _known(name: str) -> str:
@@ -237,5 +245,6 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "net-ticktime": whole(1, 3600),
     "prometheus-listen-ip": address,
     "prometheus-listen-port": whole(1, 65535),
+    **tls.PARSERS,
     **limits.PARSERS,
 }

@@ -23,6 +23,7 @@ def _lines(of: Figures) -> list[tuple[str, str]]:
     return [
         ("node", of.node),
         ("listens on", ", ".join(of.addresses) or "nothing"),
+        ("protection", of.protection.text),
         ("epmd", f"{of.epmd.state}, port {of.epmd.port}"),
         ("up", str(timedelta(seconds=int(of.up_seconds)))),
         ("versions", f"mod_erlang_py {versions.mod_erlang_py}, {versions.switch}, Python {versions.python}"),

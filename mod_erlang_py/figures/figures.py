@@ -11,6 +11,7 @@ from mod_erlang_py.config.settings import DEFAULT_COOKIE, Config
 from mod_erlang_py.events.counts import Tally
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.names import is_loopback
+from mod_erlang_py.node.protection import Protection, protection
 from mod_erlang_py.node.registration import Registration, epmd_port
 from mod_erlang_py.requests.context import Context
 
@@ -36,10 +37,12 @@ class EpmdFigures:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A link. calls: that its processes have now. creates, hangups: events of that kind that its handler got."""
+    """A link. protocol: what carries it, as "TCP", "TLSv1.3". calls: that its processes have now. creates, hangups:
+    events of that kind that its handler got."""
 
     node: str
     address: str
+    protocol: str
     up_seconds: float
     calls: int
     events: Tally
@@ -73,6 +76,7 @@ class Figures:
     epmd: EpmdFigures
     up_seconds: float
     versions: Versions
+    protection: Protection
     encoding: str
     event_source: str
     event_source_reason: str
@@ -96,6 +100,7 @@ def gather(context: Context) -> Figures:
         versions=Versions(
             installed.RUNNING.version, installed.RUNNING.digest, context.switch.description, platform.python_version()
         ),
+        protection=protection(node.config),
         encoding=node.config.encoding.value,
         event_source=context.pump.source.implementation,
         event_source_reason=context.pump.source.reason,
@@ -108,6 +113,7 @@ def gather(context: Context) -> Figures:
         executes=len(context.executes),
         warnings=(
             *advice(node.config),
+            *node.warnings(),
             *context.complaints.lines(),
             *context.switch.faults(),
             *_faults(context),
@@ -129,6 +135,7 @@ def _listener(context: Context, link: Link) -> Listener:
     return Listener(
         node=link.name,
         address=link.address,
+        protocol=link.protocol,
         up_seconds=time.monotonic() - link.up_since,
         calls=len(context.calls.of(link)),
         events=Tally().plus([events]),

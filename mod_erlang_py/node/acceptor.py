@@ -26,7 +26,7 @@ RETRY = 1.0
 class Acceptor:
     """shake_hands: gets each connection and its address "ip:port", in a thread of its own; closes it.
 
-    half_open: connections in their handshake at once. try_again: whether a port that is taken is tried again.
+    half_open: of all acceptors together. try_again: whether a port that is taken is tried again. setting: the port's.
     """
 
     def __init__(
@@ -34,22 +34,23 @@ class Acceptor:
         ip: str,
         port: int,
         shake_hands: Callable[[socket.socket, str], None],
+        half_open: HalfOpen,
         threads: Threads,
-        half_open: int,
         try_again: bool = True,
+        setting: str = "listen-port",
     ) -> None:
+        self._setting = setting
         self._try_again = try_again
         self._ip = ip
         self._port = port
         self._shake_hands = shake_hands
         self._threads = threads
         self._lock = threading.Lock()
-        self._half_open = HalfOpen(half_open)
+        self._half_open = half_open
         self._stopping = threading.Event()
         self._listening: socket.socket | None = None
-
-    def configure(self, half_open: int) -> None:
-        self._half_open.most = half_open
+        self.address = ""
+        """Where it listens, "ip:port"; nowhere yet, or no more."""
 
     def run(self, listening: Callable[[str], None]) -> None:
         """The accepting thread. listening: called with "ip:port" once the port is ours."""
@@ -63,14 +64,14 @@ class Acceptor:
             except OSError as error:
                 if self._stopping.is_set():
                     break
-                log.error("listen-port %d: accept: %s", self._port, error)
+                log.error("%s %d: accept: %s", self._setting, self._port, error)
                 self._stopping.wait(RETRY if error.errno in (errno.EMFILE, errno.ENFILE) else 0.01)
                 continue
             try:
                 self._admit(connection, address_of(peer), ip_of(peer))
             except Exception:
                 log.exception("connection from %s", peer)
-                self.done(connection)
+                self._half_open.done(connection)
                 connection.close()
         server.close()
 
@@ -83,7 +84,7 @@ class Acceptor:
                 if str(error) != said:
                     said = str(error)
                     then = f"trying again every {RETRY:g} s" if self._try_again else "not serving"
-                    log.error("listen-ip %s, listen-port %d: %s; %s", self._ip, self._port, error, then)
+                    log.error("listen-ip %s, %s %d: %s; %s", self._ip, self._setting, self._port, error, then)
                 if not self._try_again:
                     return None
                 self._stopping.wait(RETRY)
@@ -91,6 +92,7 @@ class Acceptor:
             with self._lock:
                 if not self._stopping.is_set():
                     self._listening = server
+                    self.address = address_of(server.getsockname())
                     return server
             server.close()
         return None
@@ -110,27 +112,20 @@ class Acceptor:
             self._threads.start("handshake", lambda: self._greet(connection, address))
         except Exhausted as error:
             log.error("connection from %s: %s", address, error, extra=about(ip))
-            self.done(connection)
+            self._half_open.done(connection)
             connection.close()
 
     def _greet(self, connection: socket.socket, address: str) -> None:
         try:
             self._shake_hands(connection, address)
         finally:
-            self.done(connection)
-
-    def done(self, connection: socket.socket) -> None:
-        """The connection is no longer half open."""
-        self._half_open.done(connection)
-
-    def spoke(self, connection: socket.socket) -> None:
-        """The connection has said which node it is."""
-        self._half_open.spoke(connection)
+            self._half_open.done(connection)
 
     def stop(self) -> None:
         """Take no more connections, and let go of those in their handshake."""
         with self._lock:
             self._stopping.set()
+            self.address = ""
             listening = self._listening
         if listening is not None:
             _shut_down(listening)  # wakes accept

@@ -1,8 +1,7 @@
-"""Runs distribution's handshake machines over a socket, within SETUP_TIME."""
+"""Runs distribution's handshake machines over a stream, within SETUP_TIME."""
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,6 +15,8 @@ from mod_erlang_py.distribution.handshake_events import (
     StatusReceived,
 )
 from mod_erlang_py.errors import HandshakeError
+
+from .streams.stream import Stream
 
 SETUP_TIME = 7.0
 """Seconds for a whole handshake (kernel's net_setuptime)."""
@@ -34,9 +35,7 @@ class Simultaneous(HandshakeError):
     """The peer is connecting to us at this moment, and its attempt is the one that counts."""
 
 
-def accept(
-    sock: socket.socket, handshake: AcceptorHandshake, status: Callable[[str], Status]
-) -> tuple[PeerNode, bytes]:
+def accept(stream: Stream, handshake: AcceptorHandshake, status: Callable[[str], Status]) -> tuple[PeerNode, bytes]:
     """Be the acceptor. status: what to tell a node of that name; raises NotAllowed.
 
     Returns the peer, now known to have our cookie, and the bytes of the link that came along.
@@ -44,14 +43,17 @@ def accept(
     """
     peer = ""
     try:
-        for event in _events(sock, handshake):
+        for event in _events(stream, handshake):
             if isinstance(event, NameReceived):
                 peer = event.name
                 try:
+                    refused = stream.refuses(peer.partition("@")[2])
+                    if refused:
+                        raise NotAllowed("send_name", f"{peer}: {refused}")
                     handshake.send_status(status(peer))
                 except NotAllowed:
                     handshake.send_status(Status.NOT_ALLOWED)
-                    _flush(sock, handshake, time.monotonic() + SETUP_TIME)
+                    _flush(stream, handshake, time.monotonic() + SETUP_TIME)
                     raise
             elif isinstance(event, Established):
                 return event.peer, handshake.trailing_data
@@ -63,7 +65,7 @@ def accept(
 
 
 def connect(
-    sock: socket.socket, handshake: InitiatorHandshake, replace: Callable[[], bool] = lambda: True
+    stream: Stream, handshake: InitiatorHandshake, replace: Callable[[], bool] = lambda: True
 ) -> tuple[PeerNode, bytes]:
     """Be the initiator; as `accept`.
 
@@ -71,12 +73,12 @@ def connect(
     not, or when the peer's own attempt counts.
     """
     try:
-        for event in _events(sock, handshake):
+        for event in _events(stream, handshake):
             if event == StatusReceived(Status.ALIVE):
                 dead = replace()
                 handshake.answer_alive(dead)
                 if not dead:
-                    _flush(sock, handshake, time.monotonic() + SETUP_TIME)
+                    _flush(stream, handshake, time.monotonic() + SETUP_TIME)
                     raise Simultaneous("status", "alive")
             elif isinstance(event, Established):
                 return event.peer, handshake.trailing_data
@@ -87,32 +89,36 @@ def connect(
     raise AssertionError("events end with Established or an error")
 
 
-def _events(sock: socket.socket, handshake: AcceptorHandshake | InitiatorHandshake) -> Iterator[Event]:
+def _events(stream: Stream, handshake: AcceptorHandshake | InitiatorHandshake) -> Iterator[Event]:
     deadline = time.monotonic() + SETUP_TIME
     try:
         while True:
-            _flush(sock, handshake, deadline)
-            sock.settimeout(_left(deadline))
-            data = sock.recv(CHUNK)
+            _flush(stream, handshake, deadline)
+            stream.set_timeout(_left(deadline))
+            data = stream.recv(CHUNK)
             if not data:
                 raise ClosedByPeer("read", "closed by the peer")
             handshake.receive_data(data)
             for event in handshake.events_received():
                 if isinstance(event, Established):
-                    _flush(sock, handshake, deadline)
+                    _flush(stream, handshake, deadline)
+                    stream.set_timeout(None)
                 yield event
     except TimeoutError:
         raise HandshakeError("read", f"not done within {SETUP_TIME:g} s") from None
     except HandshakeError:
-        _flush(sock, handshake, deadline)  # its farewell, not_allowed
+        _flush(stream, handshake, deadline)  # its farewell, not_allowed
         raise
 
 
-def _flush(sock: socket.socket, handshake: AcceptorHandshake | InitiatorHandshake, deadline: float) -> None:
-    data = handshake.data_to_send()
-    if data:
-        sock.settimeout(_left(deadline))
-        sock.sendall(data)
+def _flush(stream: Stream, handshake: AcceptorHandshake | InitiatorHandshake, deadline: float) -> None:
+    data = memoryview(handshake.data_to_send())
+    while data:
+        stream.set_timeout(_left(deadline))
+        taken = stream.send([data])
+        if not taken:
+            stream.wait_writable()
+        data = data[taken:]
 
 
 def _left(deadline: float) -> float:

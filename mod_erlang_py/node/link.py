@@ -20,7 +20,7 @@ from mod_erlang_py.etf import Pid, Reference, Term
 from . import traffic
 from .outbox import Outbox, Room
 from .reader import Intake, Job, Reader
-from .stream import Stream
+from .streams.stream import Stream
 from .watch import Watch
 
 
@@ -77,6 +77,11 @@ class Link:
     def ip(self) -> str:
         """Of its address."""
         return self.address.rpartition(":")[0].strip("[]")
+
+    @property
+    def protocol(self) -> str:
+        """What carries it, as "TCP"."""
+        return self._stream.protocol
 
     @property
     def ended(self) -> bool:

@@ -22,19 +22,23 @@ from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS
 from mod_erlang_py.log_levels import NOTICE
 from mod_erlang_py.log_lines import about
 
-from . import handshakes
+from . import carriers, handshakes
 from .acceptor import Acceptor, address_of, ip_of
+from .carriers import Carrier, TlsCarrier
 from .challenges import Challenges
+from .half_open import HalfOpen
 from .link import Link
 from .links import Attempt, Links
 from .names import is_loopback
 from .outbox import Room
 from .processes import Processes
+from .protection import protection
 from .reader import Intake, step_aside
 from .receiving import Receiver, receive
 from .registration import Registration, epmd_port, look_up, own_creation
 from .stalls import Stalls
-from .stream import TcpStream
+from .streams.credentials import Credentials
+from .streams.stream import Stream
 from .threads import Threads
 from .ticker import Ticker
 from .watch import Watch
@@ -50,7 +54,8 @@ CONNECT_TIME = 7.0
 class Node:
     """name: the full node name. receiver: who serves what comes.
 
-    refuses: the name of the access control list that keeps an address out, or None.
+    refuses: the name of the access control list that keeps an address out, or None. Raises ConfigError for files of TLS
+    that cannot be used.
     """
 
     def __init__(
@@ -77,35 +82,54 @@ class Node:
         self._watch = Watch()
         self._stalls = Stalls()
         self._ticker = Ticker(self.links, config.net_ticktime)
-        self._acceptor = Acceptor(
-            config.listen_ip,
-            config.listen_port,
-            self._accepted,
-            self.threads,
-            limits.max_half_open,
-            not config.stop_on_bind_error,
+        self._half_open = HalfOpen(limits.max_half_open)
+        self._tls = TlsCarrier(config.tls) if config.tls.on else None
+        ways = carriers.ways(config, self._tls)
+        self._carrier, _, self._port = ways[0]
+        self._acceptors = tuple(
+            Acceptor(
+                config.listen_ip,
+                port,
+                partial(self._accepted, carrier),
+                self._half_open,
+                self.threads,
+                not config.stop_on_bind_error,
+                setting,
+            )
+            for carrier, setting, port in ways
         )
         alive = name.partition("@")[0]
         self.registration = Registration(
-            EpmdEntry(alive, config.listen_port), epmd_port(), config.epmd, is_loopback(config.listen_ip), self.threads
+            EpmdEntry(alive, self._port), epmd_port(), config.epmd, is_loopback(config.listen_ip), self.threads
         )
         self.started = time.monotonic()
-        self.addresses: tuple[str, ...] = ()
-        """Where it listens, "ip:port"; none yet, or none any more."""
 
     def start(self) -> None:
         """Start to listen, register with epmd and serve; returns at once, whatever is not to be had yet is tried on."""
         self.threads.serve("watch", self._watch.run)
         self.threads.serve("ticker", self._ticker.run)
         self.threads.serve("stalls", self._stalls.run)
-        self.threads.serve("acceptor", lambda: self._acceptor.run(self._listening))
+        log.log(NOTICE, "%s", protection(self._config).text)
+        first, *second = self._acceptors
+        self.threads.serve("acceptor", partial(first.run, self._listening))
+        for other in second:
+            self.threads.serve("second acceptor", partial(other.run, self._listening_too))
 
     def _listening(self, address: str) -> None:
-        self.addresses = (address,)
+        """At the port that epmd is to have."""
         log.log(NOTICE, "%s listens on %s", self.name, address)
         if not self.threads.serve("epmd", lambda: self.registration.run(self._name)):
             self._name(own_creation())
         self._named.wait()
+
+    def _listening_too(self, address: str) -> None:
+        log.log(NOTICE, "%s listens on %s, too", self.name, address)
+        self._named.wait()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it listens, "ip:port", the one that epmd has first; nowhere yet, or no more."""
+        return tuple(one.address for one in self._acceptors if one.address)
 
     def _name(self, creation: int) -> None:
         self._creation = creation
@@ -117,16 +141,28 @@ class Node:
         return self._config
 
     def configure(self, config: Config, room: Room) -> None:
-        """What can change while links are up; the cookie counts for those to come."""
+        """What can change while links are up; the cookie, and all about TLS, counts for those to come. Raises
+        ConfigError for files of TLS that cannot be used: then nothing has changed."""
+        if self._tls is not None:
+            self._tls.load(config.tls)
         self._config = config
         self._room = room
         self._ticker.tick_time = config.net_ticktime
         limits = config.limits
         self.processes.configure(limits.max_process_links, limits.max_monitors)
         self._links.configure(limits.max_nodes, limits.max_nodes_per_address)
-        self._acceptor.configure(limits.max_half_open)
+        self._half_open.most = limits.max_half_open
         for link in self.links():
             link.configure(room, _intake(limits))
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Those of TLS, for connections to come."""
+        return None if self._tls is None else self._tls.credentials
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with our certificate."""
+        return () if self._tls is None else self._tls.warnings(self.name.partition("@")[2])
 
     # links
 
@@ -149,7 +185,7 @@ class Node:
             link.send(to, term)
 
     def _up(
-        self, sock: socket.socket, peer: PeerNode, address: str, trailing: bytes, made_by: Attempt | None = None
+        self, stream: Stream, peer: PeerNode, address: str, trailing: bytes, made_by: Attempt | None = None
     ) -> Link:
         """The peer has shown that it knows the cookie: its link is up, for the calling thread to read.
         Raises DistError."""
@@ -158,7 +194,7 @@ class Node:
             address,
             Pid(self.name, 1, 0, self._creation),
             self._numbers,
-            TcpStream(sock),
+            stream,
             self._room,
             _intake(self._config.limits),
             self._watch,
@@ -169,7 +205,7 @@ class Node:
         )
         self._links.add(link, made_by)
         link.configure(self._room, _intake(self._config.limits))  # which may have changed, for those that were up then
-        log.log(NOTICE, "node up: %s, from %s", peer.name, address, extra=about(peer.name))
+        log.log(NOTICE, "node up: %s, from %s, by %s", peer.name, address, stream.protocol, extra=about(peer.name))
         return link
 
     def _down(self, link: Link, reason: str) -> None:
@@ -180,7 +216,7 @@ class Node:
 
     # connections of peers
 
-    def _accepted(self, sock: socket.socket, address: str) -> None:
+    def _accepted(self, carrier: Carrier, sock: socket.socket, address: str) -> None:
         """A connection came in; this thread shakes hands and becomes the link's reader."""
         ip = _peer_ip(sock)
         peer = ""
@@ -188,7 +224,7 @@ class Node:
         def status(name: str) -> Status:
             nonlocal peer
             peer = name
-            self._acceptor.spoke(sock)
+            self._half_open.spoke(sock)
             self._links.greet(name, ip)
             return self._status(name, ip)
 
@@ -199,7 +235,7 @@ class Node:
                 sock.close()
                 return
             try:
-                link = self._greet(sock, address, status)
+                link = self._greet(carrier, sock, address, status)
             finally:
                 if peer:
                     self._links.greeted(peer, ip)
@@ -213,14 +249,19 @@ class Node:
             return
         link.read()
 
-    def _greet(self, sock: socket.socket, address: str, status: Callable[[str], Status]) -> Link:
+    def _greet(self, carrier: Carrier, sock: socket.socket, address: str, status: Callable[[str], Status]) -> Link:
+        stream = carrier.accept(sock)
         with self._challenges.fresh() as challenge:
             handshake = AcceptorHandshake(
-                self._local(), self._config.cookie, challenge, refused_challenges=self._challenges
+                self._local(),
+                self._config.cookie,
+                challenge,
+                header=carrier.header,
+                refused_challenges=self._challenges,
             )
-            peer, trailing = handshakes.accept(sock, handshake, status)
-        self._acceptor.done(sock)
-        return self._up(sock, peer, address, trailing)
+            peer, trailing = handshakes.accept(stream, handshake, status)
+        self._half_open.done(sock)
+        return self._up(stream, peer, address, trailing)
 
     def _status(self, name: str, ip: str) -> Status:
         """What a node that connects to us is told (the reference's sections 2.2 and 2.3). Raises NotAllowed."""
@@ -286,20 +327,26 @@ class Node:
         name = attempt.name
         alive, _, host = name.partition("@")
         if self._config.epmd is EpmdMode.NONE:
-            port = self._config.listen_port  # the same on every node, as with OTP's -erl_epmd_port
+            port = self._port  # the same on every node, as with OTP's -erl_epmd_port
         else:
             port = look_up(alive, host, epmd_port()).port
         sock = socket.create_connection((host, port), timeout=CONNECT_TIME)
         try:
+            stream = self._carrier.connect(sock, host)
             with self._challenges.fresh() as challenge:
                 handshake = InitiatorHandshake(
-                    self._local(), name, self._config.cookie, challenge, refused_challenges=self._challenges
+                    self._local(),
+                    name,
+                    self._config.cookie,
+                    challenge,
+                    header=self._carrier.header,
+                    refused_challenges=self._challenges,
                 )
                 ip = _peer_ip(sock)
-                peer, trailing = handshakes.connect(sock, handshake, lambda: self._links.is_dead(attempt, ip))
+                peer, trailing = handshakes.connect(stream, handshake, lambda: self._links.is_dead(attempt, ip))
             gave_way = handshake.status is Status.OK_SIMULTANEOUS
             address = address_of(sock.getpeername())
-            return self._up(sock, peer, address, trailing, None if gave_way else attempt)
+            return self._up(stream, peer, address, trailing, None if gave_way else attempt)
         except handshakes.Simultaneous:
             sock.close()
             self._links.make_way(attempt, ip, handshakes.SETUP_TIME)
@@ -311,10 +358,9 @@ class Node:
 
     def stop(self) -> None:
         """Leave epmd, close every link, and wait for the threads, STOP_TIME at most."""
-        self.addresses = ()
         steps = (
             self._links.close,
-            self._acceptor.stop,
+            *(acceptor.stop for acceptor in self._acceptors),
             self.registration.stop,
             self._ticker.stop,
             self._stalls.stop,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.errors import Exhausted
 
-from .stream import Stream
+from .streams.stream import Stream
 
 log = logging.getLogger(__name__)
 

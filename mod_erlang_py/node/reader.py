@@ -21,7 +21,7 @@ from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ErlangNodeError, Exhausted, ProtocolViolation
 from mod_erlang_py.etf import Pid
 
-from .stream import Stream
+from .streams.stream import Stream
 from .watch import PATIENCE, Watch
 
 log = logging.getLogger(__name__)

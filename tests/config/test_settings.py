@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from mod_erlang_py.config import tls
 from mod_erlang_py.config.disposition import Hangup, Park, Transfer
 from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, EventSource, read, values_of
 from mod_erlang_py.config.strategy import Hash, LeastCalls, Random
@@ -233,8 +234,8 @@ def shipped_settings() -> list[tuple[str, str]]:
     return params
 
 
-EXAMPLES = {"cookie-file", "apply-inbound-acl", "compat-rel", "prometheus-listen-port"}
-"""Settings of the shipped file that have no default: what stands there is an example."""
+EXAMPLES = {"cookie-file", "apply-inbound-acl", "compat-rel", "prometheus-listen-port", *tls.PARSERS}
+"""Settings of the shipped file that have no default, or go with one that has none: what stands there is an example."""
 
 
 def test_the_shipped_file_has_the_defaults() -> None:

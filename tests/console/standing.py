@@ -36,6 +36,7 @@ class Peer(FakeLink):
         self.outbox: Outbox = Outbox()
         self.address = "127.0.0.1:40000"
         self.ip = "127.0.0.1"
+        self.protocol = "TCP"
         self.up_since = time.monotonic()
         self.requests = 0
         self.reasons: list[str] = []

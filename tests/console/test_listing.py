@@ -40,6 +40,7 @@ def test_listeners(standing: Standing) -> None:
     assert first == {
         "node": PEER,
         "address": "127.0.0.1:40000",
+        "protocol": "TCP",
         "calls": 1,
         "events": {"sent": 12, "lost": 3},
         "log_lines": {"sent": 5, "lost": 4},

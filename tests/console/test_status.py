@@ -11,6 +11,7 @@ from mod_erlang_py import __version__
 from mod_erlang_py.figures import figures
 from mod_erlang_py.installed import RUNNING
 from mod_erlang_py.log_levels import LogLevel
+from mod_erlang_py.node import protection
 from mod_erlang_py.node.registration import epmd_port
 from mod_erlang_py.service import Service
 from mod_erlang_py.switch.simulated import SimulatedSwitch
@@ -25,6 +26,7 @@ def test_as_text(standing: Standing) -> None:
     assert re.sub(r"\d+:\d\d:\d\d", "0:00:00", printed) == (
         "node       fs@localhost\n"
         "listens on nothing\n"
+        f"protection {protection._LOOPBACK}\n"
         f"epmd       not registered, port {epmd_port()}\n"
         "up         0:00:00\n"
         f"versions   mod_erlang_py {__version__}, simulated switch, Python {platform.python_version()}\n"
@@ -55,6 +57,7 @@ def test_as_json(standing: Standing) -> None:
             "switch": "simulated switch",
             "python": platform.python_version(),
         },
+        "protection": {"text": protection._LOOPBACK, "enough": True},
         "encoding": "string",
         "event_source": "simulated",
         "event_source_reason": "",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from mod_erlang_py.errors import ProtocolViolation
 from mod_erlang_py.etf import Pid
 from mod_erlang_py.node.reader import Intake, Job, Reader
-from mod_erlang_py.node.stream import Stream
+from mod_erlang_py.node.streams.stream import Stream
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.watch import Watch
 from tests.waiting import DEADLINE
@@ -29,6 +29,8 @@ def pid(number: int) -> Pid:
 class PipedStream(Stream):
     """A Stream whose incoming side the test writes."""
 
+    protocol = "pipe"
+
     def __init__(self) -> None:
         super().__init__()
         self.incoming: queue.SimpleQueue[bytes | OSError] = queue.SimpleQueue()
@@ -44,6 +46,9 @@ class PipedStream(Stream):
 
     def wait_writable(self) -> None:
         raise AssertionError("a reader does not write")
+
+    def set_timeout(self, seconds: float | None) -> None:
+        raise AssertionError("a reader waits without an end")
 
     def _shut_down(self) -> None:
         self.incoming.put(b"")

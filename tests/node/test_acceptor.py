@@ -11,6 +11,7 @@ import pytest
 
 from mod_erlang_py.node import acceptor as module
 from mod_erlang_py.node.acceptor import Acceptor, address_of
+from mod_erlang_py.node.half_open import HalfOpen
 from mod_erlang_py.node.threads import Threads
 from tests.waiting import DEADLINE, wait_until
 
@@ -26,7 +27,8 @@ class Bench:
         self.ended: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self.listening: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.clients: list[socket.socket] = []
-        self.acceptor = Acceptor(ip, port, self._shake_hands, threads, 64)
+        self.half_open = HalfOpen(64)
+        self.acceptor = Acceptor(ip, port, self._shake_hands, self.half_open, threads)
         threads.start("acceptor", lambda: self.acceptor.run(self.listening.put))
 
     def _shake_hands(self, connection: socket.socket, address: str) -> None:
@@ -64,7 +66,7 @@ def test_each_connection_has_a_thread_of_its_own(bench: Bench) -> None:
 
 
 def test_with_too_many_in_their_handshake_the_oldest_is_closed(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    bench.acceptor.configure(3)
+    bench.half_open.most = 3
     clients = [bench.connect() for _ in range(5)]
     assert [client.recv(1) for client, _ in clients[:2]] == [b"", b""]
     closed = {bench.ended.get(timeout=DEADLINE) for _ in range(2)}  # each in its own thread
@@ -77,12 +79,12 @@ def test_with_too_many_in_their_handshake_the_oldest_is_closed(bench: Bench, cap
 
 
 def test_those_that_are_done_do_not_count(bench: Bench) -> None:
-    bench.acceptor.configure(3)
+    bench.half_open.most = 3
     for _ in range(10):
         client, _address = bench.connect()
         client.sendall(b"x")
         bench.ended.get(timeout=DEADLINE)
-        wait_until(lambda: not bench.acceptor._half_open.all())
+        wait_until(lambda: not bench.half_open.all())
 
 
 def test_a_port_that_is_taken_is_tried_again_and_told_once(
@@ -149,7 +151,7 @@ def test_stop_lets_go_of_all(bench: Bench, threads: Threads) -> None:
 
 
 def test_stop_before_the_start(threads: Threads, free_port: Callable[[], int]) -> None:
-    acceptor = Acceptor("127.0.0.1", free_port(), lambda sock, address: None, threads, 64)
+    acceptor = Acceptor("127.0.0.1", free_port(), lambda sock, address: None, HalfOpen(64), threads)
     acceptor.stop()
     told: list[str] = []
     acceptor.run(told.append)
@@ -210,6 +212,6 @@ def test_without_a_thread_the_connection_is_closed(
     with socket.create_connection(("127.0.0.1", bench.port), timeout=DEADLINE) as first:
         assert first.recv(1) == b""
     assert "can't start new thread" in caplog.text
-    assert not bench.acceptor._half_open.all()
+    assert not bench.half_open.all()
     missing.clear()
     bench.connect()

@@ -13,6 +13,7 @@ from mod_erlang_py.distribution.handshake_events import LocalNode, PeerNode, Sta
 from mod_erlang_py.errors import CookieMismatch, HandshakeError
 from mod_erlang_py.node import handshakes
 from mod_erlang_py.node.handshakes import Simultaneous
+from mod_erlang_py.node.streams.tcp import TcpStream
 from tests.node.conftest import InThread
 
 Pair = tuple[socket.socket, socket.socket]
@@ -23,7 +24,7 @@ THEM = LocalNode("peer@localhost", OURS, 7)
 
 def accept(sock: socket.socket, status: Status = Status.OK, cookie: str = "ClueCon") -> tuple[PeerNode, bytes]:
     try:
-        return handshakes.accept(sock, AcceptorHandshake(US, cookie, fresh_challenge()), lambda _: status)
+        return handshakes.accept(TcpStream(sock), AcceptorHandshake(US, cookie, fresh_challenge()), lambda _: status)
     except Exception:
         sock.close()
         raise
@@ -31,7 +32,7 @@ def accept(sock: socket.socket, status: Status = Status.OK, cookie: str = "ClueC
 
 def connect(sock: socket.socket, to: str = US.name, cookie: str = "ClueCon") -> tuple[PeerNode, bytes]:
     try:
-        return handshakes.connect(sock, InitiatorHandshake(THEM, to, cookie, fresh_challenge()))
+        return handshakes.connect(TcpStream(sock), InitiatorHandshake(THEM, to, cookie, fresh_challenge()))
     except Exception:
         sock.close()
         raise

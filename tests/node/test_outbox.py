@@ -13,7 +13,7 @@ import pytest
 
 from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.node.outbox import ANSWERS, Outbox, Room
-from mod_erlang_py.node.stream import TcpStream
+from mod_erlang_py.node.streams.tcp import TcpStream
 from mod_erlang_py.node.threads import Threads
 from tests.waiting import wait_until
 

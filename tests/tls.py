@@ -1,0 +1,73 @@
+"""Certificates and TLS settings for tests."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from mod_erlang_py.config.tls import Tls, Verify, Version
+from scripts.certs import make_ca, make_certificate
+
+STRANGER = "stranger-ca"
+
+
+def make_all(folder: Path) -> Path:
+    """A CA, `ca`, and its certificates: `localhost`; `expired`, `elsewhere` (for another host), `server-only`; and
+    `stranger`, for localhost, of a CA that nobody knows."""
+    make_ca(folder)
+    make_ca(folder, STRANGER)
+    make_certificate(folder, "localhost")
+    make_certificate(folder, "localhost", name="expired", days=-1)
+    make_certificate(folder, "elsewhere.example")
+    (folder / "elsewhere.example.pem").rename(folder / "elsewhere.pem")
+    (folder / "elsewhere.example.key").rename(folder / "elsewhere.key")
+    make_certificate(folder, "localhost", name="server-only", purposes=["serverAuth"])
+    make_certificate(folder, "localhost", name="stranger", ca=STRANGER)
+    return folder
+
+
+def tls(
+    folder: Path,
+    name: str = "localhost",
+    port: int = 8032,
+    *,
+    only: bool = True,
+    verify: Verify = Verify.NAME,
+    version: Version = Version.TLS_1_2,
+) -> Tls:
+    """The settings of a node with that certificate."""
+    return Tls(
+        tls_listen_port=port,
+        tls_only=only,
+        tls_cert=str(folder / f"{name}.pem"),
+        tls_key=str(folder / f"{name}.key"),
+        tls_ca=str(folder / "ca.pem"),
+        tls_verify=verify,
+        tls_min_version=version,
+    )
+
+
+def client_context(
+    folder: Path, name: str | None = "localhost", version: ssl.TLSVersion | None = None
+) -> ssl.SSLContext:
+    """Of a peer that connects. name: of its certificate; None: it has none. version: the only one that it speaks."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(folder / "ca.pem")
+    return _with(context, folder, name, version)
+
+
+def server_context(folder: Path, name: str = "localhost", version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+    """Of a peer that is connected to, and wants a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(folder / "ca.pem")
+    return _with(context, folder, name, version)
+
+
+def _with(context: ssl.SSLContext, folder: Path, name: str | None, version: ssl.TLSVersion | None) -> ssl.SSLContext:
+    if name is not None:
+        context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    return context
