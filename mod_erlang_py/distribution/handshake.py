@@ -37,6 +37,9 @@ from mod_erlang_py.errors import CookieMismatch, HandshakeError
 MAX_PACKET = 1200
 """Bytes of the longest packet we take: 15 and a name of 255 characters, with room for more fields."""
 
+_TLS = b"\x16\3"
+"""How a TLS client hello begins; as a length it is over MAX_PACKET."""
+
 
 class State(Enum):
     """What a machine waits for; the values name the step in errors."""
@@ -160,6 +163,8 @@ class _Handshake:
         if len(buffer) < header:
             return None
         size = int.from_bytes(buffer[:header], "big")
+        if header == 2 and buffer[:2] == _TLS:
+            raise HandshakeError(self._state.value, "the peer speaks TLS, and this port is for plain TCP")
         if not 0 < size <= MAX_PACKET:
             raise HandshakeError(self._state.value, f"packet of {size} bytes")
         if len(buffer) < header + size:

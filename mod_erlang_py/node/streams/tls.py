@@ -209,6 +209,7 @@ def shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str | None) 
     except ValueError as error:
         raise HandshakeError(STEP, f"{host!r} is no host: {error}") from None
     deadline = time.monotonic() + HANDSHAKE_TIME
+    heard = False
     try:
         while not _step(tls):
             _send_all(sock, outgoing.read(), deadline)
@@ -216,8 +217,9 @@ def shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str | None) 
             came = sock.recv(READ_SIZE)
             if not came:
                 raise HandshakeError(STEP, "closed by the peer" if host is None else CLOSED)
-            if host is None and came.startswith(_PLAIN):
+            if host is None and not heard and came.startswith(_PLAIN):
                 raise HandshakeError(STEP, PLAIN)
+            heard = True
             incoming.write(came)
         _send_all(sock, outgoing.read(), deadline)
     except TimeoutError:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.node.outbox import Outbox, Room
 from mod_erlang_py.node.streams import tls as module
 from mod_erlang_py.node.streams.credentials import load
@@ -120,7 +121,7 @@ def test_a_record_of_which_a_byte_is_missing_waits_for_it(bench: Bench, in_threa
     assert reading.result() == b"hello"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 3 * BATCH), max_size=4)), max_size=8),
     st.integers(),
@@ -308,7 +309,7 @@ def test_a_timeout_is_for_the_handshake_of_distribution(bench: Bench) -> None:
 
 def test_a_silent_peer_has_so_long_and_no_longer(pair: Pair, certs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HANDSHAKE_TIME", 0.2)
-    with pytest.raises(Exception, match=r"not done within 0\.2 s"):
+    with pytest.raises(HandshakeError, match=r"not done within 0\.2 s"):
         shake_hands(pair[0], load(tls(certs)).server, None)
 
 
@@ -330,7 +331,7 @@ def test_one_that_trickles_has_no_longer(
                 return
 
     trickling = in_thread(trickle)
-    with pytest.raises(Exception, match=r"not done within 0\.3 s"):
+    with pytest.raises(HandshakeError, match=r"not done within 0\.3 s"):
         shaking.result(3.0)
     over.set()
     trickling.result()
