@@ -165,7 +165,7 @@ def test_a_node_that_does_not_read(start: Start) -> None:
     peer.suspend()
     before = node.resident_kib()
     event = '{sendevent, \'CUSTOM\', [{"Event-Subclass", "py_test"}, {"body", lists:duplicate(9000, $x)}]}'
-    other.eval(f"[begin {{foo, '{node.name}'}} ! {event}, receive ok -> ok end end || _ <- lists:seq(1, 4000)], ok", 60)
+    other.eval(f"[begin {{foo, '{node.name}'}} ! {event}, receive _ -> ok end end || _ <- lists:seq(1, 4000)], ok", 60)
     works(node, other)
     assert node.resident_kib() - before < 60_000
     peer.resume()
