@@ -1,6 +1,6 @@
 # Everything a developer or an operator types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-otp coverage lint bench install uninstall doctor lock clean
+.PHONY: help run test test-otp coverage lint bench install uninstall doctor certs lock clean
 .DELETE_ON_ERROR:
 
 VENV   := .venv
@@ -58,6 +58,10 @@ uninstall: ## remove what install wrote, except what was changed since [FS_CONF_
 doctor: ## check a running installation; ARGS="-H 127.0.0.1 -P 8021 -p ClueCon" are fs_cli's
 	@scripts/erlang_py_doctor $(ARGS)
 
+# HOSTS: those in the nodes' names. What is in TO already is kept, but for the certificates of these hosts.
+certs: ## make a CA and certificates, to try TLS with [HOSTS="fs.example.com erl.example.com" TO=certs]
+	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.certs $(if $(TO),--to '$(TO)') $(HOSTS)
+
 # Newer versions, within the ranges of pyproject.toml.
 PIN := uv pip compile --quiet --universal --no-python-downloads --python-version 3.10 --generate-hashes --no-annotate \
 	--no-header --upgrade --only-binary lxml --only-binary prometheus-client --only-binary setuptools
@@ -114,8 +118,8 @@ $(READY): pyproject.toml
 erlang:
 	@if command -v erl >/dev/null && command -v epmd >/dev/null; then :; \
 	elif [ -n "$(ROOT)" ]; then \
-		echo "Installing erlang-base"; \
-		{ $(INSTALL) erlang-base; } >/dev/null; \
+		echo "Installing erlang-base erlang-ssl"; \
+		{ $(INSTALL) erlang-base erlang-ssl; } >/dev/null; \
 	else \
 		echo "Erlang/OTP is needed: apt-get install erlang-base" >&2; exit 1; \
 	fi

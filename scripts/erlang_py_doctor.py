@@ -21,6 +21,7 @@ import pwd
 import secrets
 import shutil
 import socket
+import ssl
 import stat
 import struct
 import subprocess
@@ -101,9 +102,11 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
         status = ask("erlang status json")
         yield from check_status(status, script_dir)
         yield from check_source(status)
+        yield from check_protection(status)
     settings, finding = check_settings(ask("xml_locate configuration configuration name erlang_event.conf"))
-    node = Node(node_name(settings, ask("global_getvar hostname")), settings["listen-ip"], settings["listen-port"])
-    yield finding or ok("settings", f"{node.name}, listening on {node.ip}:{node.port}")
+    node = find_node(settings, ask("global_getvar hostname"))
+    by = " by TLS" if node.tls else ""
+    yield finding or ok("settings", f"{node.name}, listening on {node.ip}:{node.port}{by}")
     cookie, finding = check_cookie(settings, node, switch)
     yield finding
     if cookie_file is not None:
@@ -247,13 +250,61 @@ def check_source(status: str) -> Iterator[Finding]:
         yield ok("source", f"python, so events cost more; {reason}{to_do}")
 
 
+def check_protection(status: str) -> Iterator[Finding]:
+    """What the settings protect from; nothing of a node that does not tell. status: `erlang status json`."""
+    protection = read_status(status).get("protection")
+    if isinstance(protection, dict):
+        yield Finding(Level.OK if protection.get("enough") else Level.WARN, "protection", str(protection.get("text")))
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How other nodes reach ours by TLS, as the doctor does with the node's own certificate: files in PEM.
+
+    ca: None when nobody is verified. host: of the node's name, which must be that of ours then.
+    """
+
+    cert: str
+    key: str
+    ca: str | None
+    host: str
+
+    def over(self, connection: socket.socket) -> ssl.SSLSocket:
+        """Raises Trouble."""
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_REQUIRED if self.ca else ssl.CERT_NONE
+            context.load_cert_chain(self.cert, self.key)
+            if self.ca:
+                context.load_verify_locations(self.ca)
+        except OSError as error:
+            raise Trouble(f"is for TLS, and the node's files cannot be used: {error.strerror or error}") from None
+        try:
+            return context.wrap_socket(connection, server_hostname=self.host)
+        except ssl.SSLCertVerificationError as error:
+            raise Trouble(f"has a certificate that nodes refuse: {error.verify_message}; see docs/tls.md") from None
+        except ssl.SSLError as error:
+            why = (error.reason or str(error)).lower().replace("_", " ")
+            raise Trouble(f"does not speak TLS as its settings say: {why}; restart the node, or see its log") from None
+
+    def optfile(self) -> str:
+        """For erl's -ssl_dist_optfile."""
+        files = [("certfile", self.cert), ("keyfile", self.key), ("cacertfile", self.ca)]
+        options = [f"{{{name}, {json.dumps(file)}}}" for name, file in files if file]
+        options += ["{versions, ['tlsv1.3', 'tlsv1.2']}", f"{{verify, verify_{'peer' if self.ca else 'none'}}}"]
+        return f"[{{server, [{', '.join(options)}]}}, {{client, [{', '.join(options)}]}}].\n"
+
+
 @dataclass(frozen=True)
 class Node:
-    """The node, as its settings say it is. port: not a number when the setting is wrong."""
+    """The node, as its settings say it is. port: that epmd has; not a number when the setting is wrong. tls: when it is
+    the port for TLS."""
 
     name: str
     ip: str
     port: str
+    tls: Tls | None = None
 
     @property
     def alive_name(self) -> str:
@@ -298,6 +349,17 @@ def check_settings(located: str) -> tuple[dict[str, str], Finding | None]:
             "settings", f"listen-port {port!r} is no port; the default {settings['listen-port']} holds"
         )
     return settings, None
+
+
+def find_node(settings: Mapping[str, str], hostname: str) -> Node:
+    name = node_name(settings, hostname)
+    port = settings.get("tls-listen-port")
+    if port is None or settings.get("proto-dist") == "inet_tcp":
+        return Node(name, settings["listen-ip"], settings["listen-port"])
+    cert = settings.get("tls-cert", "")
+    ca = None if settings.get("tls-verify") == "none" else settings.get("tls-ca")
+    tls = Tls(cert, settings.get("tls-key", cert), ca, name.partition("@")[2])
+    return Node(name, settings["listen-ip"], port, tls)
 
 
 def node_name(settings: Mapping[str, str], hostname: str, name_of: Callable[[str], str] | None = None) -> str:
@@ -411,7 +473,7 @@ def check_port(node: Node, addresses: Sequence[str], cookie: str | None) -> tupl
     for address in addresses:
         where = f"{address}:{node.port}"
         try:
-            contact = greet(address, int(node.port), node.is_long, cookie)
+            contact = greet(address, int(node.port), node.is_long, cookie, node.tls)
         except OSError as error:
             why = error.strerror or error
             return None, fail(
@@ -638,24 +700,34 @@ FLAGS = 0x4_0307_0F94
 """What OTP 26 demands of a node: dist.h, DFLAG_DIST_MANDATORY."""
 
 
-def greet(address: str, port: int, long_name: bool, cookie: str | None) -> Contact:
+def name_doctor(long_name: bool, tls: Tls | None) -> str:
+    """The name of a node for this once; by TLS it must be on the host that the certificate is for."""
+    host = tls.host if tls else "127.0.0.1" if long_name else "localhost"
+    return f"doctor_{secrets.token_hex(4)}@{host}"
+
+
+def greet(address: str, port: int, long_name: bool, cookie: str | None, tls: Tls | None = None) -> Contact:
     """The distribution handshake, up to the node's challenge, and to its end with a cookie. Raises OSError, Trouble."""
-    ours = f"doctor_{secrets.token_hex(4)}@{'127.0.0.1' if long_name else 'localhost'}".encode()
-    with socket.create_connection((address, port), timeout=SECONDS) as connection:
+    ours = name_doctor(long_name, tls).encode()
+    length = LENGTH if tls is None else LENGTH_BY_TLS
+    with contextlib.ExitStack() as open_:
+        connection = open_.enter_context(socket.create_connection((address, port), timeout=SECONDS))
         try:
-            send_packet(connection, struct.pack(">cQIH", b"N", FLAGS, secrets.randbits(32), len(ours)) + ours)
-            status = receive_packet(connection)
+            if tls is not None:
+                connection = open_.enter_context(tls.over(connection))
+            send_packet(connection, struct.pack(">cQIH", b"N", FLAGS, secrets.randbits(32), len(ours)) + ours, length)
+            status = receive_packet(connection, length)
             if not status.startswith(b"s"):
                 raise Trouble(STRANGER)
             if not status.startswith(b"sok"):
                 raise Trouble(f"refuses connections: {status[1:80].decode(errors='replace')}")
-            challenge, name = parse_challenge(receive_packet(connection))
+            challenge, name = parse_challenge(receive_packet(connection, length))
             if cookie is None:
                 return Contact(name, None)
             theirs = secrets.randbits(32)
-            send_packet(connection, struct.pack(">cI", b"r", theirs) + digest(cookie, challenge))
+            send_packet(connection, struct.pack(">cI", b"r", theirs) + digest(cookie, challenge), length)
             try:
-                ack = receive_packet(connection)
+                ack = receive_packet(connection, length)
             except (Trouble, OSError):
                 return Contact(name, False)  # closed, as for any wrong cookie
             return Contact(name, ack == b"a" + digest(cookie, theirs))
@@ -667,16 +739,18 @@ def greet(address: str, port: int, long_name: bool, cookie: str | None) -> Conta
             raise Trouble(CLOSED) from None
 
 
+LENGTH, LENGTH_BY_TLS = struct.Struct(">H"), struct.Struct(">I")
+"""Of a packet of the handshake."""
 STRANGER = "is answered by something that is no Erlang node; choose another listen-port"
 CLOSED = "closes the connection at once: apply-inbound-acl refuses the address, or it is no Erlang node"
 
 
-def send_packet(connection: socket.socket, packet: bytes) -> None:
-    connection.sendall(struct.pack(">H", len(packet)) + packet)
+def send_packet(connection: socket.socket, packet: bytes, length: struct.Struct) -> None:
+    connection.sendall(length.pack(len(packet)) + packet)
 
 
-def receive_packet(connection: socket.socket) -> bytes:
-    (size,) = struct.unpack(">H", receive(connection, 2))
+def receive_packet(connection: socket.socket, length: struct.Struct) -> bytes:
+    (size,) = length.unpack(receive(connection, length.size))
     if size > 1200:  # as 16 bits of a text are
         raise Trouble(STRANGER)
     return receive(connection, size)
@@ -749,8 +823,7 @@ halt().
 def erl_asks(erl: str, node: Node, cookie: str, epmd_port: str) -> dict[str, str]:
     """What an Erlang node says that pings ours, asks for {api, version}, and has a call made to it: "answer", as
     "pong ok VERSION", and "call", as "over". Raises Trouble."""
-    name = f"doctor_{secrets.token_hex(4)}"
-    names = ["-name", f"{name}@127.0.0.1"] if node.is_long else ["-sname", f"{name}@localhost"]
+    names = ["-name" if node.is_long else "-sname", name_doctor(node.is_long, node.tls)]
     command = [
         erl,
         "-noinput",
@@ -768,6 +841,10 @@ def erl_asks(erl: str, node: Node, cookie: str, epmd_port: str) -> dict[str, str
         file = Path(home, ".erlang.cookie")
         file.touch(mode=0o600)
         file.write_bytes(cookie.encode("latin-1", "replace"))
+        if node.tls is not None:
+            optfile = Path(home, "inet_tls.conf")
+            optfile.write_text(node.tls.optfile())
+            command += ["-proto_dist", "inet_tls", "-ssl_dist_optfile", str(optfile)]
         try:
             done = subprocess.run(
                 [*command, "-eval", ASKING, "-extra", node.name],

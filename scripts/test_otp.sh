@@ -26,10 +26,15 @@ root=${OTP_ROOTS:-/var/cache/mod_erlang_py}/otp-$otp
 if [ ! -e "$root/.installed" ]; then
     echo "Installing OTP $otp, of Debian $release, into $root"
     rm -rf "$root"
-    debootstrap --variant=minbase --include=erlang-base,erlang-crypto,erlang-mnesia "$release" "$root" >/dev/null
+    debootstrap --variant=minbase --include=erlang-base,erlang-crypto,erlang-mnesia,erlang-ssl "$release" "$root" >/dev/null
     cp /etc/hosts "$root/etc/"
     touch "$root/.installed"
 fi
+# A root folder that was made before TLS was tried.
+ls -d "$root"/usr/lib/erlang/lib/ssl-* >/dev/null 2>&1 || {
+    echo "Installing erlang-ssl into $root"
+    chroot "$root" sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends erlang-ssl' >/dev/null
+}
 mkdir -p "$root/programs" "$root/tmp" "$root/proc" "$root$here"
 for program in erl erlc; do
     cat >"$root/programs/$program" <<END

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from scripts import extension
+from scripts.certs import make_certificate
 from scripts.epmd import Epmd
 from scripts.install import CONFIGURATION, PACKAGES, ROOT
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
+from tests.tls import make_all
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.freeswitch
@@ -55,6 +58,29 @@ def cookie_file(tmp_path: Path) -> Path:
     file.touch(mode=0o600)
     file.write_text(f"{COOKIE}\n")
     return file
+
+
+def test_healthy_by_tls(tmp_path: Path, start_node: StartNode, cookie_file: Path, free_port: Callable[[], int]) -> None:
+    """Its own certificate gets the doctor in, and the node of an erl that it starts; then one that has ended does not."""
+    make_all(tmp_path)
+    files = {"tls_key": str(tmp_path / "localhost.key"), "tls_ca": str(tmp_path / "ca.pem")}
+    node = start_node(
+        "freeswitch",
+        cookie_file=str(cookie_file),
+        tls_listen_port=str(free_port()),
+        tls_cert=str(tmp_path / "localhost.pem"),
+        **files,  # type: ignore[arg-type]
+    )
+    report = examine(node)
+    assert report.code == 0, report.output
+    assert re.fullmatch(r"ok +protection +TLS, mutual, names verified: .*", report.line("protection"))
+    assert "by TLS" in report.line("settings")
+    assert [report.lines[check] for check in ("port", "OTP", "call")] == ["ok"] * 3
+    make_certificate(tmp_path, "localhost", days=-1)
+    assert "changed: certificate for localhost" in node.api("erlang reload")
+    report = examine(node)
+    assert report.code == 1
+    assert "has a certificate that nodes refuse: certificate has expired" in report.line("port")
 
 
 def test_healthy(freeswitch_node: RunningNode, erl: StartErl) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,9 @@ KINDS = ["simulated", pytest.param("freeswitch", marks=pytest.mark.freeswitch)]
 
 @pytest.fixture(scope="module")
 def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    asked = ["erl", "-noinput", "-eval", "halt(case code:which(ssl) of non_existing -> 1; _ -> 0 end)."]
+    if subprocess.run(asked).returncode:
+        pytest.skip("erl has no ssl (apt-get install erlang-ssl)")
     return make_all(tmp_path_factory.mktemp("certs"))
 
 
@@ -157,17 +161,17 @@ def test_keys_change_while_the_link_is_up(start: Start, version: str, option: st
 
 def test_a_node_that_does_not_read(start: Start) -> None:
     """Its memory is bounded, others are served, and what it has not read comes when it reads again."""
-    node = start.node(outbox_bytes="10000000")
+    node = start.node(outbox_bytes="2000000")
     peer, other = start.peer(node), start.peer(node)
     works(node, peer)
     peer.eval(f"{{foo, '{node.name}'}} ! register_event_handler, receive ok -> ok end")
-    peer.eval(f"{{foo, '{node.name}'}} ! {{event, 'CUSTOM', py_test}}, receive ok -> ok end")
+    peer.eval(f"{{foo, '{node.name}'}} ! {{event, 'CUSTOM', 'py::test'}}, receive ok -> ok end")
     peer.suspend()
     before = node.resident_kib()
-    event = '{sendevent, \'CUSTOM\', [{"Event-Subclass", "py_test"}, {"body", lists:duplicate(9000, $x)}]}'
-    other.eval(f"[begin {{foo, '{node.name}'}} ! {event}, receive _ -> ok end end || _ <- lists:seq(1, 4000)], ok", 60)
+    event = "{sendevent, 'CUSTOM', 'py::test', [{\"body\", lists:duplicate(9000, $x)}]}"
+    other.eval(f"[begin {{foo, '{node.name}'}} ! {event}, receive ok -> ok end end || _ <- lists:seq(1, 1000)], ok", 60)
     works(node, other)
-    assert node.resident_kib() - before < 60_000
+    assert node.resident_kib() - before < 20_000
     peer.resume()
     wait_until(lambda: int(peer.text("length(flush())")) > 0)
     works(node, peer)
