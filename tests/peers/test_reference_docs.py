@@ -73,7 +73,9 @@ def _tools(folder: Path, node: RunningNode) -> Path:
         folders = ["--conf-dir", str(switch.conf_dir), "--script-dir", str(switch.script_dir)]
         command = [sys.executable, "-m", "scripts.install", "--python", switch.found.python, *folders]
         install = f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(command)}"
-        for name, line in (("erlang_py_doctor", doctor), ("make", install)):
+        certs = f"exec {shutil.which('make')} --silent -C {shlex.quote(str(ROOT))} \"$@\""
+        make = f'if [ "$1" = certs ]; then {certs}; fi\n{install}'
+        for name, line in (("erlang_py_doctor", doctor), ("make", make)):
             file = folder / name
             file.write_text(f"#!/bin/sh\n{line}\n")
             file.chmod(0o755)
@@ -93,6 +95,11 @@ def test_the_simulated_switch(start_node: StartNode, read: Read) -> None:
 @pytest.mark.parametrize("page", ["cluster.md", "console.md", "settings.md", "security.md", "troubleshooting.md"])
 def test_page(page: str, start_node: StartNode, read: Read) -> None:
     read(page, start_node("freeswitch"))
+
+
+@pytest.mark.freeswitch
+def test_tls(start_node: StartNode, free_port: Callable[[], int], read: Read) -> None:
+    read("tls.md", start_node("freeswitch"), **{"8032": str(free_port())})
 
 
 @pytest.mark.freeswitch
