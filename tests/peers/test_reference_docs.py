@@ -73,7 +73,7 @@ def _tools(folder: Path, node: RunningNode) -> Path:
         folders = ["--conf-dir", str(switch.conf_dir), "--script-dir", str(switch.script_dir)]
         command = [sys.executable, "-m", "scripts.install", "--python", switch.found.python, *folders]
         install = f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(command)}"
-        certs = f"exec {shutil.which('make')} --silent -C {shlex.quote(str(ROOT))} \"$@\""
+        certs = f'exec {shutil.which("make")} --silent -C {shlex.quote(str(ROOT))} "$@"'
         make = f'if [ "$1" = certs ]; then {certs}; fi\n{install}'
         for name, line in (("erlang_py_doctor", doctor), ("make", make)):
             file = folder / name
