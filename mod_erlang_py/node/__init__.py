@@ -1,7 +1,7 @@
 """Threads and sockets: everything that moves the bytes that `distribution/` understands.
 
 acceptor.py       one thread that accepts; a thread for each connection that shakes hands
-handshakes.py     runs distribution's handshake machines over a socket, each within its time
+handshakes.py     runs distribution's handshake machines over a stream, each within its time
 link.py           one peer node, connected
 links.py          the links by name, and the attempts to make one
 target.py         a process at the other end of a link: where messages go
@@ -16,7 +16,9 @@ epmd_server.py    the built-in epmd
 processes.py      our pids, and who links to or monitors them
 net_kernel.py     the one registered process that every node has
 traffic.py        shows the terms that pass, when asked to
-stream.py         the bytes of a link: TCP
+carriers.py       what carries links: plain TCP, TLS
+streams/          the bytes of a link, whatever carries it
+protection.py     what the settings protect from, in one line
 threads.py        starts threads and waits for them
 names.py          what the node is called
 workers.py        threads for work that nobody waits for

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-_COLOURS = ("#9a9a9a", "#b0488c", "#1f6fb4", "#8dbbe0", "#d8b26a", "#c8781e", "#7d9a52", "#b4c79a")
-"""Of the contenders, in their order: FreeSWITCH grey, OTP red, ours blue, theirs brown, mod_event_socket green."""
+_COLOURS = (
+    "#9a9a9a",  # FreeSWITCH alone
+    *("#b0488c", "#d9a3c6"),  # OTP
+    *("#1f6fb4", "#8dbbe0", "#2f9e94"),  # ours
+    *("#d8b26a", "#c8781e"),  # theirs
+    *("#7d9a52", "#b4c79a"),  # mod_event_socket
+)
+"""Of the contenders, in their order."""
 _PANEL_INCHES = (5.2, 3.4)
 
 

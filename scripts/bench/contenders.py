@@ -22,7 +22,7 @@ class Contender:
 
     name: on the command line and in the JSON. title: in tables. module: the one that is an Erlang node; None where
     there is none. settings: of erlang_event.conf. polls_requests: it looks for requests every 10 ms, so fewer are sent.
-    polls_events: it sends an event and looks again 10 ms later, so fewer are fired.
+    polls_events: it sends an event and looks again 10 ms later, so fewer are fired. tls: its links are by TLS.
     """
 
     name: str
@@ -32,16 +32,21 @@ class Contender:
     settings: tuple[tuple[str, str], ...] = ()
     polls_requests: bool = False
     polls_events: bool = False
+    tls: bool = False
 
 
 ALONE = Contender("alone", "FreeSWITCH alone", Speaks.NOBODY)
 OTP = Contender("otp", "two OTP nodes", Speaks.NOBODY)
 """What an Erlang node could be at best; beside a FreeSWITCH that does nothing."""
+OTP_TLS = Contender("otp_tls", "two OTP nodes by TLS", Speaks.NOBODY, tls=True)
 COMPILED = Contender(
     "compiled", "mod_erlang_py", Speaks.ERLANG, "mod_python3", settings=(("event-source", "compiled"),)
 )
 PYTHON = Contender(
     "python", "its source in Python", Speaks.ERLANG, "mod_python3", settings=(("event-source", "python"),)
+)
+TLS = Contender(
+    "tls", "mod_erlang_py by TLS", Speaks.ERLANG, "mod_python3", settings=(("event-source", "compiled"),), tls=True
 )
 THEIRS = Contender(
     "mod_erlang_event", "mod_erlang_event", Speaks.ERLANG, "mod_erlang_event", polls_requests=True, polls_events=True
@@ -57,7 +62,7 @@ THEIRS_5000 = Contender(
 SOCKET = Contender("event_socket", "mod_event_socket, plain", Speaks.EVENT_PLAIN)
 SOCKET_JSON = Contender("event_socket_json", "mod_event_socket, json", Speaks.EVENT_JSON)
 
-CONTENDERS = (ALONE, OTP, COMPILED, PYTHON, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
+CONTENDERS = (ALONE, OTP, OTP_TLS, COMPILED, PYTHON, TLS, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
 """In the order of their turns: what FreeSWITCH alone takes is known when the others are measured."""
 ERLANG = (COMPILED, PYTHON, THEIRS)
 """Where the setting max-event-bulk makes no difference."""

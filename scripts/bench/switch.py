@@ -95,7 +95,10 @@ class Switch:
 @contextmanager
 def started(contender: Contender, shared: Shared, sip: bool = False) -> Iterator[Switch]:
     """sip: with mod_sofia. Raises BenchError, ScratchError."""
-    settings = {"listen-ip": "127.0.0.1", "listen-port": str(free_port()), "cookie": COOKIE, **dict(contender.settings)}
+    port = free_port()
+    settings = {"listen-ip": "127.0.0.1", "listen-port": str(port), "cookie": COOKIE, **dict(contender.settings)}
+    if contender.tls and contender.module:
+        settings |= shared.tls_settings(port)
     sip_port = free_port() if sip else None
     more = [*(["mod_sofia"] if sip else []), *(["mod_python3"] if contender.module != "mod_python3" else [])]
     with ExitStack() as stack:
@@ -113,10 +116,10 @@ def started(contender: Contender, shared: Shared, sip: bool = False) -> Iterator
         inside.install(scratch.script_dir)
         scratch.start()
         stack.callback(scratch.kill)
-        if contender.module:
-            port = int(settings["listen-port"])
-            if not wait_until_registered("freeswitch", port, shared.epmd_port, lambda: scratch.alive, _START_SECONDS):
-                raise BenchError(f"{contender.name} did not start: {scratch.log()[-1000:]}")
+        if contender.module and not wait_until_registered(
+            "freeswitch", port, shared.epmd_port, lambda: scratch.alive, _START_SECONDS
+        ):
+            raise BenchError(f"{contender.name} did not start: {scratch.log()[-1000:]}")
         switch = Switch(scratch, shared.library, sip_port)
         for setting in ("sps 10000", "max_sessions 10000"):
             switch.api(f"fsctl {setting}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from scripts.bench.contenders import ALONE, Contender
 from scripts.bench.errors import BenchError
+from scripts.bench.peers.erlang import ErlangPeer
 from scripts.bench.results import Failure, Measured, Sample
 from scripts.bench.shared import Shared
 from scripts.bench.switch import Switch, started
@@ -28,6 +29,10 @@ class Turn:
     shared: Shared
     quick: bool = False
     alone: dict[str, float] = field(default_factory=dict)
+
+    def erlang(self, number: int = 0) -> ErlangPeer:
+        """An Erlang node that reaches the contender. Raises BenchError."""
+        return self.shared.erlang(number, self.contender.tls)
 
     def requests(self, usual: int, polled: int) -> int:
         """How many to send. polled: to one that looks for them every 10 ms."""

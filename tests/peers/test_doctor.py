@@ -61,7 +61,7 @@ def cookie_file(tmp_path: Path) -> Path:
 
 
 def test_healthy_by_tls(tmp_path: Path, start_node: StartNode, cookie_file: Path, free_port: Callable[[], int]) -> None:
-    """Its own certificate gets the doctor in, and the node of an erl that it starts; then one that has ended does not."""
+    """Its own certificate gets the doctor in, and the erl that it starts; one that has ended does not."""
     make_all(tmp_path)
     files = {"tls_key": str(tmp_path / "localhost.key"), "tls_ca": str(tmp_path / "ca.pem")}
     node = start_node(
@@ -92,6 +92,7 @@ def test_healthy(freeswitch_node: RunningNode, erl: StartErl) -> None:
         ("mod_erlang_py", "ok"),
         ("files", "ok"),
         ("source", "ok"),
+        ("protection", "ok"),
         ("settings", "ok"),
         ("cookie", "ok"),
         ("name", "ok"),

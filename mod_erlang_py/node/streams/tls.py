@@ -63,6 +63,8 @@ class TlsStream(Stream):
         self._owed = 0
         """Bytes of plain text in it. They count as not taken, so that they are offered again: then they are skipped."""
         self._failed: ssl.SSLError | None = None
+        self._over = False
+        """Whether the peer has said goodbye."""
 
     def refuses(self, host: str) -> str:
         if self._names is None or is_among(host, self._names):
@@ -97,18 +99,19 @@ class TlsStream(Stream):
         try:
             if self._failed is not None:
                 raise self._failed
-            while part := self._tls.read(READ_SIZE):  # one record; b"" after close_notify, as often as it is asked
+            while self._incoming.pending and not self._over:
+                part = self._tls.read(READ_SIZE)  # one record; b"" for close_notify
                 parts.append(part)
+                self._over = not part
         except ssl.SSLWantReadError:
-            if not parts:
-                return None
+            pass
         except ssl.SSLZeroReturnError:
-            pass  # the same after one of ours
+            self._over = True  # after our own close_notify
         except ssl.SSLError as error:
             self._failed = error
             if not parts:
                 raise TlsError(words(error)) from None
-        return b"".join(parts)
+        return b"".join(parts) if parts or self._over else None
 
     # writing
 

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from scripts.bench.errors import BenchError
+from scripts.certs import optfile
 
 SOURCE = Path(__file__).with_name("bench.erl")
 _ARGUMENTS = ("-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}")
@@ -20,14 +21,19 @@ _unique = count(1)
 class ErlangPeer:
     """One node, which is asked for one measurement at a time."""
 
-    def __init__(self, folder: Path, epmd_port: int, cookie: str) -> None:
-        """folder: where bench.erl is compiled to, its home too. Raises BenchError, OSError."""
+    def __init__(self, folder: Path, epmd_port: int, cookie: str, certs: Path | None = None) -> None:
+        """folder: where bench.erl is compiled to, its home too. certs: a folder with those for TLS. Raises BenchError,
+        OSError."""
         if not (folder / "bench.beam").exists():
             subprocess.run(["erlc", "-o", str(folder), str(SOURCE)], check=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
         self.name = f"bench{os.getpid()}_{next(_unique)}@localhost"
         node = ["-sname", self.name, "-setcookie", cookie, *_ARGUMENTS]
+        if certs is not None:
+            options = folder / "inet_tls.conf"
+            options.write_text(optfile(certs, "localhost"))
+            node += ["-proto_dist", "inet_tls", "-ssl_dist_optfile", str(options)]
         self._process = subprocess.Popen(
             ["erl", "-noshell", "-hidden", *_QUIET, *node, "-pa", str(folder), "-s", "bench"],
             stdin=subprocess.PIPE,

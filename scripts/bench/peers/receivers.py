@@ -37,6 +37,8 @@ def kinds(turn: Turn) -> list[Receiver]:
     """Those that there are for this contender, here."""
     if turn.contender.speaks is not Speaks.ERLANG:
         return [Receiver.THIN]
+    if turn.contender.tls:
+        return [Receiver.ERL]  # C nodes have no TLS
     return [Receiver.ERL, Receiver.THIN] if isinstance(turn.shared.thin, Path) else [Receiver.ERL]
 
 
@@ -107,7 +109,7 @@ class _Thin:
 
 class _Erl:
     def __init__(self, turn: Turn, nodes: int, events: int, function: str, more: Sequence[object]) -> None:
-        self._peers = [turn.shared.erlang(number) for number in range(nodes)]
+        self._peers = [turn.erlang(number) for number in range(nodes)]
         self._events = events
         self._function = function
         for peer in self._peers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.bench.contenders import ERLANG, OTP, SOCKET, THEIRS_5000, Speaks
+from scripts.bench.contenders import ERLANG, OTP, OTP_TLS, SOCKET, THEIRS_5000, TLS, Speaks
 from scripts.bench.peers import event_socket
 from scripts.bench.peers.received import percentile
 from scripts.bench.results import Measured, Unit
@@ -23,9 +23,9 @@ def rate(processes: int) -> str:
 
 
 def measure(turn: Turn) -> Iterator[Measured]:
-    if turn.contender is OTP:
-        turn.shared.erlang(1).measure("echo")
-        yield from _requests(turn, "otp", "otp_rate", turn.shared.erlang(1).name)
+    if turn.contender in (OTP, OTP_TLS):
+        turn.erlang(1).measure("echo")
+        yield from _requests(turn, "otp", "otp_rate", turn.erlang(1).name)
     elif turn.contender.speaks is not Speaks.ERLANG:
         yield from _socket(turn)
     else:
@@ -37,7 +37,7 @@ def measure(turn: Turn) -> Iterator[Measured]:
 
 def _requests(turn: Turn, one_by_one: str, at_once: str, node: str) -> Iterator[Measured]:
     """one_by_one, at_once: functions of bench.erl."""
-    peer, name = turn.shared.erlang(), f"'{node}'"
+    peer, name = turn.erlang(), f"'{node}'"
     peer.measure(one_by_one, name, turn.requests(500, polled=20))
     p50, p99 = peer.measure(one_by_one, name, turn.requests(4000, polled=150))
     yield Measured(P50, Unit.MICROSECONDS, p50)
@@ -48,7 +48,7 @@ def _requests(turn: Turn, one_by_one: str, at_once: str, node: str) -> Iterator[
 
 
 def _beside_events(turn: Turn) -> Iterator[Measured]:
-    peer, seconds = turn.shared.erlang(), turn.seconds(2)
+    peer, seconds = turn.erlang(), turn.seconds(2)
     peer.begin("under_events", f"'{turn.switch.node}'", int(seconds * 1000))
     peer.wait_until_listening()
     turn.switch.fire(int(FLOOD * (seconds + 1)), FLOOD)
@@ -68,4 +68,4 @@ def _socket(turn: Turn) -> Iterator[Measured]:
         yield Measured(rate(clients), Unit.RATE, event_socket.request_rate(port, password, clients, turn.seconds(1)))
 
 
-API = Workload("api", '`{api, echo, "hello"}`', measure, (OTP, *ERLANG, THEIRS_5000, SOCKET))
+API = Workload("api", '`{api, echo, "hello"}`', measure, (OTP, OTP_TLS, *ERLANG, TLS, THEIRS_5000, SOCKET))

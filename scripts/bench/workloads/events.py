@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.bench.contenders import ALONE, COMPILED, PYTHON, SOCKET, SOCKET_JSON, THEIRS, THEIRS_5000
+from scripts.bench.contenders import ALONE, COMPILED, PYTHON, SOCKET, SOCKET_JSON, THEIRS, THEIRS_5000, TLS
 from scripts.bench.peers.receivers import Receiver, kinds, listening, received
 from scripts.bench.results import Measured, Unit
 from scripts.bench.turns import Turn, Workload
@@ -69,5 +69,5 @@ def _count(turn: Turn, headers: int, nodes: int) -> int:
     return turn.events(_EVENTS[nodes] * USUAL // max(USUAL, headers), polled=_POLLED)
 
 
-CONTENDERS = (ALONE, COMPILED, PYTHON, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
+CONTENDERS = (ALONE, COMPILED, PYTHON, TLS, THEIRS, THEIRS_5000, SOCKET, SOCKET_JSON)
 EVENTS = Workload("events", "A burst of events", measure, CONTENDERS)

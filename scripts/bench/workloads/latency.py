@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.bench.contenders import ALONE, COMPILED, PYTHON, SOCKET, THEIRS_5000
+from scripts.bench.contenders import ALONE, COMPILED, PYTHON, SOCKET, THEIRS_5000, TLS
 from scripts.bench.peers.received import Received
 from scripts.bench.peers.receivers import Receiver, kinds, listening, received
 from scripts.bench.results import Measured, Unit
@@ -76,5 +76,5 @@ def _keeps_up(turn: Turn, receiver: Receiver, rate: int) -> bool:
     return not found.lost and found.delays is not None and found.delays.p99 < RUNAWAY
 
 
-LATENCY = Workload("latency", "How long an event of 75 headers is on its way", measure, (ALONE, *CONTENDERS))
+LATENCY = Workload("latency", "How long an event of 75 headers is on its way", measure, (ALONE, *CONTENDERS, TLS))
 LIMIT = Workload("limit", "Up to the breaking point", measure_limit, CONTENDERS)

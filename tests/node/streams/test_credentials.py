@@ -55,8 +55,8 @@ def test_other_files_are_noticed(certs: Path, tmp_path: Path) -> None:
 )
 def test_files_that_cannot_be_used(certs: Path, field: str, file: str, expected: str) -> None:
     (certs / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    command = ["openssl", "pkey", "-in", certs / "localhost.key", "-aes256", "-passout", "pass:x"]
-    subprocess.run([*command, "-out", certs / "secret.key"], check=True)
+    command = ["openssl", "pkey", "-in", str(certs / "localhost.key"), "-aes256", "-passout", "pass:x"]
+    subprocess.run([*command, "-out", str(certs / "secret.key")], check=True)
     path = str(certs / file)
     with pytest.raises(ConfigError) as error:
         load(replace(tls(certs), **{field: path}))  # type: ignore[arg-type]
