@@ -203,6 +203,13 @@ ROWS = {
         "max-process-links: 1 processes of limited@localhost are linked: ",
         "[ok,ok]",
     ),
+    "max-process-links by a request": Row(
+        {"max_process_links": "1"},
+        "Each([fun() -> link(Pid), Tag(Ask(getpid)) end, fun() -> Ask({bind, chatplan}) end])",
+        "[ok,{error,system_limit}]",
+        "refused: max-process-links: 1 processes of limited@localhost are linked",
+        "[ok,ok]",
+    ),
     "max-monitors": Row(
         {"max_monitors": "1"},
         "Each(lists:duplicate(2, fun() -> M = monitor(process, {foo, N}),"
