@@ -18,7 +18,7 @@ from itertools import chain
 from mod_erlang_py import etf
 from mod_erlang_py.config.disposition import Continue, Disposition, Hangup, Park, Transfer, disposition
 from mod_erlang_py.errors import Exhausted, NotConnected
-from mod_erlang_py.etf import VERSION, Atom, Pid, Term, atom_text
+from mod_erlang_py.etf import VERSION, Pid, Term, atom_text
 from mod_erlang_py.etf.event import EVENT, tagged
 from mod_erlang_py.etf.show import show
 from mod_erlang_py.events.encoding import encode
@@ -26,7 +26,7 @@ from mod_erlang_py.events.interest import EVERYTHING, Interest
 from mod_erlang_py.events.subscription import Held, Notice, Subscription
 from mod_erlang_py.events.subscriptions import NOCONNECTION, Subscriptions
 from mod_erlang_py.node.link import Link
-from mod_erlang_py.node.processes import Processes
+from mod_erlang_py.node.processes import NOPROC, Processes
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Event, Form, Header, Received, Session, Switch
 
@@ -169,8 +169,8 @@ class Calls:
         if self._subscriptions.open(call.subscription, found.target, data):
             if call.over:
                 self._end(call)
-            elif not watched:
-                self._lost(call, Atom("noproc"))
+            elif not (watched and self._is_there(found)):
+                self._lost(call, NOPROC)
         elif found.target.link.ended:
             self._lost(call, NOCONNECTION)
         elif watched:  # somebody else took it before it could be given
@@ -193,6 +193,11 @@ class Calls:
                 log.error("%s: erlang: %s", call.uuid, error)
                 return False
         return self._asking.watch(found, lambda reason: self._lost(call, reason))
+
+    def _is_there(self, found: Found) -> bool:
+        """Not when a linked process has ended before its call could be found by it."""
+        to = found.target.to
+        return not isinstance(to, Pid) or found.monitor is not None or self._processes.is_linked(found.target.link, to)
 
     def data(self, session: Session, *more: Header) -> bytes:
         """The message `call` (notify_new_session). more: headers that mod_erlang_event does not have."""

@@ -99,6 +99,9 @@ class Bench:
     def link(self, link: object, pid: Pid) -> None:
         self.linked.append(pid)
 
+    def is_linked(self, link: object, pid: Pid) -> bool:
+        return pid in self.linked
+
     def let_go(self, session: Session) -> None:
         session.let_go_of += 1
 

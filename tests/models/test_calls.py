@@ -1,0 +1,123 @@
+"""The life of a call: attach, take over, end, lost, let go. Every two and three of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import combinations
+
+import pytest
+
+from mod_erlang_py.config.disposition import Hangup
+from tests.models.calls import UUID, CallWorld
+from tests.models.scheduler import Scheduler
+from tests.models.schedules import DEPTH, InTurn, explore
+
+DESK = "desk one@localhost"
+
+
+def handlecall(world: CallWorld) -> None:
+    world.begin("handlecall", world.handlecall, UUID, world.two, world.pid(world.two))
+
+
+def handlecall_by_name(world: CallWorld) -> None:
+    world.begin("handlecall by name", world.handlecall, UUID, world.two, "desk2")
+
+
+def nohandle(world: CallWorld) -> None:
+    world.begin("nohandle", world.nohandle, UUID, False, None)
+
+
+def hang_up(world: CallWorld) -> None:
+    world.begin("hangup", world.switch.hang_up, UUID)
+
+
+def die(world: CallWorld) -> None:
+    world.begin("exit", world.one.die, "desk")
+
+
+def die_by_pid(world: CallWorld) -> None:
+    world.begin("exit of the pid", world.one.die, world.one.pid)
+
+
+def go_down(world: CallWorld) -> None:
+    world.begin("nodedown", world.one.go_down)
+
+
+def event(world: CallWorld) -> None:
+    world.begin("event", world.event, UUID)
+
+
+def lose(world: CallWorld) -> None:
+    world.begin("loss", world.lose, 3)
+
+
+def erlang(world: CallWorld) -> None:
+    world.begin("erlang", world.erlang, UUID, DESK, serves=True)
+
+
+def handlecall_one(world: CallWorld) -> None:
+    world.begin("handlecall of one", world.handlecall, UUID, world.one, world.one.pid)
+
+
+OPERATIONS = (handlecall, nohandle, hang_up, die, go_down, event, lose)
+
+
+def parked(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
+    """A call that the dialplan has given to a process, and that is parked."""
+    world = CallWorld(scheduler, Hangup("NORMAL_CLEARING") if go_down in operations else None)
+    return _after(world, erlang, operations)
+
+
+def _after(
+    world: CallWorld, first: Callable[[CallWorld], None] | None, operations: tuple[Callable[[CallWorld], None], ...]
+) -> Callable[[], None]:
+    world.switch.session(UUID)
+    scheduler = world.scheduler
+    if first is not None:
+        schedule, scheduler.schedule = scheduler.schedule, InTurn()
+        first(world)
+        scheduler.run()
+        scheduler.schedule = schedule
+        scheduler.story.clear()
+    for operation in operations:
+        operation(world)
+
+    def look() -> None:
+        world.look()
+        world.end()
+        world.look()
+
+    return look
+
+
+def asked(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
+    """A call for which the dialplan asks for a process meanwhile."""
+    return _after(CallWorld(scheduler), None, (erlang, *operations))
+
+
+def taken(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
+    """A call that a process takes by its pid meanwhile."""
+    return _after(CallWorld(scheduler), None, (handlecall_one, *operations))
+
+
+def _names(operations: tuple[Callable[[CallWorld], None], ...]) -> str:
+    return "-".join(one.__name__ for one in operations)
+
+
+PAIRS = [*combinations(OPERATIONS, 2), (handlecall, handlecall_by_name)]
+
+
+@pytest.mark.parametrize("operations", PAIRS, ids=_names)
+def test_two_at_once_with_a_parked_call(operations: tuple[Callable[[CallWorld], None], ...]) -> None:
+    explore(partial(parked, operations), 1 + DEPTH)
+
+
+@pytest.mark.parametrize("operations", [*((one,) for one in OPERATIONS)], ids=_names)
+def test_one_while_a_process_is_asked_for(operations: tuple[Callable[[CallWorld], None], ...]) -> None:
+    explore(partial(asked, operations), 1 + DEPTH)
+
+
+@pytest.mark.parametrize("operations", [*((one,) for one in (die_by_pid, *OPERATIONS))], ids=_names)
+def test_one_while_a_process_takes_it(operations: tuple[Callable[[CallWorld], None], ...]) -> None:
+    explore(partial(taken, operations), 1 + DEPTH)
