@@ -221,7 +221,8 @@ class Executes:
                 except Exception:
                     log.exception("an execute that took too long could not be answered")
             with self._changed:
-                self._wakes_at = min((wait.deadline for wait in self._waits), default=math.inf)
+                waits = [wait for wait in self._waits if not wait.subscription.ended]  # which somebody else will forget
+                self._wakes_at = min((wait.deadline for wait in waits), default=math.inf)
                 if not self._stopping and self._wakes_at > now:
                     left = self._wakes_at - time.monotonic()
                     self._changed.wait(None if left == math.inf else min(max(left, 0), threading.TIMEOUT_MAX))

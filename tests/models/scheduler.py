@@ -30,6 +30,8 @@ from typing import Any, ClassVar, Protocol
 from tests.models.order import ORDER
 
 PACKAGE = "mod_erlang_py"
+MAX_POINTS = 20_000
+"""Of a run; with more something goes round for ever."""
 
 
 class Schedule(Protocol):
@@ -100,6 +102,7 @@ class Scheduler:
         self.clock = 0.0
         self.story: list[str] = []
         self.wrong: list[BaseException] = []
+        self.points = 0
         self._lines = lines
         self._over = False
         self._turn = threading.Lock()
@@ -213,6 +216,9 @@ class Scheduler:
         self.point(what)
 
     def _switch(self, task: Task) -> None:
+        self.points += 1
+        if self.points > MAX_POINTS:
+            raise Wrong(f"{task.name} goes round for ever")
         chosen = self._next()
         if chosen is not task:
             assert task.worker is not None
