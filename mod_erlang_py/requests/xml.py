@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from mod_erlang_py.errors import BadArg, NotText
 from mod_erlang_py.etf import Atom, Term, atom_text, text
 from mod_erlang_py.log_lines import about
+from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Section
 from mod_erlang_py.xml.fetches import Verdict
 from mod_erlang_py.xml.limits import BadXml
@@ -26,8 +28,8 @@ def bind(ask: Request) -> Term:
     if ask.sender is None:
         raise BadArg("who is bound is a process")
     sections = _sections(ask.term[1])
-    ask.context.node.processes.link(ask.link, ask.sender)
-    ask.context.fetches.bind(ask.link, ask.sender, sections)
+    register = partial(ask.context.fetches.bind, ask.link, ask.sender, sections)
+    ask.context.watching.register(Target(ask.link, ask.sender), register)
     return OK
 
 

@@ -191,13 +191,16 @@ class Fetches:
             step_aside()
             found = self._wait(pending, patience, began)
         except FutureTimeout:
-            in_time = False
-            log.warning(
-                "Timed out after %d milliseconds when waiting for XML fetch response for %s; no answer of %s",
-                (time.monotonic() - began) * 1000,
-                identifier,
-                ", ".join(map(str, tuple(pending.waiting))),
-            )
+            in_time = not _resolve(pending, None)
+            if in_time:  # somebody has just been told that his answer counts
+                found = pending.result.result()
+            else:
+                log.warning(
+                    "Timed out after %d milliseconds when waiting for XML fetch response for %s; no answer of %s",
+                    (time.monotonic() - began) * 1000,
+                    identifier,
+                    ", ".join(map(str, tuple(pending.waiting))),
+                )
         finally:
             with self._lock:
                 del self._pending[identifier]

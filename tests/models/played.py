@@ -21,7 +21,7 @@ from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import NOPROC
-from mod_erlang_py.switch.port import Event, Form, Header, Wanted
+from mod_erlang_py.switch.port import Event, Fetch, Form, Header, Section, Wanted
 from tests.models.scheduler import Scheduler
 
 KILLED = Atom("killed")
@@ -190,6 +190,22 @@ class PlayedSession:
         self.locked = False
 
 
+class PlayedBinding:
+    """An XmlBinding. Choosing the sections takes no lock of the switch's and never waits."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self.sections = Section(0)
+
+    def want(self, sections: Section) -> None:
+        self._scheduler.calling("want of sections", ("Fetches._lock",))
+        self.sections = sections
+
+    def close(self) -> None:
+        self._scheduler.calling("unbind")
+        self.sections = Section(0)
+
+
 class PlayedSwitch:
     """fired: the numbers of each call's events."""
 
@@ -220,6 +236,19 @@ class PlayedSwitch:
         self.scheduler.calling("create_uuid")
         self._uuids += 1
         return f"uuid-{self._uuids}"
+
+    def bind_xml(self, answer: Callable[[Fetch], bytes | None]) -> PlayedBinding:
+        self.scheduler.calling("bind_xml")
+        self.xml = PlayedBinding(self.scheduler)
+        return self.xml
+
+    def variable(self, name: bytes) -> bytes | None:
+        self.scheduler.calling("variable")
+        return None
+
+    def xml_error(self, text: bytes) -> str | None:
+        self.scheduler.calling("xml_error")
+        return "broken"
 
     def fire(self, event: Event) -> None:
         """As a part of ours does it."""

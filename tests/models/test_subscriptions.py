@@ -44,7 +44,9 @@ class Counted(OwnSubscriptions):
 class SubscriptionWorld(World):
     """One node, and one subscription of one of its processes. call: whether it is to a call. window: see ack."""
 
-    def __init__(self, scheduler: Scheduler, call: bool = False, window: int | None = None, by_name: bool = False) -> None:
+    def __init__(
+        self, scheduler: Scheduler, call: bool = False, window: int | None = None, by_name: bool = False
+    ) -> None:
         super().__init__(scheduler, bulk=2)
         self._own_subscriptions = Counted(self._subscriptions, {}, self._exists)
         self.peer = self.node("one@localhost")
@@ -98,7 +100,9 @@ class SubscriptionWorld(World):
             return
         ends = [sent for one, sent in self._own_subscriptions.ended if one is own]  # type: ignore[attr-defined]
         assert len(ends) == own.subscription.ended, "one of them is told that it was the one"
-        about = [(at, term) for at, (_, term) in enumerate(self.peer.messages) if Reference.of(term[1]) == own.reference]
+        about = [
+            (at, term) for at, (_, term) in enumerate(self.peer.messages) if Reference.of(term[1]) == own.reference
+        ]
         seen = [term[0].value for _, term in about]
         assert not ends or not about or about[-1][0] < ends[0], f"something came after the end: {seen}"
         assert "unsubscribed" not in seen[:-1], seen

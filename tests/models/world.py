@@ -28,11 +28,14 @@ from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import Processes
 from mod_erlang_py.service import Service
 from mod_erlang_py.switch.port import Form, Session
+from mod_erlang_py.xml.fetches import Fetches
+from mod_erlang_py.xml.limits import Limits
 from tests.models.played import Hears, PlayedNode, PlayedSwitch
 from tests.models.scheduler import Scheduler, Wrong
 from tests.models.schedules import InTurn
 
 TIMEOUT = 5.0
+XML_LIMITS = Limits(1000, 100, 50, 50)
 ENCODER = EventEncoder(False).headers
 
 
@@ -73,7 +76,6 @@ class World(Hears):
         self.processes = Processes()
         switch: Any = self.switch
         self._logs: Any = _Nobody()
-        self._fetches: Any = _Nobody()
         self._subscriptions = Subscriptions(self.source, switch.fire)
         self._event_handlers = EventHandlers(self._subscriptions, Form.STRING)
         encoders = dict.fromkeys(((Format.LIST, Form.STRING), (Format.MAP, Form.STRING)), ENCODER)
@@ -97,6 +99,8 @@ class World(Hears):
             cast(Any, self), self._calls, self._asking, groups, self._parking, lambda text: text
         )
         self._executes = Executes(switch, self._subscriptions, self._asking, Form.STRING)
+        self._fetches = Fetches(switch, ENCODER, lambda text: text, TIMEOUT, XML_LIMITS, False)
+        self._fetches.start()
         self._pump = Pump(self.source, self._subscriptions, bulk, self._look_after)
         self.lost_handlers = 0
         self._watch_log()
@@ -170,6 +174,7 @@ class World(Hears):
         self.scheduler.finish()
         assert [task for task in self.scheduler.tasks if not task.done and task.name != "pump"] == []
         assert self.tables() == {}
+        assert not self.switch.xml.sections
         assert self.source.wanted.types == frozenset()
 
     def tables(self) -> dict[str, object]:
@@ -194,6 +199,8 @@ class World(Hears):
             "Parking._runs": self._parking._runs,
             "Executes._waits": self._executes._waits,
             "Executes._of_nodes": self._executes._of_nodes,
+            "Fetches._bindings": self._fetches._bindings,
+            "Fetches._pending": self._fetches._pending,
             "EventSource.watched": self.source.watched,
         }
         return {name: table for name, table in left.items() if table}
