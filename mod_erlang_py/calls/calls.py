@@ -130,6 +130,8 @@ class Calls:
         with self.or_let_out(call):
             self._subscriptions.add(call.subscription)
             session.soft_lock(SOFT_LOCK)
+            if session.has_hung_up():  # perhaps before its events were kept
+                call.waiting.end(HungUp())
         return call
 
     @contextmanager
@@ -173,7 +175,7 @@ class Calls:
                 self._lost(call, NOPROC)
         elif found.target.link.ended:
             self._lost(call, NOCONNECTION)
-        elif watched:  # somebody else took it before it could be given
+        else:  # somebody else took it before it could be given
             found.target.put(self._about(CALL_TAKEN, call.uuid))
 
     def _no_candidate(self, call: Call) -> None:
@@ -216,7 +218,7 @@ class Calls:
             call = self.candidate(session)
             try:
                 with self.or_let_out(call):
-                    if session.has_hung_up():  # after it became a candidate: else its end might have been missed
+                    if call.waiting.hung_up:
                         raise HungUp
                     found = Found(target) if isinstance(target.to, Pid) else self._asking.named(call.waiting, target)
                     data = self.data(session)
@@ -367,12 +369,18 @@ class Calls:
 
     def _unlock(self, uuid: str) -> None:
         """Let the session end, or its waiting end, unless somebody has the call or will have it."""
-        with self._lock:
-            if uuid in self._attached or uuid in self._candidates:
-                return
-        with self._switch.locate(uuid, ended=True) as session:
-            if session is not None:
+        while not self._is_wanted(uuid):
+            with self._switch.locate(uuid, ended=True) as session:
+                if session is None:
+                    return
                 session.soft_unlock()
+                if not self._is_wanted(uuid):
+                    return
+                session.soft_lock(SOFT_LOCK)  # as somebody did who came meanwhile
+
+    def _is_wanted(self, uuid: str) -> bool:
+        with self._lock:
+            return uuid in self._attached or uuid in self._candidates
 
 
 def _meant(reason: Term) -> bool:

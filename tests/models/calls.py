@@ -79,7 +79,11 @@ class CallWorld(World):
         for uuid, session in self.switch.sessions.items():
             kept = (uuid, True) in self.let_go_of
             assert not session.parked or kept or uuid in self._calls._attached, f"{uuid} is parked for ever"
-            assert session.locked or not session.parked, f"{uuid} may go"
+            assert session.locked or uuid not in self._calls._attached, f"{uuid} may go, and somebody has it"
+            hangups = [
+                message for node in self.nodes.values() for _, message in node.messages if _is_hangup(message, uuid)
+            ]
+            assert len(hangups) <= 1, hangups
         given = {(call.uuid.encode(), call.found.target) for call in self._calls.attached if call.found is not None}
         for node in self.nodes.values():
             for to, message in node.messages:
@@ -100,7 +104,9 @@ class CallWorld(World):
         assert endings == tags[len(tags) - len(endings) :], f"something came after the end: {story}"
         assert tags.count("call") <= 1, story
         if tags and tags[0] != "call":
+            others = [one for one in self._calls.attached if one.uuid == call.uuid and one is not call]
             assert tags == ["call_taken"], story
+            assert others or self.let_go_of, f"by nobody: {story}"
         assert "call" in tags or "call_hangup" not in tags, story
         let_go = (call.uuid, target.to) in self.let_go_by
         if session.gone and there and not let_go:
@@ -122,6 +128,10 @@ class CallWorld(World):
         assert numbers[-1] >= last, f"{numbers} ends before {last}"
         due = [number for number in fired if min(since, numbers[0]) <= number <= numbers[-1]]
         assert numbers == due, f"{numbers} of {due}"
+
+
+def _is_hangup(message: Any, uuid: str) -> bool:
+    return message[0].value == "call_hangup" and _uuid(message) == uuid.encode()
 
 
 def _uuid(message: Any) -> bytes:

@@ -9,13 +9,15 @@ class LockOrder:
     def __init__(self) -> None:
         self.edges: dict[str, set[str]] = {}
 
-    def add(self, held: str, taken: str) -> None:
-        """Raises AssertionError for what can end in a deadlock."""
+    def add(self, held: str, taken: str) -> str | None:
+        """The circle that this closes: then there can be a deadlock."""
         known = self.edges.setdefault(held, set())
         if taken not in known:
             known.add(taken)
             way = self._way(taken, held)
-            assert way is None, f"a circle of locks: {' -> '.join([held, *(way or ())])}"
+            if way is not None:
+                return f"a circle of locks: {' -> '.join([held, *way])}"
+        return None
 
     def _way(self, start: str, end: str) -> list[str] | None:
         """From one lock to another, over those that were taken in between."""

@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType, ModuleType, TracebackType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from tests.models.order import ORDER
 
@@ -196,7 +196,7 @@ class Scheduler:
             raise Abandoned
         task.at = f"waits for {what}"
         task.ready = ready
-        task.deadline = math.inf if seconds is None else self.clock + seconds
+        task.deadline = self.clock + (math.inf if seconds is None else seconds)
         task.sleeps = sleeps
         self._switch(task)
         task.ready = None
@@ -212,13 +212,18 @@ class Scheduler:
         if task is not None and not task.leaving:
             held = [lock.name for lock in task.held if lock.name not in may_hold]
             if held:
-                raise Wrong(f"{', '.join(held)} held while the switch is called: {what}")
+                self.fail(f"{', '.join(held)} held while the switch is called: {what}")
         self.point(what)
+
+    def fail(self, why: str) -> NoReturn:
+        """The run is over, also when somebody catches this."""
+        self.wrong.append(Wrong(why))
+        raise self.wrong[-1]
 
     def _switch(self, task: Task) -> None:
         self.points += 1
         if self.points > MAX_POINTS:
-            raise Wrong(f"{task.name} goes round for ever")
+            self.fail(f"{task.name} goes round for ever")
         chosen = self._next()
         if chosen is not task:
             assert task.worker is not None
@@ -229,7 +234,7 @@ class Scheduler:
                 raise Abandoned
 
     def _next(self) -> Task | None:
-        if self._over:
+        if self._over or self.wrong:
             return None
         while True:
             able = [task for task in self.tasks if not task.done and self._is_able(task)]
@@ -318,13 +323,14 @@ class Lock:
             if not blocking:
                 return False
             if self._holder is task:
-                raise Wrong(f"{task.name} waits for {self.name}, which it holds")
+                scheduler.fail(f"{task.name} waits for {self.name}, which it holds")
             scheduler.block(lambda: not self._locked, f"lock {self.name}")
         self._locked = True
         self._holder = task
         if blocking and task is not None:
             for held in task.held:
-                ORDER.add(held.name, self.name)
+                if circle := ORDER.add(held.name, self.name):
+                    scheduler.fail(circle)
             task.held.append(self)
         return True
 
@@ -344,8 +350,27 @@ class Lock:
         self.release()
 
 
+class RLock(Lock):
+    """threading.RLock, which a Condition has of its own."""
+
+    _depth = 0
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if self._depth and self._holder is self._scheduler.current:
+            self._depth += 1
+            return True
+        taken = super().acquire(blocking, timeout)
+        self._depth += taken
+        return taken
+
+    def release(self) -> None:
+        self._depth -= 1
+        if not self._depth:
+            super().release()
+
+
 class Condition:
-    """threading.Condition."""
+    """threading.Condition. Not to be waited for by who holds its lock twice."""
 
     def __init__(self, scheduler: Scheduler, lock: Lock) -> None:
         self._scheduler = scheduler
@@ -355,10 +380,11 @@ class Condition:
 
     def wait(self, timeout: float | None = None) -> bool:
         told = [False]
+        until = math.inf if timeout is None else self._scheduler.clock + timeout
         self._waiting.append(told)
         self._lock.release()
         try:
-            self._scheduler.block(lambda: told[0], f"{self._lock.name} to be notified", timeout)
+            self._scheduler.block(lambda: told[0], f"{self._lock.name} to be notified", until - self._scheduler.clock)
         finally:
             if told in self._waiting:
                 self._waiting.remove(told)
@@ -373,7 +399,7 @@ class Condition:
 
     def notify(self, n: int = 1) -> None:
         if self._scheduler.current is not None and not self._lock.locked():
-            raise Wrong(f"{self._lock.name} is notified without being held")
+            self._scheduler.fail(f"{self._lock.name} is notified without being held")
         for _ in range(min(n, len(self._waiting))):
             self._waiting.popleft()[0] = True
 
@@ -441,11 +467,12 @@ class Threading:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.Lock = lambda: Lock(scheduler, _name())
-        self.Condition = lambda lock=None: Condition(scheduler, lock or Lock(scheduler, _name()))
+        self.RLock = lambda: RLock(scheduler, _name())
+        self.Condition = lambda lock=None: Condition(scheduler, lock or RLock(scheduler, _name()))
         self.Event = lambda: Event(scheduler, _name())
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("RLock", "Semaphore", "BoundedSemaphore", "Barrier", "Timer"):
+        if name in ("Semaphore", "BoundedSemaphore", "Barrier", "Timer"):
             raise NotImplementedError(f"threading.{name}: nothing used it when this was written")
         return getattr(threading, name)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import combinations
+from itertools import permutations
 
 import pytest
 
 from mod_erlang_py.config.disposition import Hangup
+from mod_erlang_py.node.target import Target
 from tests.models.calls import UUID, CallWorld
 from tests.models.scheduler import Scheduler
 from tests.models.schedules import DEPTH, InTurn, explore
@@ -60,7 +61,17 @@ def handlecall_one(world: CallWorld) -> None:
     world.begin("handlecall of one", world.handlecall, UUID, world.one, world.one.pid)
 
 
-OPERATIONS = (handlecall, nohandle, hang_up, die, go_down, event, lose)
+def change(world: CallWorld) -> None:
+    target = Target(world.one.link, "desk")
+    world.begin("session_event", world._calls.change, target, lambda now: now)
+
+
+def refused(world: CallWorld) -> None:
+    world.two.dead.add("nobody")
+    world.begin("handlecall for nobody", world.handlecall, UUID, world.two, "nobody")
+
+
+OPERATIONS = (handlecall, nohandle, hang_up, die, go_down, event, lose, change, refused)
 
 
 def parked(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
@@ -85,8 +96,9 @@ def _after(
 
     def look() -> None:
         world.look()
-        world.end()
+        world.end_calls()
         world.look()
+        world.end()
 
     return look
 
@@ -94,6 +106,19 @@ def _after(
 def asked(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
     """A call for which the dialplan asks for a process meanwhile."""
     return _after(CallWorld(scheduler), None, (erlang, *operations))
+
+
+def unanswered(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
+    """A call for which the dialplan asks a node that does not answer; each operation ends that at once."""
+    world = CallWorld(scheduler)
+    world.one.dumb = True
+    look = _after(world, None, (erlang, *operations))
+
+    def in_time() -> None:
+        assert scheduler.clock < 1, "it has waited for the answer"
+        look()
+
+    return in_time
 
 
 def taken(operations: tuple[Callable[[CallWorld], None], ...], scheduler: Scheduler) -> Callable[[], None]:
@@ -105,7 +130,7 @@ def _names(operations: tuple[Callable[[CallWorld], None], ...]) -> str:
     return "-".join(one.__name__ for one in operations)
 
 
-PAIRS = [*combinations(OPERATIONS, 2), (handlecall, handlecall_by_name)]
+PAIRS = [*permutations(OPERATIONS, 2), (handlecall, handlecall_by_name)]
 
 
 @pytest.mark.parametrize("operations", PAIRS, ids=_names)
@@ -116,6 +141,11 @@ def test_two_at_once_with_a_parked_call(operations: tuple[Callable[[CallWorld], 
 @pytest.mark.parametrize("operations", [*((one,) for one in OPERATIONS)], ids=_names)
 def test_one_while_a_process_is_asked_for(operations: tuple[Callable[[CallWorld], None], ...]) -> None:
     explore(partial(asked, operations), 1 + DEPTH)
+
+
+@pytest.mark.parametrize("operation", [hang_up, go_down, handlecall, die])
+def test_one_while_nobody_answers(operation: Callable[[CallWorld], None]) -> None:
+    explore(partial(unanswered, (operation,)), 1 + DEPTH)
 
 
 @pytest.mark.parametrize("operations", [*((one,) for one in (die_by_pid, *OPERATIONS))], ids=_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import combinations
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -102,7 +102,7 @@ def looking_up(operations: tuple[str, ...], scheduler: Scheduler) -> Callable[[]
     return look
 
 
-@pytest.mark.parametrize("operations", [*combinations(OPERATIONS, 2)], ids="-".join)
+@pytest.mark.parametrize("operations", [*permutations(OPERATIONS, 2)], ids="-".join)
 def test_two_while_it_is_looked_up(operations: tuple[str, ...]) -> None:
     explore(partial(looking_up, operations), 1 + DEPTH)
 

@@ -155,6 +155,8 @@ def connecting(operations: tuple[str, ...], handshake: str, scheduler: Scheduler
 
     def look() -> None:
         world.look(operations.count("connect"))
+        if handshake != "makes way" or ("accept" in operations and not {"end", "stop"} & set(operations)):
+            assert scheduler.clock < 1, "somebody has waited for what had come"
         scheduler.schedule = InTurn()
         scheduler.start("stop", world.stop)
         scheduler.finish()

@@ -161,12 +161,18 @@ class World(Hears):
 
     # at the end
 
-    def end(self) -> None:
-        """All calls and all links end, one after the other; then nothing is left of them."""
+    def end_calls(self) -> None:
+        """All calls end, one after the other."""
         self.scheduler.schedule = InTurn()
         for uuid in self.switch.sessions:
             self.scheduler.start(f"hangup of {uuid}", partial(self.switch.hang_up, uuid))
             self.scheduler.finish()
+        assert not self._calls._attached
+        assert not self._calls._candidates
+
+    def end(self) -> None:
+        """And all links do; then nothing is left of them."""
+        self.end_calls()
         for node in self.nodes.values():
             self.scheduler.start(f"end of {node.name}", node.go_down)
             self.scheduler.finish()
