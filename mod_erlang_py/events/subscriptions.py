@@ -225,8 +225,8 @@ class Subscriptions:
         `of_call` says."""
         found = self._route(batch.name, batch.subclass)
         for one in of_call:
-            cuts = one.cuts  # looked at first: what it wanted before it was cut must not be sent after
-            if one.wants(batch):
+            cuts = one.cuts  # looked at first: what it wanted before it was cut, or ended, must not be sent after
+            if not one.ended and one.wants(batch):
                 found = (*found, (one, cuts))
         return found
 

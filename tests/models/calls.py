@@ -77,6 +77,7 @@ class CallWorld(World):
         for call in self._calls.attached:
             self._look_at(call)
         for uuid, session in self.switch.sessions.items():
+            assert session.parked or not session.in_application, f"a process is asked for still, for {uuid}"
             kept = (uuid, True) in self.let_go_of
             assert not session.parked or kept or uuid in self._calls._attached, f"{uuid} is parked for ever"
             assert session.locked or uuid not in self._calls._attached, f"{uuid} may go, and somebody has it"
@@ -106,7 +107,7 @@ class CallWorld(World):
         if tags and tags[0] != "call":
             others = [one for one in self._calls.attached if one.uuid == call.uuid and one is not call]
             assert tags == ["call_taken"], story
-            assert others or self.let_go_of, f"by nobody: {story}"
+            assert others or self.let_go_of or not there, f"by nobody: {story}"
         assert "call" in tags or "call_hangup" not in tags, story
         let_go = (call.uuid, target.to) in self.let_go_by
         if session.gone and there and not let_go:

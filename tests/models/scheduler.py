@@ -2,8 +2,8 @@
 
 The objects under test are the real ones, in real threads. What they find as `threading`, `queue` and `time` is made
 here: each taking and letting go of a lock, each waiting, each call into the switch is a point where another thread may
-go on. A schedule (schedules.py) says at each point who does. Time stands still, but for `pass_time`; when nobody can
-run it moves on to when the next one can.
+go on. A schedule (schedules.py) says at each point who does. Time passes while somebody sleeps, and by
+`pass_time`; and when nobody can run it moves on to when the next one can who does not serve.
 
 It fails when nobody can run and somebody waits for ever; when a lock is held while the switch is called; and when two
 locks are taken in one order here and in the other there, in whatever runs of one process.
@@ -60,7 +60,6 @@ class Task:
         self.at = "its beginning"
         self.ready: Callable[[], bool] | None = None
         self.deadline = math.inf
-        self.sleeps = False
         self.leaving = False
 
     def __repr__(self) -> str:
@@ -185,7 +184,7 @@ class Scheduler:
         task.at = at
         self._switch(task)
 
-    def block(self, ready: Callable[[], bool], what: str, seconds: float | None = None, sleeps: bool = False) -> bool:
+    def block(self, ready: Callable[[], bool], what: str, seconds: float | None = None) -> bool:
         """Wait. Whether it is ready; else the seconds are over."""
         task = self.current
         if task is None:
@@ -197,7 +196,6 @@ class Scheduler:
         task.at = f"waits for {what}"
         task.ready = ready
         task.deadline = self.clock + (math.inf if seconds is None else seconds)
-        task.sleeps = sleeps
         self._switch(task)
         task.ready = None
         return ready()
@@ -241,7 +239,7 @@ class Scheduler:
             if able:
                 break
             waiting = [task for task in self.tasks if not task.done and task.ready]
-            clock = min((task.deadline for task in waiting if task.sleeps or not task.serves), default=math.inf)
+            clock = min((task.deadline for task in waiting if not task.serves), default=math.inf)
             if clock == math.inf:
                 return None
             self.clock = clock
@@ -497,7 +495,7 @@ class Time:
         return self._scheduler.clock
 
     def sleep(self, seconds: float) -> None:
-        self._scheduler.block(lambda: False, f"{seconds} s to pass", seconds, sleeps=True)
+        self._scheduler.pass_time(seconds)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)

@@ -52,6 +52,27 @@ SLOW = "takes six bytes at a time"
 
 MUTATIONS = [
     Mutation(
+        "an event that was looked up follows the end",
+        Subscriptions.route,
+        "not one.ended and",
+        "",
+        partial(parked, (calls.event, calls.handlecall)),
+    ),
+    Mutation(
+        "the session is let go of while somebody takes the call",
+        Calls._unlock,
+        "session.soft_lock(SOFT_LOCK)",
+        "return",
+        partial(parked, (calls.nohandle, calls.handlecall)),
+    ),
+    Mutation(
+        "a call ends before its events are kept",
+        Calls.candidate,
+        "if session.has_hung_up():",
+        "if False:",
+        partial(calls.unanswered, (calls.hang_up,)),
+    ),
+    Mutation(
         "a subscription is opened without the lock",
         Subscriptions.open,
         "with target.link.outbox.gathering(), self._lock:",
@@ -87,6 +108,7 @@ MUTATIONS = [
         "return False\n            one.ended = True",
         "return False\n        with self._lock:\n            one.ended = True",
         partial(parked, (calls.handlecall, calls.hang_up)),
+        2,
     ),
     Mutation(
         "what was gathered follows the end",
@@ -114,7 +136,8 @@ MUTATIONS = [
         Calls._ended,
         "if call.subscription.held is None:",
         "if True:",
-        partial(asked, (calls.hang_up,)),
+        partial(taken, (calls.hang_up,)),
+        2,
     ),
     Mutation(
         "a call ends while it is given",
@@ -122,6 +145,7 @@ MUTATIONS = [
         "if call.over:",
         "if False:",
         partial(taken, (calls.hang_up,)),
+        2,
     ),
     Mutation(
         "a process ends while it is given a call",
@@ -208,6 +232,7 @@ MUTATIONS = [
         "if not wait.subscription.ended",
         "if True",
         partial(executes.waiting, ("done", "timeout")),
+        2,
     ),
     Mutation(
         "a subscription ends before it was known that it is watched",

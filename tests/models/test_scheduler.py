@@ -134,7 +134,7 @@ def test_time_passes_when_nobody_can_run() -> None:
     times: list[float] = []
 
     def late() -> None:
-        scheduler.block(lambda: False, "5 s to pass", 5, sleeps=True)
+        scheduler.block(lambda: False, "5 s to pass", 5)
         items.put("x")
 
     def wait() -> None:
