@@ -116,7 +116,8 @@ class Scheduler:
         return task
 
     def run(self) -> None:
-        """Until nobody can go on. Raises what went wrong."""
+        """Until nobody can go on, or the schedule has nobody go on. Raises what went wrong."""
+        self.points = 0
         chosen = self._next()
         if chosen is not None:
             self._hand_to(chosen)

@@ -121,5 +121,17 @@ class Drawn:
         return able[who % len(able)]
 
 
+class Some:
+    """Of another schedule so many points; then nobody goes on until the next run."""
+
+    def __init__(self, schedule: Drawn, points: int) -> None:
+        self._schedule = schedule
+        self._points = points
+
+    def choose(self, able: list[Task], goes_on: bool) -> Task | None:
+        self._points -= 1
+        return self._schedule.choose(able, goes_on) if self._points >= 0 else None
+
+
 def drawn() -> st.SearchStrategy[Drawn]:
     return st.lists(st.tuples(st.integers(0, 60), st.integers(0, 7)), max_size=30).map(Drawn)

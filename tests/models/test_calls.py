@@ -25,6 +25,16 @@ def handlecall_by_name(world: CallWorld) -> None:
     world.begin("handlecall by name", world.handlecall, UUID, world.two, "desk2")
 
 
+def handlecall_meanwhile(world: CallWorld) -> None:
+    """Once the dialplan asks."""
+
+    def run() -> None:
+        world.scheduler.block(lambda: UUID in world._calls._candidates, "the dialplan to ask")
+        world.handlecall(UUID, world.two, world.pid(world.two))
+
+    world.begin("handlecall", run)
+
+
 def nohandle(world: CallWorld) -> None:
     world.begin("nohandle", world.nohandle, UUID, False, None)
 
@@ -143,7 +153,7 @@ def test_one_while_a_process_is_asked_for(operations: tuple[Callable[[CallWorld]
     explore(partial(asked, operations), 1 + DEPTH)
 
 
-@pytest.mark.parametrize("operation", [hang_up, go_down, handlecall, die])
+@pytest.mark.parametrize("operation", [hang_up, go_down, handlecall_meanwhile, die])
 def test_one_while_nobody_answers(operation: Callable[[CallWorld], None]) -> None:
     explore(partial(unanswered, (operation,)), 1 + DEPTH)
 
