@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mod_erlang_py.calls.calls import Call
-from mod_erlang_py.config.disposition import Disposition
+from mod_erlang_py.config.disposition import Disposition, Park
 from mod_erlang_py.etf import Pid
 from mod_erlang_py.node.target import Target
 from tests.models.played import NUMBER, PlayedNode
@@ -23,6 +23,7 @@ class CallWorld(World):
     def __init__(self, scheduler: Scheduler, on_exit: Disposition | None = None) -> None:
         super().__init__(scheduler, on_exit)
         self.one, self.two = self.node("one@localhost"), self.node("two@localhost")
+        self._stays = isinstance(on_exit, Park)
         self.let_go_by: list[tuple[str, Pid | None]] = []
         self.let_go_of: list[tuple[str, bool]] = []
         self.goes_on: list[str] = []
@@ -78,7 +79,7 @@ class CallWorld(World):
             self._look_at(call)
         for uuid, session in self.switch.sessions.items():
             assert session.parked or not session.in_application, f"a process is asked for still, for {uuid}"
-            kept = (uuid, True) in self.let_go_of
+            kept = (uuid, True) in self.let_go_of or self._stays
             assert not session.parked or kept or uuid in self._calls._attached, f"{uuid} is parked for ever"
             assert session.locked or uuid not in self._calls._attached, f"{uuid} may go, and somebody has it"
             hangups = [

@@ -31,7 +31,7 @@ from mod_erlang_py.switch.port import Form, Session
 from mod_erlang_py.xml.fetches import Fetches
 from mod_erlang_py.xml.limits import Limits
 from tests.models.played import Hears, PlayedNode, PlayedSwitch
-from tests.models.scheduler import Scheduler, Wrong
+from tests.models.scheduler import Scheduler
 from tests.models.schedules import InTurn
 
 TIMEOUT = 5.0
@@ -153,10 +153,8 @@ class World(Hears):
         log.handlers = [one for one in log.handlers if not isinstance(one, _Log)] + [_Log(self)]
 
     def logged(self, record: logging.LogRecord) -> None:
-        if record.exc_info is not None or record.levelno >= logging.CRITICAL:
-            error = record.exc_info[1] if record.exc_info else None
-            if not self.scheduler.wrong and not isinstance(error, GeneratorExit):
-                self.scheduler.wrong.append(error or Wrong(record.getMessage()))
+        if record.exc_info is not None and record.exc_info[1] is not None and not self.scheduler.wrong:
+            self.scheduler.wrong.append(record.exc_info[1])
         self.lost_handlers += "its handler is gone" in record.msg
 
     # at the end

@@ -297,3 +297,50 @@ def test_everything_at_once(stand_in: StandIn) -> None:
         thread.join(WAIT)
         assert not thread.is_alive()
     source.close()
+
+
+def test_sources_come_and_go_while_the_switch_fires(stand_in: StandIn) -> None:
+    """For the sanitizers: as at a reload and an unload, with calls up. Some are closed while another thread takes, some
+    only forgotten."""
+    done = threading.Event()
+
+    def fire(uuid: bytes) -> None:
+        while not done.is_set():
+            stand_in.fire(Event("TRAP", ((b"Unique-ID", uuid), (b"N", b"1"))))
+
+    def live(number: int) -> None:
+        source = CompiledSource(EVENT_TYPES, 50)
+        taking = threading.Thread(target=receive, args=(source,))
+        taking.start()
+        source.watch(CALL)
+        source.want(Wanted(frozenset({"TRAP"}), frozenset(), frozenset({Form.STRING})))
+        source.unwatch(CALL)
+        source.wake()
+        if number % 2:
+            source.close()
+            source.wake()
+        taking.join(WAIT)
+        assert not taking.is_alive()
+
+    def receive(source: CompiledSource) -> None:
+        for _ in range(3):
+            for batch in source.take(0.01, 8):
+                assert all(event.header(b"N") == b"1" for event in batch.events())
+                batch.payloads(Form.BINARY)
+            source.lost()
+
+    def come_and_go() -> None:
+        for number in range(20):
+            live(number)
+
+    firing = [threading.Thread(target=fire, args=(uuid,)) for uuid in (CALL, OTHER, CALL)]
+    coming = [threading.Thread(target=come_and_go) for _ in range(2)]
+    for thread in (*firing, *coming):
+        thread.start()
+    for thread in coming:
+        thread.join(WAIT * 6)
+        assert not thread.is_alive()
+    done.set()
+    for thread in firing:
+        thread.join(WAIT)
+        assert not thread.is_alive()
