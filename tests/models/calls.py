@@ -45,7 +45,7 @@ class CallWorld(World):
         session = self.switch.session(uuid)
         if session.hung_up or session.in_application:
             return
-        session.in_application = True
+        session.in_application, session.transferred = True, False
         self._applications.erlang(session, data.encode())
         session.in_application = False
         self.goes_on.append(uuid)

@@ -133,6 +133,7 @@ class PlayedSession:
         self.gone = False
         self.locked = False
         self.parked = False
+        self.transferred = False
         self.in_application = False
         self.completed_at = 0
         self.done: list[str] = []
@@ -156,7 +157,7 @@ class PlayedSession:
         scheduler.calling("park")
         self.parked = True
         self._switch.fire_of(self.uuid, "CHANNEL_PARK")
-        scheduler.block(lambda: not self.parked or self.hung_up, "its parking to end")
+        scheduler.block(lambda: not self.parked or self.hung_up or self.transferred, "its parking to end")
         self.parked = False
 
     def let_go(self) -> bool:
@@ -172,7 +173,7 @@ class PlayedSession:
     def transfer(self, extension: str, dialplan: str | None, context: str | None) -> None:
         self._switch.scheduler.calling("transfer")
         self.done.append(f"transfer {extension}")
-        self.parked = False
+        self.transferred = True
 
     def state(self) -> str:
         return "CS_EXECUTE"

@@ -19,6 +19,7 @@ from tests.models.scheduler import Scheduler
 from tests.models.schedules import DEPTH, InTurn, explore
 
 PEER = "peer@localhost"
+IP = "127.0.0.1"
 SECONDS = 5.0
 
 
@@ -26,6 +27,7 @@ class PlayedLink(Link):
     """Without a stream; its reader is played too."""
 
     def __init__(self, world: LinkWorld) -> None:
+        self.address = f"{IP}:1"
         self.why = ""
         self.requests = 0
         self._world = world
@@ -83,7 +85,7 @@ class LinkWorld:
         if self._handshake == "fails":
             raise DistError("handshake", "refused")
         if self._handshake == "makes way":
-            self.node._links.make_way(attempt, "127.0.0.1", SECONDS)
+            self.node._links.make_way(attempt, IP, SECONDS)
             self.node._links.fail(attempt, "it was connecting to us, but did not finish")
             return None
         return self._up(attempt)
@@ -105,16 +107,19 @@ class LinkWorld:
 
     def accept(self) -> None:
         """The peer connects to us."""
-        self.node._status(PEER)
-        self.scheduler.calling("its handshake")
         try:
+            self.node._links.greet(PEER, IP)
+            self.node._status(PEER, IP)
+            self.scheduler.calling("its handshake")
             link = self._up(None)
         except DistError:
             return
+        finally:
+            self.node._links.greeted(PEER, IP)
         self.scheduler.start("reader", link.read, serves=True)
 
     def come_to_nothing(self) -> None:
-        self.node._links.came_to_nothing(PEER, "127.0.0.1", "it failed")
+        self.node._links.came_to_nothing(PEER, IP, "it failed")
 
     def end(self) -> None:
         for link in list(self.links):
@@ -135,6 +140,7 @@ class LinkWorld:
         assert set(self.taken_down) == set(ended)
         assert list(links._standing) == up
         assert links._attempts == {}
+        assert not links._greeted
         assert not links.closed or not up
 
 

@@ -21,7 +21,7 @@ from mod_erlang_py.switch.port import Form
 from tests.models.played import NUMBER
 from tests.models.scheduler import Scheduler
 from tests.models.schedules import DEPTH, InTurn, explore
-from tests.models.world import World
+from tests.models.world import MANY, World
 
 UUID = "5f0d8f4e-call"
 CHANGES = 1 + DEPTH
@@ -48,7 +48,7 @@ class SubscriptionWorld(World):
         self, scheduler: Scheduler, call: bool = False, window: int | None = None, by_name: bool = False
     ) -> None:
         super().__init__(scheduler, bulk=2)
-        self._own_subscriptions = Counted(self._subscriptions, {}, self._exists)
+        self._own_subscriptions = Counted(self._subscriptions, {}, self._exists, MANY)
         self.peer = self.node("one@localhost")
         self.to: Pid | str = "desk" if by_name else self.peer.pid
         self.options = Options(Form.STRING, EVERYTHING, call=UUID.encode() if call else None, window=window)

@@ -35,6 +35,7 @@ from tests.models.scheduler import Scheduler
 from tests.models.schedules import InTurn
 
 TIMEOUT = 5.0
+MANY = 1000
 XML_LIMITS = Limits(1000, 100, 50, 50)
 ENCODER = EventEncoder(False).headers
 
@@ -73,13 +74,13 @@ class World(Hears):
         self.source = self.switch.source
         self.nodes: dict[str, PlayedNode] = {}
         self.name = "freeswitch@localhost"
-        self.processes = Processes()
+        self.processes = Processes(MANY, MANY)
         switch: Any = self.switch
         self._logs: Any = _Nobody()
         self._subscriptions = Subscriptions(self.source, switch.fire)
         self._event_handlers = EventHandlers(self._subscriptions, Form.STRING)
         encoders = dict.fromkeys(((Format.LIST, Form.STRING), (Format.MAP, Form.STRING)), ENCODER)
-        self._own_subscriptions = OwnSubscriptions(self._subscriptions, encoders, self._exists)
+        self._own_subscriptions = OwnSubscriptions(self._subscriptions, encoders, self._exists, MANY)
         self._asking = Asking(cast(Any, self), lambda text: text, TIMEOUT)
         self._watching = Watching(self.processes, self._asking, self.exited)
         self._parking = Parking(switch, self._subscriptions, Form.STRING)
@@ -98,8 +99,8 @@ class World(Hears):
         self._applications = Applications(
             cast(Any, self), self._calls, self._asking, groups, self._parking, lambda text: text
         )
-        self._executes = Executes(switch, self._subscriptions, self._asking, Form.STRING)
-        self._fetches = Fetches(switch, ENCODER, lambda text: text, TIMEOUT, XML_LIMITS, False)
+        self._executes = Executes(switch, self._subscriptions, self._asking, Form.STRING, MANY, MANY)
+        self._fetches = Fetches(switch, ENCODER, lambda text: text, TIMEOUT, MANY, XML_LIMITS, False)
         self._fetches.start()
         self._pump = Pump(self.source, self._subscriptions, bulk, self._look_after)
         self.lost_handlers = 0

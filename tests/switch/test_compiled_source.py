@@ -299,7 +299,7 @@ def test_everything_at_once(stand_in: StandIn) -> None:
     source.close()
 
 
-def test_sources_come_and_go_while_the_switch_fires(stand_in: StandIn) -> None:
+def test_everything_at_once_while_sources_come_and_go(stand_in: StandIn) -> None:
     """For the sanitizers: as at a reload and an unload, with calls up. Some are closed while another thread takes, some
     only forgotten."""
     done = threading.Event()
