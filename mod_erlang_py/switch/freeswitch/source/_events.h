@@ -61,7 +61,9 @@ static const char *missing_function(void)
         if (!found) {
             return wanted[i].name;
         }
-        memcpy(wanted[i].place, &found, sizeof found);
+        if (memcmp(wanted[i].place, &found, sizeof found)) { /* once: other threads call it, without the GIL */
+            memcpy(wanted[i].place, &found, sizeof found);
+        }
     }
     return NULL;
 }
