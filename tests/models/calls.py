@@ -82,14 +82,23 @@ class CallWorld(World):
             kept = (uuid, True) in self.let_go_of or self._stays
             assert not session.parked or kept or uuid in self._calls._attached, f"{uuid} is parked for ever"
             assert session.locked or uuid not in self._calls._attached, f"{uuid} may go, and somebody has it"
-            hangups = [
-                message for node in self.nodes.values() for _, message in node.messages if _is_hangup(message, uuid)
-            ]
-            assert len(hangups) <= 1, hangups
+            assert self._ends(uuid) <= 1, "two had it when it ended"
         given = {(call.uuid.encode(), call.found.target) for call in self._calls.attached if call.found is not None}
         for node in self.nodes.values():
             for to, message in node.messages:
                 assert (_uuid(message), Target(node.link, to)) in given, f"{to} was sent {message}"
+
+    def _ends(self, uuid: str) -> int:
+        """How many of those who were given the call before it was over were told call_hangup."""
+        over = self.switch.session(uuid).completed_at
+        ends = 0
+        for node in self.nodes.values():
+            sent = [(to, term[0].value) for to, term in node.messages if _uuid(term) == uuid.encode()]
+            given = {
+                to for (to, term), at in zip(node.messages, node.told_at, strict=True) if at < over and _is_call(term)
+            }
+            ends += sum(tag == "call_hangup" and to in given for to, tag in sent)
+        return ends
 
     def _look_at(self, call: Call) -> None:
         """From the first to the last message that its process was sent, which has taken one call."""
@@ -132,8 +141,8 @@ class CallWorld(World):
         assert numbers == due, f"{numbers} of {due}"
 
 
-def _is_hangup(message: Any, uuid: str) -> bool:
-    return message[0].value == "call_hangup" and _uuid(message) == uuid.encode()
+def _is_call(message: Any) -> bool:
+    return bool(message[0].value == "call")
 
 
 def _uuid(message: Any) -> bytes:

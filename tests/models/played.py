@@ -332,6 +332,8 @@ class PlayedNode:
         self.send_control = send_control(self.local, OURS)
         self.dead: set[Pid | str] = set()
         self.messages: list[tuple[Pid | str, Any]] = []
+        self.told_at: list[int] = []
+        """Behind which event of the switch it was sent each."""
         self.dumb = dumb
         """Whether it answers nothing that it is asked."""
         self._hears = hears
@@ -363,6 +365,7 @@ class PlayedNode:
             self._answer(term)
         else:
             self.messages.append((to, term))
+            self.told_at.append(self._hears.number())
 
     def _answer(self, ping: Any) -> None:
         _, (_, reference), _ = ping
@@ -432,6 +435,10 @@ class PlayedNode:
 
 class Hears:
     """What a link's reader tells us."""
+
+    def number(self) -> int:
+        """Of the switch's last event."""
+        raise NotImplementedError
 
     def answered(self, reference: Reference | None, answer: Term) -> None:
         raise NotImplementedError

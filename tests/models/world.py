@@ -103,7 +103,6 @@ class World(Hears):
         self._fetches = Fetches(switch, ENCODER, lambda text: text, TIMEOUT, MANY, XML_LIMITS, False)
         self._fetches.start()
         self._pump = Pump(self.source, self._subscriptions, bulk, self._look_after)
-        self.lost_handlers = 0
         self._watch_log()
         scheduler.start("pump", self._pump.run, serves=True)
 
@@ -131,6 +130,9 @@ class World(Hears):
     exited: Any = Service.exited
     down: Any = Service.down
 
+    def number(self) -> int:
+        return self.switch.number
+
     def answered(self, reference: Reference | None, answer: Term) -> None:
         assert reference is not None
         self._asking.answered(reference, answer)
@@ -151,12 +153,11 @@ class World(Hears):
 
     def _watch_log(self) -> None:
         log = logging.getLogger("mod_erlang_py")
-        log.handlers = [one for one in log.handlers if not isinstance(one, _Log)] + [_Log(self)]
+        log.handlers = [one for one in log.handlers if not isinstance(one, LogWatch)] + [LogWatch(self)]
 
     def logged(self, record: logging.LogRecord) -> None:
         if record.exc_info is not None and record.exc_info[1] is not None and not self.scheduler.wrong:
             self.scheduler.wrong.append(record.exc_info[1])
-        self.lost_handlers += "its handler is gone" in record.msg
 
     # at the end
 
@@ -211,7 +212,9 @@ class World(Hears):
         return {name: table for name, table in left.items() if table}
 
 
-class _Log(logging.Handler):
+class LogWatch(logging.Handler):
+    """What is logged as an error with a traceback fails the run."""
+
     def __init__(self, world: World) -> None:
         super().__init__(logging.WARNING)
         self._world = world
