@@ -11,7 +11,7 @@ import pytest
 from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.node.outbox import Outbox, Room
-from mod_erlang_py.node.stream import Stream
+from mod_erlang_py.node.streams.stream import Stream
 from tests.models.scheduler import Scheduler
 from tests.models.schedules import DEPTH, explore
 
@@ -46,6 +46,9 @@ class PlayedStream(Stream):
         self._scheduler.calling("wait_writable")
         if not self._breaks:
             self._room = max(self._room, 6)
+
+    def set_timeout(self, seconds: float | None) -> None:
+        raise AssertionError("nobody reads here")
 
     def _shut_down(self) -> None:
         self._scheduler.calling("shut_down")
