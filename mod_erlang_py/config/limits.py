@@ -16,14 +16,14 @@ from mod_erlang_py.config.values import whole
 class Limits:
     """Under each field the reason for its default. A node: what is connected to this one."""
 
-    max_frame_bytes: int = 64 * 1024 * 1024
+    max_frame_bytes: int = 16 * 1024 * 1024
     """Bytes of one message on the wire: all of it is in memory before it can be looked at."""
-    max_term_bytes: int = 64 * 1024 * 1024
-    """Bytes of one term: the biggest XML document fits."""
+    max_term_bytes: int = 16 * 1024 * 1024
+    """Bytes of one term: the biggest XML document fits, as a list, too; copying it keeps Python's lock for 5 ms."""
     max_term_depth: int = 64
     """Levels of one term: each takes two frames of Python's stack, and mod_python3 allows 240 in all."""
-    max_term_elements: int = 1_000_000
-    """Elements of one term, all levels together: building them keeps Python's lock for a second, and takes 64 MB."""
+    max_term_elements: int = 100_000
+    """Elements of one term, all levels together: building them takes Python up to 0.3 s, and 60 MB."""
     max_half_open: int = 64
     """Connections in their handshake: each has a thread, and whoever reaches the port can make one."""
     max_nodes: int = 1000

@@ -22,9 +22,11 @@ class Limits:
     """How big a term may be."""
 
     depth: int = 64  # levels; erlang-py spends two Python frames on each, and mod_python3 allows 240 in all
-    elements: int = 1_000_000  # count, all levels together; a second of a held GIL, 64 MB of Python lists
-    size: int = 64 * 1024 * 1024  # bytes of one term; the biggest XML document fits
+    elements: int = 100_000  # count, all levels together: 0.3 s of Python for a list of pids, and 60 MB
+    size: int = 16 * 1024 * 1024  # bytes of one term: to copy them keeps the GIL for 5 ms
     bignum: int = 1024  # bytes of one integer: 2467 digits, which str() still prints; erlang-py is quadratic
+    bignums: int = 64 * 1024  # bytes of all integers of over 64 bits together: 30 ms
+    keys: int = 1000  # of all maps together, whose hashes can be chosen: a dict takes the square of them, 50 ms
 
 
 LIMITS = Limits()
@@ -58,6 +60,11 @@ _AFTER_NODE = {NEW_PID_EXT: 12, PID_EXT: 9, 89: 8, 102: 5, 120: 12, 101: 5}
 _MEETING_KEYS = frozenset(
     {SMALL_INTEGER_EXT, INTEGER_EXT, 110, 111, 70, 99, SMALL_TUPLE_EXT, LARGE_TUPLE_EXT, LIST_EXT}
 )
+
+MAX_PLAIN_BIG = 11
+"""Bytes of an integer of up to 64 bits as SMALL_BIG_EXT."""
+_BIGS = frozenset({110, 111})
+_TUPLES = frozenset({SMALL_TUPLE_EXT, LARGE_TUPLE_EXT})
 
 _FLOAT_TEXT = re.compile(rb"[+-]?[0-9]+\.[0-9]+([eE][+-]?[0-9]+)?")
 
@@ -109,7 +116,7 @@ class _OpenFun:
 def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -> int:
     # Reads past the end raise IndexError or leave pos past the end; scan turns both into "cut short".
     size = len(data)
-    elements = limits.elements
+    elements, bignums, keys = limits.elements, limits.bignums, limits.keys
     todo = 1  # terms still to come in the innermost open container
     # What the containers around it have to come: a number; ~number when the innermost is a list, whose tail
     # follows its elements; or a map or fun.
@@ -142,6 +149,9 @@ def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -
                     todo = 1
                 else:
                     in_key = False
+                    keys -= sum(map(_has_known_hash, top.keys))
+                    if keys < 0:
+                        raise LimitExceeded(f"over {limits.keys} keys that are tuples, or integers of over 64 bits", pos)
                     _check_keys(top.keys, pos)
                     todo = top.outer
             elif isinstance(top, _OpenFun):
@@ -170,7 +180,12 @@ def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -
             continue
         leaf = _LEAVES.get(tag)
         if leaf is not None:
+            start = pos
             pos = leaf(data, pos, limits)
+            if pos - start > MAX_PLAIN_BIG and tag in _BIGS:
+                bignums -= pos - start
+                if bignums < 0 and pos <= size:
+                    raise LimitExceeded(f"integers of over 64 bits of over {limits.bignums} bytes", pos)
             continue
 
         if tag == SMALL_TUPLE_EXT:
@@ -262,6 +277,12 @@ def _u32(data: bytes, pos: int) -> int:
 def _check_tail(tag: int, pos: int) -> None:
     if tag in (STRING_EXT, LIST_EXT):
         raise LimitExceeded("list with a list for tail", pos)  # a proper list, which erlang-py calls improper
+
+
+def _has_known_hash(key: bytes) -> bool:
+    """Whether a peer can make as many as he likes of them that Python has one hash for: it mixes a secret into that of
+    texts, and erlang-py's objects have that of their bytes; but not into a number's, nor a tuple's."""
+    return key[0] in _TUPLES or (key[0] in _BIGS and len(key) > MAX_PLAIN_BIG)
 
 
 def _check_keys(keys: list[bytes], pos: int) -> None:
@@ -385,7 +406,7 @@ _LEAVES: dict[int, Callable[[bytes, int, Limits], int]] = {
     **dict.fromkeys(_AFTER_NODE, _identifier),
     **dict.fromkeys((NEWER_REFERENCE_EXT, 114), _reference),
     **dict.fromkeys((100, 115, 118), _atom),
-    **dict.fromkeys((110, 111), _bignum),
+    **dict.fromkeys(_BIGS, _bignum),
     INTEGER_EXT: _integer,
     70: _float,
     77: _bit_binary,

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+
 import pytest
 
 from mod_erlang_py.errors import DecodeError, LimitExceeded
@@ -139,7 +142,7 @@ def test_depth() -> None:
 
 def test_depth_costs_no_recursion() -> None:
     data = b"h\1" * 1_000_000 + b"j"
-    assert scan(data, 0, Limits(depth=1_000_000)) == len(data)
+    assert scan(data, 0, Limits(depth=1_000_000, elements=1_000_000)) == len(data)
 
 
 def test_siblings_are_no_depth() -> None:
@@ -169,3 +172,48 @@ def test_bignum() -> None:
         scan(b"o\0\0\4\1\0" + b"x" * 1025, 0)
     with pytest.raises(LimitExceeded):
         scan(b"n\3\0\1\2\3", 0, Limits(bignum=2))
+
+
+PRIME = 2**61 - 1
+"""Python's hash of an integer is the remainder by it."""
+
+
+def integer(number: int) -> bytes:
+    size = (number.bit_length() + 7) // 8
+    return b"n%c\0" % size + number.to_bytes(size, "little")
+
+
+@pytest.mark.parametrize("key", [integer, lambda n: b"h\1" + integer(n), lambda n: b"h\1h\2a\1" + integer(n)])
+def test_keys_of_one_hash(key: Callable[[int], bytes]) -> None:
+    """A dict of n of them takes n * n comparisons: 5 s for 20,000. So there may be some, in all maps of a term."""
+    first = LIMITS.keys + 2
+    pairs = [key(number * PRIME) + b"j" for number in range(first, first + LIMITS.keys + 1)]
+    assert len(set(map(hash, (number * PRIME for number in range(first, first + 9))))) == 1
+    some = b"t" + struct.pack(">I", LIMITS.keys) + b"".join(pairs[:-1])
+    assert scan(some, 0) == len(some)
+    more = b"t" + struct.pack(">I", LIMITS.keys + 1) + b"".join(pairs)
+    with pytest.raises(LimitExceeded, match="keys"):
+        scan(more, 0)
+    with pytest.raises(LimitExceeded, match="keys"):
+        scan(b"h\2" + some + b"t\0\0\0\1" + pairs[-1], 0)
+
+
+def test_keys_whose_hash_nobody_can_choose() -> None:
+    texts = [b"k\0\4" + struct.pack(">I", number) + b"j" for number in range(5000)]
+    small = [b"b" + struct.pack(">I", number) + b"j" for number in range(256, 5256)]
+    for pairs in (texts, small):
+        data = b"t" + struct.pack(">I", len(pairs)) + b"".join(pairs)
+        assert scan(data, 0) == len(data)
+
+
+def test_many_bignums() -> None:
+    """erlang-py takes the square of the bytes of each."""
+    one = integer(2**2000)
+    many = LIMITS.bignums // len(one)
+    data = b"l" + struct.pack(">I", many) + one * many + b"j"
+    assert scan(data, 0) == len(data)
+    with pytest.raises(LimitExceeded, match="over 64 bits"):
+        scan(b"l" + struct.pack(">I", many + 1) + one * (many + 1) + b"j", 0)
+    times = integer(2**64 - 1) * 10_000
+    data = b"l" + struct.pack(">I", 10_000) + times + b"j"
+    assert scan(data, 0) == len(data)

@@ -54,7 +54,7 @@ ERRORS = {
     "{make_ref(), self()}": r"\{error,notfound\}",
     "{rex, {make_ref(), self()}}": r"\{error,notfound\}",
     "{getpid, now}": r"\{error,undef\}",
-    "lists:duplicate(1000001, {})": BADARG,
+    "lists:duplicate(100001, {})": BADARG,
     "{api}": BADARG,
     "{api, 12}": BADARG,
     "{api, echo, #{}}": BADARG,

@@ -193,7 +193,7 @@ UNREADABLE = {
     "an atom in it": "[a]",
     "a map": "#{}",
     "improper": "[$a | $b]",
-    "too many elements": "lists:duplicate(1000001, a)",
+    "too many elements": "lists:duplicate(100001, a)",
     "too deep": "lists:foldl(fun(X, A) -> [A, X] end, [], lists:seq(1, 100))",
 }
 
