@@ -10,6 +10,7 @@
         NotJson                       a text that cannot be read as JSON, or a term that cannot be written so
       BadArg                          a request with wrong arguments; becomes {error, badarg}
         BadOption                     an option of it; becomes {error, {badarg, S}}: option, expected
+          TooMuch                     more than we take of something, or more bytes of it; the log has a line
       DistError
         HandshakeError                step, reason; the connection ends
           CookieMismatch
@@ -85,6 +86,10 @@ class BadOption(BadArg):
 
     def __str__(self) -> str:
         return f"{self.option}: expected {self.expected}"
+
+
+class TooMuch(BadOption):
+    """More of something than a request may have: known before any work is done for it."""
 
 
 class DistError(ErlangNodeError):

@@ -13,7 +13,7 @@ from mod_erlang_py.distribution.control import SendSender
 from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.distribution.forms import send_control
 from mod_erlang_py.distribution.handshake_events import PeerNode
-from mod_erlang_py.etf import Pid, Reference, Term
+from mod_erlang_py.etf import Limits, Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from tests.waiting import wait_until
 
@@ -84,7 +84,7 @@ class FakeLink:
         assert isinstance(received.control, SendSender)
         assert received.control.from_pid == self.local
         assert received.payload is not None
-        return received.control.to, etf.decode(received.payload)
+        return received.control.to, etf.decode(received.payload, limits=Limits(elements=10_000_000))
 
     def wait_for(self, count: int) -> list[tuple[Pid, Term]]:
         """The messages, once there are so many."""

@@ -151,7 +151,7 @@ def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -
                     in_key = False
                     keys -= sum(map(_has_known_hash, top.keys))
                     if keys < 0:
-                        raise LimitExceeded(f"over {limits.keys} keys that are tuples, or integers of over 64 bits", pos)
+                        raise LimitExceeded(f"over {limits.keys} keys that are tuples or big integers", pos)
                     _check_keys(top.keys, pos)
                     todo = top.outer
             elif isinstance(top, _OpenFun):
@@ -185,7 +185,7 @@ def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -
             if pos - start > MAX_PLAIN_BIG and tag in _BIGS:
                 bignums -= pos - start
                 if bignums < 0 and pos <= size:
-                    raise LimitExceeded(f"integers of over 64 bits of over {limits.bignums} bytes", pos)
+                    raise LimitExceeded(f"big integers of over {limits.bignums} bytes", pos)
             continue
 
         if tag == SMALL_TUPLE_EXT:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mod_erlang_py.errors import SwitchError
+from mod_erlang_py.errors import SwitchError, TooMuch
 from mod_erlang_py.etf.event import url_decode
 from mod_erlang_py.switch.port import Received
 
@@ -29,6 +29,10 @@ class Filter:
         """For people."""
         return self.header, self.value
 
+    @property
+    def is_regex(self) -> bool:
+        return self.value.lstrip(b"+- ").startswith(b"/")
+
     def passes(self, found: bytes | None) -> bool:
         """An event without the header passes."""
         return found is None or self.matches(found) is self.keep
@@ -36,7 +40,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of one header, with the value that an event shows. holds: given that, or None where the header is not."""
+    """A test of one header, with the value that an event shows, URL-decoded. holds: given that, or None where the
+    header is not."""
 
     header: bytes
     operator: str
@@ -48,8 +53,9 @@ class Condition:
         """For people."""
         return self.header, self.operator.encode(), self.value
 
-    def passes(self, found: bytes | None) -> bool:
-        return self.holds(None if found is None else url_decode(found))
+    @property
+    def is_regex(self) -> bool:
+        return self.operator == "regex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,10 @@ class Invalid:
     """A command that is none; nothing was changed."""
 
 
+MAX_TESTS = 1000
+"""Of one subscription."""
+MAX_REGEXES = 25
+"""Of these: each may take 2 ms of an event."""
 FEW = 8
 """Headers that are looked for one by one; for more of them, those of the event are gone through once."""
 
@@ -99,18 +109,28 @@ class Filters:
         """Whether the event is to be sent. What does not depend on it costs nothing: a thousand tests of headers that
         it has not are as good as one."""
         if len(self._by_header) <= FEW:
-            return all(
-                one.passes(value)
-                for name, tests in self._by_header.items()
-                for value in (received.header(name),)
-                for one in tests
-            )
+            return all(_pass(tests, received.header(name)) for name, tests in self._by_header.items())
         found: dict[bytes, bytes] = {}
         for name, value in received.headers():
             if (lower := name.lower()) in self._by_header:
                 found.setdefault(lower, value)
-        passed = all(one.passes(value) for name, value in found.items() for one in self._by_header[name])
-        return passed and all(one.passes(None) for one in self._conditions if one.header.lower() not in found)
+        passed = all(_pass(self._by_header[name], value) for name, value in found.items())
+        return passed and all(one.holds(None) for one in self._conditions if one.header.lower() not in found)
+
+
+def _pass(tests: Iterable[Filter | Condition], found: bytes | None) -> bool:
+    """found: the value of the header that they are about; decoded once for all of them, if need be."""
+    shown = None
+    for one in tests:
+        if isinstance(one, Filter):
+            passes = one.passes(found)
+        else:
+            if shown is None and found is not None:
+                shown = url_decode(found)
+            passes = one.holds(shown)
+        if not passes:
+            return False
+    return True
 
 
 NO_FILTERS = Filters()
@@ -137,7 +157,7 @@ def command(text: bytes, matcher: Callable[[bytes], Matcher]) -> Command:
 
 
 def after(filters: Filters, commands: Iterable[Command]) -> Filters:
-    """The filters, once the commands have been carried out."""
+    """The filters, once the commands have been carried out. Raises TooMuch."""
     tests = list(filters)
     for one in commands:
         match one:
@@ -145,7 +165,16 @@ def after(filters: Filters, commands: Iterable[Command]) -> Filters:
                 tests.append(added)
             case Deleted(header, value):
                 tests = _without(tests, header.lower(), value)
-    return Filters(tuple(tests)) if tests != list(filters) else filters
+    return checked(Filters(tuple(tests))) if tests != list(filters) else filters
+
+
+def checked(filters: Filters) -> Filters:
+    """They, if they are not too many. Raises TooMuch."""
+    if len(filters) > MAX_TESTS:
+        raise TooMuch("filter", f"up to {MAX_TESTS} tests in all")
+    if sum(one.is_regex for one in filters) > MAX_REGEXES:
+        raise TooMuch("filter", f"up to {MAX_REGEXES} regular expressions in all")
+    return filters
 
 
 def _without(tests: list[Filter | Condition], header: bytes, value: bytes) -> list[Filter | Condition]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mod_erlang_py.errors import TooMuch
 from mod_erlang_py.switch.port import ALL, CUSTOM
+
+MAX_SUBCLASSES = 1000
+"""In one interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,10 @@ class Interest:
     without: frozenset[str] = frozenset()
 
     def add(self, names: Names) -> Interest:
+        """Raises TooMuch."""
         subclasses = self.subclasses | names.subclasses
+        if len(subclasses) > MAX_SUBCLASSES:
+            raise TooMuch("events", f"up to {MAX_SUBCLASSES} subclasses in all")
         if ALL in names.types:
             return Interest(self.types, subclasses, everything=True)
         return replace(self, types=self.types | names.types, subclasses=subclasses, without=self.without - names.types)

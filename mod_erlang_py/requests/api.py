@@ -8,7 +8,7 @@ from mod_erlang_py.errors import BadOption, NotJson, SwitchError
 from mod_erlang_py.etf import Atom, Term, atom_text, json
 from mod_erlang_py.switch.port import ApiResult, Event
 
-from . import arguments
+from . import arguments, bounds
 from .background import BackgroundJob
 from .context import ERROR, OK, ReplyThen, Request
 from .registry import request
@@ -45,7 +45,7 @@ def json_api(ask: Request) -> Term:
     if not isinstance(ask.term[1], dict):
         raise BadOption("json_api", JSON)
     try:
-        command = json.source(ask.term[1])
+        command = bounds.size("json_api", json.source(ask.term[1]), bounds.MAX_TEXT)
     except NotJson:
         raise BadOption("json_api", JSON) from None
     return _as_term(ask, *_executed(ask, "json", command))

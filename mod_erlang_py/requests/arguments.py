@@ -1,4 +1,5 @@
-"""The arguments of requests: texts, headers, names, UUIDs. What cannot be used raises BadArg or NotText."""
+"""The arguments of requests: texts, headers, names, UUIDs. What cannot be used raises BadArg or NotText, what is too
+much of it TooMuch."""
 
 from __future__ import annotations
 
@@ -9,13 +10,15 @@ from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Term, atom_text, text
 from mod_erlang_py.etf.show import show
 
+from . import bounds
+
 MAX_UUID = 256
 """SWITCH_UUID_FORMATTED_LENGTH: the longest, in bytes, that the switch keeps. Most have 36."""
 
 
 def c_text(term: Term) -> bytes:
     """A text for the switch, to which a NUL would be its end."""
-    value = text(term)
+    value = bounds.size("a text", text(term), bounds.MAX_TEXT)
     if b"\0" in value:
         raise BadArg("NUL in a text")
     return value
@@ -41,13 +44,17 @@ def headers(term: Term) -> list[tuple[bytes, bytes]]:
     """The texts of a list of `{Key, Value}`; a value may be an integer too."""
     if not isinstance(term, list):
         raise BadArg("headers are a list")
+    bounds.count("headers", term, bounds.MAX_HEADERS)
+    weighing = bounds.Weighing()
     made = []
     for one in term:
         if not isinstance(one, tuple) or len(one) != 2:
             raise BadArg("a header is {Key, Value}")
         key, value = one
         number = isinstance(value, int) and not isinstance(value, bool)
-        made.append((c_text(key), b"%d" % value if number else c_text(value)))
+        header = c_text(key), b"%d" % value if number else c_text(value)
+        weighing.add(*header)
+        made.append(header)
     return made
 
 
@@ -57,6 +64,8 @@ def options(term: Term, readers: Mapping[str, Callable[[Term], Any]]) -> dict[st
 
     readers: by the options' names; each raises ValueError, with what it expected.
     """
+    if isinstance(term, list | dict):
+        bounds.count("options", term, bounds.MAX_OPTIONS)
     if isinstance(term, dict):
         pairs = list(term.items())
     elif isinstance(term, list):

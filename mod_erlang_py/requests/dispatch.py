@@ -18,6 +18,7 @@ from mod_erlang_py.errors import (
     NotText,
     ProtocolViolation,
     TermError,
+    TooMuch,
 )
 from mod_erlang_py.etf import Atom, Limits, Pid, Reference, Term, atom_text
 from mod_erlang_py.log_lines import about
@@ -110,6 +111,14 @@ class Dispatcher:
             if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
         except BadOption as wrong:
+            if isinstance(wrong, TooMuch):
+                log.warning(
+                    "%s: request of %s refused: %s",
+                    request.link.name,
+                    request.sender,
+                    wrong,
+                    extra=about(request.link.name),
+                )
             answer = (ERROR, (BADARG[1], self._context.text(str(wrong).encode())))
         except (BadArg, NotText):
             answer = BADARG

@@ -13,7 +13,7 @@ from mod_erlang_py.events.interest import NOTHING, Interest, Names
 from mod_erlang_py.log_lines import about
 from mod_erlang_py.switch.port import ALL, CUSTOM, Event, Switch
 
-from . import arguments, targets
+from . import arguments, bounds, targets
 from .context import OK, Context, Request, error
 from .registry import request
 
@@ -62,7 +62,9 @@ def noevents(ask: Request) -> Term:
 @request("filter", 1, or_more=True)
 def filter_(ask: Request) -> Term:
     """`{filter, Command, …}`: `{filter_command_processing_log, [{"added" | "deleted", Header, Value}]}`."""
-    texts = [text(one) for one in _arguments(ask)]
+    given = _arguments(ask)
+    bounds.count("filter", given, bounds.MAX_FILTERS)
+    texts = [bounds.size("filter", text(one), bounds.MAX_FILTER) for one in given]
     commands = [filters.command(one, ask.context.switch.matcher) for one in texts]
     ask.context.event_handlers.filter(ask.link, lambda now: filters.after(now, commands))
     return (Atom("filter_command_processing_log"), [_processed(ask.context, one) for one in commands])
@@ -85,12 +87,12 @@ def sendevent(ask: Request) -> Term:
     """
     name, *rest = _arguments(ask)
     switch = ask.context.switch
-    event_type = switch.event_type(arguments.name(name))
+    event_type = switch.event_type(event_name(name))
     if event_type is None or event_type == ALL:
         raise BadArg("no event of that name")
     made: list[tuple[bytes, bytes]] = []
     if event_type == CUSTOM and rest:
-        subclass = arguments.c_text(rest.pop(0))
+        subclass = event_name(rest.pop(0)).encode()
         if subclass:
             made.append((b"Event-Subclass", subclass))
     if not rest:
@@ -120,8 +122,9 @@ def names(ask: Request) -> Names:
 
 def named(switch: Switch, given: Sequence[Term]) -> tuple[Names, list[str]]:
     """The events of these names; after CUSTOM, its subclasses. And the names that none has. Raises BadArg, NotText."""
+    bounds.count("events", given, bounds.MAX_NAMES)
     types, subclasses, unknown = set(), set(), []
-    for word in map(arguments.name, given):
+    for word in map(event_name, given):
         if CUSTOM in types:
             subclasses.add(word.encode())
             continue
@@ -131,6 +134,13 @@ def named(switch: Switch, given: Sequence[Term]) -> tuple[Names, list[str]]:
         else:
             types.add(event_type)
     return Names(frozenset(types), frozenset(subclasses)), unknown
+
+
+def event_name(term: Term) -> str:
+    """Of an event or a subclass, or of none. Raises BadArg, NotText."""
+    name = arguments.name(term)
+    bounds.size("events", name.encode(), bounds.MAX_NAME)
+    return name
 
 
 def exactly(ask: Request) -> Interest:

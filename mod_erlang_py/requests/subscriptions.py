@@ -7,7 +7,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
-from mod_erlang_py.errors import BadArg, BadOption, NotText, SwitchError
+from mod_erlang_py.errors import BadArg, BadOption, NotText, SwitchError, TooMuch
 from mod_erlang_py.etf import Reference, Term, atom_text
 from mod_erlang_py.events import filters
 from mod_erlang_py.events.interest import NOTHING, Interest, Names
@@ -16,9 +16,9 @@ from mod_erlang_py.events.shape import Choice, Format
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import CUSTOM, Form, Switch
 
-from . import arguments, targets
+from . import arguments, bounds, targets
 from .context import NO_REPLY, OK, NoReply, ReplyThen, Request, error
-from .events import named
+from .events import event_name, named
 from .registry import request
 
 E = TypeVar("E", bound=Enum)
@@ -89,10 +89,13 @@ def ack(ask: Request) -> NoReply:
 def _interest(ask: Request, term: Term) -> Interest:
     """Raises BadOption."""
     given = term if isinstance(term, list) else [term]
+    bounds.count("events", given, bounds.MAX_NAMES)
     pairs = [one for one in given if isinstance(one, tuple)]
     try:
         found, unknown = named(ask.context.switch, [one for one in given if not isinstance(one, tuple)])
         subclasses = frozenset(map(_subclass, pairs))
+    except TooMuch:
+        raise
     except (BadArg, NotText, ValueError):
         raise BadOption("events", EVENTS) from None
     if unknown:
@@ -107,7 +110,7 @@ def _subclass(pair: tuple[Term, ...]) -> bytes:
     tag, subclass = pair
     if arguments.name(tag).upper() != CUSTOM:
         raise ValueError(EVENTS)
-    return arguments.c_text(subclass)
+    return event_name(subclass).encode()
 
 
 # --- options ------------------------------------------------------------------------------------------------------
@@ -135,11 +138,11 @@ def _filters(switch: Switch, term: Term) -> filters.Filters:
     if not 0 < len(given) <= MAX_TESTS:
         raise ValueError(f"up to {MAX_TESTS} tests")
     tests = (_condition(switch, one) if isinstance(one, tuple) else _filter(switch, one) for one in given)
-    return filters.Filters(tuple(tests))
+    return filters.checked(filters.Filters(tuple(tests)))
 
 
 def _filter(switch: Switch, term: Term) -> filters.Filter:
-    match filters.command(_text(term, CONDITION), switch.matcher):
+    match filters.command(_text(term, CONDITION, bounds.MAX_FILTER), switch.matcher):
         case filters.Added(added):
             return added
     raise ValueError(CONDITION)
@@ -158,7 +161,8 @@ def _condition(switch: Switch, term: tuple[Term, ...]) -> filters.Condition:
     if name not in filters.OPERATORS or (name == "exists" and type(value) is not bool):
         raise ValueError(CONDITION)
     try:
-        return filters.condition(_text(header, CONDITION), name, _text(value, CONDITION), switch.matcher)
+        most = bounds.MAX_FILTER
+        return filters.condition(_text(header, CONDITION, most), name, _text(value, CONDITION, most), switch.matcher)
     except SwitchError:
         raise ValueError("a regular expression") from None
 
@@ -167,7 +171,7 @@ def _headers(term: Term) -> Choice:
     expected = f"a list of up to {MAX_HEADERS} names, or prefixes with * behind them"
     if not isinstance(term, list) or not 0 < len(term) <= MAX_HEADERS:
         raise ValueError(expected)
-    return Choice(tuple(_text(one, expected) for one in term))
+    return Choice(tuple(_text(one, expected, bounds.MAX_NAME) for one in term))
 
 
 def _one_of(enum: type[E], term: Term) -> E:
@@ -194,8 +198,12 @@ def _window(term: Term) -> int:
     return term
 
 
-def _text(term: Term, expected: str) -> bytes:
+def _text(term: Term, expected: str, most: int) -> bytes:
+    """most: bytes."""
     try:
-        return arguments.c_text(term)
+        found = arguments.c_text(term)
     except (BadArg, NotText):
         raise ValueError(expected) from None
+    if len(found) > most:
+        raise ValueError(f"{expected}; a text has up to {most} bytes")
+    return found

@@ -212,7 +212,7 @@ def test_many_bignums() -> None:
     many = LIMITS.bignums // len(one)
     data = b"l" + struct.pack(">I", many) + one * many + b"j"
     assert scan(data, 0) == len(data)
-    with pytest.raises(LimitExceeded, match="over 64 bits"):
+    with pytest.raises(LimitExceeded, match="big integers"):
         scan(b"l" + struct.pack(">I", many + 1) + one * (many + 1) + b"j", 0)
     times = integer(2**64 - 1) * 10_000
     data = b"l" + struct.pack(">I", 10_000) + times + b"j"

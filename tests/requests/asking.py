@@ -14,7 +14,7 @@ from mod_erlang_py import etf
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.distribution.control import ControlMessage, SpawnRequest, encode_control
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.etf import Atom, Pid, Reference, Term
+from mod_erlang_py.etf import Atom, Limits, Pid, Reference, Term
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher
@@ -95,7 +95,7 @@ class FakeLink:
         self.ended: list[str] = []
 
     def send(self, to: Pid | Reference, term: Term) -> None:
-        self.sent.put((to, etf.decode(etf.encode(term))))
+        self.sent.put((to, etf.decode(etf.encode(term), limits=Limits(elements=10_000_000))))
 
     def signal(self, message: ControlMessage) -> None:
         encode_control(message)
