@@ -12,7 +12,8 @@ from erlang import OtpErlangPid, OtpErlangReference, binary_to_term
 
 from mod_erlang_py.errors import DecodeError, EncodeError, LimitExceeded
 from mod_erlang_py.etf import small
-from mod_erlang_py.etf.guard import LIMITS, Limits, LongText, scan
+from mod_erlang_py.etf.guard import LIMITS, Limits, scan
+from mod_erlang_py.etf.long_text import LongText
 from mod_erlang_py.etf.terms import (
     Atom,
     Binary,

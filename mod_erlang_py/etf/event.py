@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from mod_erlang_py.etf.terms import encode_atom
 
 MAX_NAMES = 20_000
-"""Encoded header names that are kept; with more, all are forgotten."""
+MAX_NAME = 256
+"""Encoded header names that are kept, of so many bytes; with more, all are forgotten."""
 MAX_STRING = 65535
 _SHORT = 4096
 
@@ -73,6 +74,8 @@ class EventEncoder:
     def _learn(self, name: bytes) -> bytes:
         known = self._names.get(name)
         if known is None:
+            if len(name) > MAX_NAME:
+                return self.opening + self._text(name)
             if len(self._names) >= MAX_NAMES:
                 self._names.clear()
             known = self._names[name] = self.opening + self._text(name)

@@ -14,7 +14,8 @@ from math import isfinite
 from erlang import binary_to_term
 
 from mod_erlang_py.errors import DecodeError, LimitExceeded
-from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS, characters_as_utf8
+from mod_erlang_py.etf.long_text import MAX_STRING, LongText, read
+from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,6 @@ class Limits:
 
 
 LIMITS = Limits()
-
-MAX_STRING = 0xFFFF
-"""Characters of a STRING_EXT; a longer string is sent as a list."""
-
-
-@dataclass(frozen=True, slots=True)
-class LongText:
-    """A list of more than MAX_STRING characters. start, end: where in the data. text: as UTF-8."""
-
-    start: int
-    end: int
-    text: bytes
-
 
 SMALL_INTEGER_EXT, INTEGER_EXT = 97, 98
 SMALL_TUPLE_EXT, LARGE_TUPLE_EXT, NIL_EXT, STRING_EXT, LIST_EXT, BINARY_EXT = 104, 105, 106, 107, 108, 109
@@ -200,7 +188,7 @@ def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -
             todo = count
         elif tag == LIST_EXT:
             count = _u32(data, pos + 1)
-            if texts is not None and count > MAX_STRING and (long := _long_text(data, pos, count)) is not None:
+            if texts is not None and count > MAX_STRING and (long := read(data, pos, count)) is not None:
                 texts.append(long)
                 pos = long.end
                 continue
@@ -239,35 +227,6 @@ def _walk(data: bytes, pos: int, limits: Limits, texts: list[LongText] | None) -
             raise LimitExceeded(f"term of over {limits.elements} elements", pos)
         if len(stack) > limits.depth:
             raise LimitExceeded(f"term of over {limits.depth} levels", pos)
-
-
-def _long_text(data: bytes, start: int, count: int) -> LongText | None:
-    """The list of `count` elements at start, if they are characters all of them."""
-    pos = start + 5
-    end = pos + 2 * count
-    if end >= len(data):
-        return None
-    if data[end] == NIL_EXT and data[pos:end:2].count(b"a") == count:
-        return LongText(start, end + 1, characters_as_utf8(data[pos + 1 : end : 2]))
-    pieces = []
-    while count:
-        codes = []
-        for _ in range(min(count, 4096)):
-            tag = data[pos]
-            if tag == SMALL_INTEGER_EXT:
-                codes.append(data[pos + 1])
-                pos += 2
-            elif tag == INTEGER_EXT:
-                codes.append(_u32(data, pos + 1))
-                pos += 5
-            else:
-                return None
-        count -= len(codes)
-        try:
-            pieces.append("".join(map(chr, codes)).encode())
-        except (ValueError, OverflowError):  # no character
-            return None
-    return LongText(start, pos + 1, b"".join(pieces)) if data[pos] == NIL_EXT else None
 
 
 def _u32(data: bytes, pos: int) -> int:

@@ -24,6 +24,8 @@ from .flow import Flow
 from .subscription import PLAIN, Subscription
 
 MAX_ROUTES = 2000
+MAX_SUBCLASS = 256
+"""Of types and subclasses; and bytes of a subclass whose route is remembered: anybody may fire an event of any."""
 NOBODY: tuple[Subscription, ...] = ()
 NOCONNECTION = Atom("noconnection")
 
@@ -248,7 +250,8 @@ class Subscriptions:
                 )
                 if len(self._routes) >= MAX_ROUTES:
                     self._routes.clear()
-                self._routes[name, subclass] = route
+                if subclass is None or len(subclass) <= MAX_SUBCLASS:
+                    self._routes[name, subclass] = route
         return route
 
     def gather(self, one: Subscription, cuts: int, payloads: Sequence[bytes], event_type: str) -> None:

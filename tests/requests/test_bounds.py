@@ -98,7 +98,12 @@ def test_of_them_so_many_regular_expressions(text: bytes) -> None:
 
 def test_a_value_is_decoded_once_for_all_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
-    monkeypatch.setattr(filters, "url_decode", lambda value: decoded.append(value) or url_decode(value))
+
+    def counted(value: bytes) -> bytes:
+        decoded.append(value)
+        return url_decode(value)
+
+    monkeypatch.setattr(filters, "url_decode", counted)
     tests = [filters.condition(b"a", "prefix", b"x", lambda _: lambda _: True)] * 9
     received = _Event()
     assert Filters(tuple(tests)).passes(received)  # type: ignore[arg-type]

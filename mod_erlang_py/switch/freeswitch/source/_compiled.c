@@ -445,8 +445,8 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     self->types = (int)PyTuple_Size(names);
     self->max_count = (size_t)max_count;
     self->max_bytes = (size_t)max_bytes;
-    self->subclasses = calloc(1, sizeof(Set));
-    self->watched = calloc(1, sizeof(Set));
+    self->subclasses = new_set();
+    self->watched = new_set();
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -531,7 +531,7 @@ static PyObject *source_want(Source *self, PyObject *arguments)
         PyErr_SetString(PyExc_ValueError, "a byte for each type");
         return NULL;
     }
-    Set *set = calloc(1, sizeof *set);
+    Set *set = new_set();
     for (Py_ssize_t i = 0; set && i < PyList_Size(subclasses); i++) {
         char *bytes;
         Py_ssize_t size;
