@@ -77,7 +77,9 @@ class Service:
         self.node = Node(name, settings, _room(settings), self, self._refuses)
         self._complain_of_tls()
         limits = settings.limits
-        self._workers = Workers(self.node.threads, limits.max_running_jobs, limits.max_waiting_jobs)
+        self._workers = Workers(
+            self.node.threads, limits.max_running_jobs, limits.max_waiting_jobs, limits.max_job_bytes
+        )
         form = Form(settings.encoding.value)
         encoders: dict[Form, Encoder] = {one: EventEncoder(one is Form.BINARY).headers for one in Form}
         text = partial(as_text, settings.encoding)
@@ -246,7 +248,7 @@ class Service:
         limits = settings.limits
         self._dispatcher.configure(_term_limits(limits))
         self._limit_lines(limits.max_log_lines_per_minute)
-        self._workers.configure(limits.max_running_jobs, limits.max_waiting_jobs)
+        self._workers.configure(limits.max_running_jobs, limits.max_waiting_jobs, limits.max_job_bytes)
         self._own_subscriptions.configure(limits.max_subscriptions)
         self._executes.configure(limits.max_executes, limits.max_executes_per_node)
         self._fetches.configure(settings.fetch_timeout, limits.max_fetches, _xml_limits(settings), settings.expand_xml)

@@ -35,11 +35,15 @@ class Limits:
     max_waiting_requests: int = 100_000
     """Requests of one process that wait for one of its own that runs: a burst of `cast` fits."""
     max_waiting_request_bytes: int = 128 * 1024 * 1024
-    """Bytes of all requests of one node that wait, each with 1 KiB more than its message."""
+    """Bytes of memory of all requests of one node that wait, or run for longer than a millisecond."""
+    max_waiting_request_bytes_total: int = 256 * 1024 * 1024
+    """The same of all nodes, with what has come of messages that are not whole yet."""
     max_running_jobs: int = 128
     """`bgapi` jobs of all nodes that run: each has a thread."""
     max_waiting_jobs: int = 10_000
     """`bgapi` jobs of all nodes that wait for one that runs."""
+    max_job_bytes: int = 64 * 1024 * 1024
+    """Bytes of memory of all `bgapi` jobs that run or wait."""
     max_fetches: int = 10_000
     """XML look-ups under way: each keeps the thread of a call."""
     max_executes: int = 50_000
@@ -67,8 +71,10 @@ PARSERS: dict[str, Callable[[str], int]] = {
     "max-running-requests": whole(1, 10_000),
     "max-waiting-requests": whole(1, 10_000_000),
     "max-waiting-request-bytes": whole(4096, 2**40),
+    "max-waiting-request-bytes-total": whole(4096, 2**40),
     "max-running-jobs": whole(1, 10_000),
     "max-waiting-jobs": whole(0, 1_000_000),
+    "max-job-bytes": whole(4096, 2**40),
     "max-fetches": whole(1, 1_000_000),
     "max-executes": whole(1, 1_000_000),
     "max-executes-per-node": whole(1, 1_000_000),

@@ -27,6 +27,7 @@ CHANGEABLE = frozenset(
         "max_event_bulk",
         "max_log_bulk",
         "outbox_bytes",
+        "outbox_bytes_total",
         "outbox_messages",
         "net_ticktime",
         *(one.name for one in fields(Limits)),

@@ -74,6 +74,8 @@ class Config:
     """The same of log lines."""
     outbox_bytes: int = 512 * 1024 * 1024
     """What may wait for one node that does not read; further events and log lines are lost. Ours."""
+    outbox_bytes_total: int = 1024 * 1024 * 1024
+    """The same for all nodes together. Ours."""
     outbox_messages: int = 100_000
     """The same in messages (SWITCH_CORE_QUEUE_LEN in mod_erlang_event). Ours."""
     on_handler_exit: Disposition = field(default_factory=Continue)
@@ -232,6 +234,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max-event-bulk": whole(1, 1000),
     "max-log-bulk": whole(1, 1000),
     "outbox-bytes": whole(65536, 2**40),
+    "outbox-bytes-total": whole(65536, 2**40),
     "outbox-messages": whole(1, 10_000_000),
     "on-handler-exit": disposition,
     "handler-timeout": whole(1, 3600),

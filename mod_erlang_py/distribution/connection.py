@@ -47,6 +47,11 @@ class FrameReader:
         self._buffer = bytearray()  # the frame that is not whole yet
         self._wanted = 4  # bytes the buffer needs before looking at it is worth while
 
+    @property
+    def held(self) -> int:
+        """Bytes of a frame that is not whole yet."""
+        return len(self._buffer)
+
     def receive_data(self, data: bytes) -> list[bytes]:
         """The bodies, without their length, that data completes; b"" is a tick.
 

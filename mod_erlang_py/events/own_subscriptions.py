@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import VERSION, Atom, Pid, Reference, encode, encode_atom
@@ -22,6 +23,10 @@ from .shape import Choice, Format, Shape, Shapes
 from .subscription import Held, Notice, Subscription
 from .subscriptions import Subscriptions
 
+MAX_BYTES_OF_NODE = 16 * 1024 * 1024
+"""Of the texts in them."""
+TEXT_SIZE = 64
+"""Bytes that a text counts for, besides those that it has."""
 FIRST_EVENT, LAST_EVENT = "CHANNEL_CREATE", "CHANNEL_DESTROY"
 """Of a call."""
 ABOUT_CALL = frozenset({FIRST_EVENT, LAST_EVENT})
@@ -45,6 +50,13 @@ class Options:
     format: Format = Format.LIST
     call: bytes | None = None
     window: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of their texts."""
+        texts = [*self.interest.subclasses, *(self.choice.patterns if self.choice is not None else ())]
+        texts += chain.from_iterable(one.words for one in self.filters)
+        return sum(map(len, texts)) + TEXT_SIZE * len(texts)
 
 
 class OwnSubscription:
@@ -90,9 +102,10 @@ class OwnSubscription:
 
 @dataclass(slots=True)
 class _OfNode:
-    """count: of the subscriptions whose events go there."""
+    """count: of the subscriptions whose events go there. size: bytes of their texts."""
 
     count: int = 0
+    size: int = 0
     backlog: Backlog = field(default_factory=Backlog)
 
 
@@ -124,11 +137,15 @@ class OwnSubscriptions:
         """A subscription whose events are kept from now on, until it is opened. None when the target's node is gone.
         Raises Exhausted."""
         shape = self._shapes.of(options.format, options.form, options.choice)
+        size = options.size
         with self._lock:
             of_node = self._of_nodes.setdefault(target.link, _OfNode())
             if of_node.count >= self._of_node:
                 raise Exhausted(f"max-subscriptions: {self._of_node} subscriptions go to {target.link.name}")
+            if of_node.size + size > MAX_BYTES_OF_NODE:
+                raise Exhausted(f"subscriptions of {of_node.size} bytes go to {target.link.name}")
             of_node.count += 1
+            of_node.size += size
             own = OwnSubscription(owner, target, options, shape, of_node.backlog, self.gone, self._notice)
             self._all[own.reference] = own
         if not self._subscriptions.add(own.subscription):
@@ -208,10 +225,12 @@ class OwnSubscriptions:
             self.end(own, encode((UNSUBSCRIBED, own.reference, HANGUP)))
 
     def _forget(self, own: OwnSubscription) -> None:
+        size = own.options.size
         with self._lock:
             del self._all[own.reference]
             of_node = self._of_nodes[own.target.link]
             of_node.count -= 1
+            of_node.size -= size
             if not of_node.count:
                 del self._of_nodes[own.target.link]
         own.leave()

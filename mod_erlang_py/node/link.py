@@ -19,6 +19,7 @@ from mod_erlang_py.etf import Pid, Reference, Term
 
 from . import traffic
 from .outbox import Outbox, Room
+from .pool import Pool
 from .reader import Intake, Job, Reader
 from .streams.stream import Stream
 from .watch import Watch
@@ -28,8 +29,9 @@ class Link:
     """peer: who it is. address: "ip:port" of its end. local: the pid that we send as.
 
     numbers: of references; the same iterator for all links of the node. start: starts a thread, or raises Exhausted.
-    receive: what to do about a frame's body; see Reader. down: takes down what depends on the link, given the reason.
-    trailing: bytes that came with the handshake; raises ProtocolViolation for what no Erlang node sends.
+    outboxes, readers: the pools of all links. receive: what to do about a frame's body; see Reader. down: takes down
+    what depends on the link, given the reason. trailing: bytes that came with the handshake; raises ProtocolViolation
+    for what no Erlang node sends.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Link:
         intake: Intake,
         watch: Watch,
         start: Callable[[str, Callable[[], None]], None],
+        outboxes: Pool[Outbox],
+        readers: Pool[Reader],
         receive: Callable[[Link, bytes], Job | None],
         down: Callable[[Link, str], None],
         trailing: bytes = b"",
@@ -59,10 +63,9 @@ class Link:
         self._stream = stream
         self._down = down
         self.bodies = Bodies()
-        self.outbox = Outbox(stream, room, start)
-        self.reader = Reader(
-            stream, intake, partial(receive, self), self.outbox.flush, self._take_down, watch, start, trailing
-        )
+        self.outbox = Outbox(stream, room, start, outboxes)
+        flush, received = self.outbox.flush, partial(receive, self)
+        self.reader = Reader(stream, intake, received, flush, self._take_down, watch, start, readers, trailing)
 
     def configure(self, room: Room, intake: Intake) -> None:
         self.outbox.resize(room)

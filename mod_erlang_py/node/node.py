@@ -30,10 +30,11 @@ from .half_open import HalfOpen
 from .link import Link
 from .links import Attempt, Links
 from .names import is_loopback
-from .outbox import Room
+from .outbox import Outbox, Room
+from .pool import Pool
 from .processes import Processes
 from .protection import protection
-from .reader import Intake, step_aside
+from .reader import Intake, Reader, step_aside
 from .receiving import Receiver, receive
 from .registration import Registration, epmd_port, look_up, own_creation
 from .stalls import Stalls
@@ -74,6 +75,8 @@ class Node:
         self._room = room
         self._receiver = receiver
         self._refuses = refuses
+        self._outboxes: Pool[Outbox] = Pool(config.outbox_bytes_total)
+        self._readers: Pool[Reader] = Pool(limits.max_waiting_request_bytes_total)
         self._links = Links(limits.max_nodes, limits.max_nodes_per_address)
         self._creation = 0  # until epmd has answered, or is not to be had
         self._named = threading.Event()
@@ -150,6 +153,8 @@ class Node:
         self._ticker.tick_time = config.net_ticktime
         limits = config.limits
         self.processes.configure(limits.max_process_links, limits.max_monitors)
+        self._outboxes.resize(config.outbox_bytes_total)
+        self._readers.resize(limits.max_waiting_request_bytes_total)
         self._links.configure(limits.max_nodes, limits.max_nodes_per_address)
         self._half_open.most = limits.max_half_open
         for link in self.links():
@@ -199,6 +204,8 @@ class Node:
             _intake(self._config.limits),
             self._watch,
             self.threads.start,
+            self._outboxes,
+            self._readers,
             partial(receive, self._receiver, self.processes),
             self._down,
             trailing,

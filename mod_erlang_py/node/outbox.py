@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.errors import Exhausted
 
+from .pool import STEP, Pool
 from .streams.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -44,13 +45,18 @@ class Outbox:
     """The frames for one peer, in order.
 
     start: starts a thread, or raises Exhausted. Without a writer thread what waits might wait for ever, so that ends
-    the link too.
+    the link too. pool: of the outboxes of all peers: when it is full, each takes events as far as its share goes; at
+    twice as much the link of the one that has most ends.
     """
 
-    def __init__(self, stream: Stream, room: Room, start: Callable[[str, Callable[[], None]], None]) -> None:
+    def __init__(
+        self, stream: Stream, room: Room, start: Callable[[str, Callable[[], None]], None], pool: Pool[Outbox]
+    ) -> None:
         self._stream = stream
         self._room = room
         self._start = start
+        self._pool = pool
+        self._reported = 0
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: deque[Frames] = deque()
@@ -85,6 +91,8 @@ class Outbox:
 
         more_comes: whether whoever put it will put another at once, or flush; asked with the lock held.
         """
+        if self._pool.over and (most := self._pool.most()) is not None:
+            most.give_up()
         with self._lock:
             if self._closed:
                 return
@@ -156,7 +164,7 @@ class Outbox:
 
     def _fitting(self, frames: Frames) -> Frames:
         """Those, from the first, that there is room for."""
-        room, space = self._room.messages - self._messages, self._room.bytes - self._bytes
+        room, space = self._room.messages - self._messages, self._most() - self._bytes
         if frames.number <= room and frames.size <= space:
             return frames
         self._full = True
@@ -170,13 +178,28 @@ class Outbox:
         return Frames(frames.buffers[: count * per_frame], count, size)
 
     def _half_free(self) -> bool:
-        return self._bytes <= self._room.bytes // 2 and self._messages <= self._room.messages // 2
+        return self._bytes <= self._most() // 2 and self._messages <= self._room.messages // 2
+
+    def _most(self) -> int:
+        """Bytes that there is room for."""
+        return min(self._room.bytes, self._pool.share) if self._pool.full else self._room.bytes
+
+    def _report(self) -> None:
+        """With the lock held: tell the pool how much waits."""
+        if abs(self._bytes - self._reported) >= STEP:
+            self._reported = self._bytes
+            self._pool.keep(self, self._bytes)
+
+    def give_up(self) -> None:
+        """End the link: of all it has most that waits."""
+        self._end(f"outbox-bytes-total: it left most of {self._pool.total} bytes unread that wait for all nodes")
 
     def _add(self, frames: Frames) -> None:
         if frames.number:
             self._waiting.append(frames)
             self._bytes += frames.size
             self._messages += frames.number
+            self._report()
 
     def _next(self) -> Sequence[bytes | memoryview]:
         """With the lock held, while nobody else sends: what to send; nothing when nothing waits."""
@@ -256,6 +279,7 @@ class Outbox:
         elif taken or self._blocked_at is None:
             self._blocked_at = time.monotonic()
         self._bytes -= taken
+        self._report()
         while taken:
             first = self._waiting[0]
             if taken < first.size:
@@ -285,7 +309,8 @@ class Outbox:
         with self._changed:
             self._closed = True
             self._waiting.clear()
-            self._bytes = self._messages = 0
+            self._bytes = self._messages = self._reported = 0
+            self._pool.keep(self, 0)
             self._blocked_at = None
             self._changed.notify()
 

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ErlangNodeError, Exhausted, ProtocolViolation
-from mod_erlang_py.etf import Pid
+from mod_erlang_py.etf import Pid, Term, memory
 
+from .pool import STEP, Pool
 from .streams.stream import Stream
 from .watch import PATIENCE, Watch
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
 JOB_SIZE = 1024
-"""Bytes that a job counts for, besides those of its message: what it is made of takes about as much."""
+"""Bytes that a job counts for, besides its term: what it is made of takes about as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Intake:
 
     frame: bytes of one; OTP has no limit, a switch needs one. running: threads that may be held up by a request at
     once; the requests of more senders wait for one of them. waiting: jobs of one sender that may wait behind a running
-    one. waiting_bytes: of the jobs of all its senders.
+    one. waiting_bytes: of memory, of all its jobs that wait, or have run long.
     """
 
     frame: int
@@ -47,17 +48,19 @@ class Intake:
 
 
 class Job(NamedTuple):
-    """What a message asks for. sender: whose order it keeps."""
+    """What a message asks for. sender: whose order it keeps. term: what is kept for it."""
 
     sender: Pid | None
     run: Callable[[], None]
+    term: Term = None
 
 
 class Reader:
     """receive: what to do about a frame's body; may do it at once and return None, or return a Job.
     flush: sends what waits for more answers to go out with (see answers_more); raises nothing.
     ended: called once, by the last thread that reads, with why the stream was shut down; no other thread ends a link.
-    start: starts a thread, or raises Exhausted. trailing: bytes that came with the handshake; may raise
+    start: starts a thread, or raises Exhausted. pool: of the readers of all links: beyond it the link of the one that
+    keeps most ends. trailing: bytes that came with the handshake; may raise
     ProtocolViolation.
     """
 
@@ -70,6 +73,7 @@ class Reader:
         ended: Callable[[str], None],
         watch: Watch,
         start: Callable[[str, Callable[[], None]], None],
+        pool: Pool[Reader],
         trailing: bytes = b"",
     ) -> None:
         self._stream = stream
@@ -84,9 +88,14 @@ class Reader:
         self._lock = threading.Lock()
         self._turn = 0
         self._since = 0.0
-        self._running: Pid | None = None
+        self._pool = pool
+        self._running: Job | None = None
+        self._overtaken: Job | None = None
         self._behind: dict[Pid | None, deque[tuple[Job, int]]] = {}
+        self._long: dict[Pid | None, int] = {}  # bytes of those that have run long
         self._bytes_behind = 0
+        self._reported = 0
+        self._over = False
         self._held_up = 0
         self._unserved: deque[Pid | None] = deque()
         self._told = False
@@ -116,17 +125,19 @@ class Reader:
     def _read(self, turn: int) -> None:
         inbox, stream, feed = self._inbox, self._stream, self._frames.receive_data
         try:
+            self._count_long()
             while True:
                 try:
                     while inbox:
                         body = inbox.popleft()
                         job = self._receive(body)
-                        if job is not None and not self._do(job, len(body), turn):
+                        if job is not None and not self._do(job, turn):
                             return
                 finally:
                     self._flush()
                 if stream.why:
                     break  # what came before is done, what may still wait in the socket is not
+                self._report()
                 data = stream.recv(READ_SIZE)
                 if not data:
                     stream.shut_down("closed by the peer")
@@ -141,10 +152,15 @@ class Reader:
             log.exception("reading failed")
             stream.shut_down(f"{type(error).__name__} in reading")
         self._watch.remove(self)
+        with self._lock:
+            self._over = True
+            self._pool.keep(self, 0)
         self._ended(stream.why)
 
-    def _do(self, job: Job, size: int, turn: int) -> bool:
+    def _do(self, job: Job, turn: int) -> bool:
         """Run the job, or let it wait behind its sender's earlier one. Whether this thread still reads."""
+        may_wait = job.sender in self._behind or self._held_up >= self._intake.running
+        size = _size(job) if may_wait else 0  # not with the lock held: to look at a big term takes a while
         with self._lock:
             behind = self._behind.get(job.sender)
             if behind is not None:
@@ -155,7 +171,7 @@ class Reader:
                 self._unserved.append(job.sender)
                 self._queue(behind, job, size)
                 return True
-            self._running = job.sender
+            self._running = job
             self._since = time.perf_counter()
         self._watch.started()
         _thread.reader = self
@@ -164,6 +180,7 @@ class Reader:
         with self._lock:
             if self._turn == turn:
                 self._since = 0.0
+                self._running = None
                 return True
         self._finish(job.sender)
         return False
@@ -174,17 +191,52 @@ class Reader:
         if len(behind) >= most.waiting:
             told = f"max-waiting-requests: {most.waiting} requests of {job.sender} wait for one that runs"
             raise ProtocolViolation(told)
-        size += JOB_SIZE
-        if self._bytes_behind + size > most.waiting_bytes:
-            told = f"max-waiting-request-bytes: {self._bytes_behind} bytes of requests wait for others that run"
+        self._count(size)
+        behind.append((job, size))
+
+    def _count_long(self) -> None:
+        """Count what is kept for the job from which the reading was taken over, if it was. Raises ProtocolViolation
+        when it is too much."""
+        long, self._overtaken = self._overtaken, None
+        if long is None:
+            return
+        size = _size(long)
+        with self._lock:
+            if long.sender in self._behind:  # it still runs
+                self._count(size)
+                self._long[long.sender] = size
+
+    def _count(self, size: int) -> None:
+        """With the lock held. Raises ProtocolViolation when too much is kept."""
+        if self._bytes_behind + size > self._intake.waiting_bytes:
+            told = f"max-waiting-request-bytes: {self._bytes_behind} bytes are kept for requests that wait or run long"
             raise ProtocolViolation(told)
         self._bytes_behind += size
-        behind.append((job, size))
+
+    def _report(self) -> None:
+        """Tell the pool how much is kept."""
+        size = self._bytes_behind + self._frames.held
+        if abs(size - self._reported) < STEP:
+            return
+        with self._lock:
+            if self._over:
+                return
+            self._reported = size
+            self._pool.keep(self, size)
+        if self._pool.full and (most := self._pool.most()) is not None:
+            most.give_up()
+
+    def give_up(self) -> None:
+        """End the link: of all it has most that is kept for requests."""
+        kept = f"most of {self._pool.total} bytes that are kept for requests of all nodes"
+        self._stream.shut_down(f"max-waiting-request-bytes-total: it has {kept}")
 
     def _finish(self, sender: Pid | None) -> None:
         """What the sender asked meanwhile, and senders for whom no thread was left; by a thread that does not read."""
         while True:
+            self._report()
             with self._lock:
+                self._bytes_behind -= self._long.pop(sender, 0)
                 behind = self._behind[sender]
                 if not behind:
                     del self._behind[sender]
@@ -208,16 +260,20 @@ class Reader:
         return True
 
     def _take_over(self) -> None:
-        """With the lock held: have another thread read on, if one is to be had."""
+        """With the lock held, while a job runs: have another thread read on, if one is to be had."""
+        job = self._running
+        assert job is not None
         try:
+            self._overtaken = job
             self._start("reader", partial(self._read, self._turn + 1))
         except Exhausted as error:
             if not self._told:
-                log.warning("a request of %s holds up its link: %s", self._running, error)
+                log.warning("a request of %s holds up its link: %s", job.sender, error)
             self._told = True
             return
         self._told = False
-        self._behind[self._running] = deque()
+        self._running = None
+        self._behind[job.sender] = deque()
         self._held_up += 1
         self._turn += 1
         self._since = 0.0
@@ -232,6 +288,11 @@ def step_aside() -> None:
     if reader is not None:
         _thread.reader = None
         reader.overtake(time.perf_counter(), patience=0.0)
+
+
+def _size(job: Job) -> int:
+    """Bytes of memory that it is kept in."""
+    return JOB_SIZE + memory(job.term)
 
 
 def _run(job: Job) -> None:

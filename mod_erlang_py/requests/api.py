@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from mod_erlang_py.errors import BadOption, NotJson, SwitchError
-from mod_erlang_py.etf import Atom, Term, atom_text, json
+from mod_erlang_py.etf import Atom, Term, atom_text, json, memory
 from mod_erlang_py.switch.port import ApiResult, Event
 
 from . import arguments, bounds
@@ -99,7 +99,7 @@ def bgapi(ask: Request) -> ReplyThen:
         ask.tell((BGOK if succeeded else BGERROR, context.text(uuid), context.text(output)))
 
     job = BackgroundJob(context.switch, command, argument, finish)
-    if context.workers.submit(job.run):
+    if context.workers.submit(job.run, memory(ask.term)):
         job.wait_until_findable()
     return ReplyThen((OK, context.text(uuid)), job.answered)
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mod_erlang_py.errors import BadArg, TermError
-from mod_erlang_py.etf import List, Pid, Reference, Term, atom_text
+from mod_erlang_py.etf import List, Pid, Reference, Term, atom_text, memory
 from mod_erlang_py.etf.show import show
 from mod_erlang_py.log_lines import about
 from mod_erlang_py.node.link import Link
 
+from . import bounds
 from .context import Request, is_error
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ class Caller:
         link = ask.context.node.link_to(caller.node) if caller is not None else None
         if caller is None or link is None:
             raise BadArg("who calls is a process of a node that is connected")
+        if memory(tag) > bounds.MAX_TAG:
+            raise BadArg("a tag is a reference, or what has one")
         return cls(link, caller, tag, _gave_up(ask, link, caller, tag))
 
     def answer(self, term: Term) -> None:

@@ -80,7 +80,7 @@ class Dispatcher:
         if entry.urgent:
             self._answer(request, entry)
             return None
-        return Job(sender, partial(self._answer, request, entry))
+        return Job(sender, partial(self._answer, request, entry), request.term)
 
     def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
         """The same for a function that is called by erpc. Raises ProtocolViolation."""
@@ -93,7 +93,7 @@ class Dispatcher:
         if entry.urgent:
             self._answer(request, entry)
             return None
-        return Job(sender, partial(self._answer, request, entry))
+        return Job(sender, partial(self._answer, request, entry), request.term)
 
     def _find(self, term: Term) -> registry.Entry | registry.Envelope | None:
         if isinstance(term, tuple) and term and not isinstance(term[0], Atom):

@@ -14,12 +14,12 @@ from typing import TypeAlias
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.control import MonitorPExit, SpawnReply, SpawnRequest
 from mod_erlang_py.errors import DecodeError, LimitExceeded, ProtocolViolation, TermError
-from mod_erlang_py.etf import Atom, Limits, Pid, Term, atom_text
+from mod_erlang_py.etf import Atom, Limits, Pid, Reference, Term, atom_text, memory
 from mod_erlang_py.log_lines import about
 from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 
-from . import functions, otp
+from . import bounds, functions, otp
 from .callers import Caller, Nobody
 from .context import ERROR, REPLY_LATER, Context, ReplyLater, Request
 from .registry import Entry, Envelope, Opened
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 UNDEF = Atom("undef")
 BADARG = Atom("badarg")
 NORMAL = Atom("normal")
+EXECUTE_CALL = ("erpc", "execute_call", 4)
 MONITORED = 2
 """In SPAWN_REPLY: the monitor that was asked for is there."""
 
@@ -113,23 +114,21 @@ by_pid = Envelope(_by_pid)
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """One that was spawned. spawned_by: the request; its sender, parent of the process, is told how it ends if it asked
-    for a monitor."""
+    """One that was spawned. reference: of the request; its sender, the parent, is told how it ends if it asked for a
+    monitor. Nothing else is kept of the request, which may be big."""
 
     link: Link
     pid: Pid
-    spawned_by: SpawnRequest
-
-    @property
-    def monitored(self) -> bool:
-        return "monitor" in _options(self.spawned_by)
+    parent: Pid
+    reference: Reference
+    monitored: bool
 
     def begun(self) -> None:
         flags = MONITORED if self.monitored else 0
-        self.link.signal(SpawnReply(self.spawned_by.ref, self.spawned_by.from_pid, flags, self.pid))
+        self.link.signal(SpawnReply(self.reference, self.parent, flags, self.pid))
 
     def ended(self, reason: Term) -> None:
-        parent, reference = self.spawned_by.from_pid, self.spawned_by.ref
+        parent, reference = self.parent, self.reference
         if traffic.is_shown():
             traffic.sent(self.link.name, parent, reason)
         if not self.monitored:
@@ -159,10 +158,11 @@ def spawned(context: Context, link: Link, message: SpawnRequest, payload: bytes,
         raise ProtocolViolation(f"a call of {message.from_pid}: {broken}") from None
     if traffic.is_shown():
         traffic.received(link.name, message.from_pid, (*map(Atom, message.mfa[:2]), arguments))
-    if arguments is None or len(arguments) != message.mfa[2]:
+    if arguments is None or len(arguments) != message.mfa[2] or _keeps_much(message, arguments):
         _refuse(link, message, "badarg")
         return None
-    process = _Process(link, link.fresh_pid(), message)
+    monitored = "monitor" in _options(message)
+    process = _Process(link, link.fresh_pid(), message.from_pid, message.ref, monitored)
     process.begun()
     nobody = Nobody(link, message.from_pid, arguments)
     ask = Request(context, link, message.from_pid, process.pid, (), nobody.answer)
@@ -179,6 +179,11 @@ def _options(message: SpawnRequest) -> set[str | None]:
     if not isinstance(message.options, list):
         return {None}
     return {atom_text(one[0] if isinstance(one, tuple) and one else one) for one in message.options}
+
+
+def _keeps_much(message: SpawnRequest, arguments: list[Term]) -> bool:
+    """Whether the reference by which erpc knows the answer is something big."""
+    return message.mfa == EXECUTE_CALL and memory(arguments[0]) > bounds.MAX_TAG
 
 
 def _execute_call(ask: Request, process: _Process, arguments: list[Term]) -> Opened:
@@ -210,6 +215,6 @@ def _execute_cast(ask: Request, process: _Process, arguments: list[Term]) -> Ope
 
 
 _EXECUTE: dict[tuple[str, str, int], Callable[[Request, _Process, list[Term]], Opened]] = {
-    ("erpc", "execute_call", 4): _execute_call,
+    EXECUTE_CALL: _execute_call,
     ("erpc", "execute_cast", 3): _execute_cast,
 }

@@ -15,7 +15,13 @@ from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.etf.event_map import EventMapEncoder
 from mod_erlang_py.events.interest import EVERYTHING, NOTHING, Interest, Names
-from mod_erlang_py.events.own_subscriptions import Options, OwnSubscription, OwnSubscriptions
+from mod_erlang_py.events.own_subscriptions import (
+    MAX_BYTES_OF_NODE,
+    TEXT_SIZE,
+    Options,
+    OwnSubscription,
+    OwnSubscriptions,
+)
 from mod_erlang_py.events.shape import Choice, Format
 from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Form
@@ -220,3 +226,16 @@ def test_the_other_counts_are_the_event_handlers(desk: Desk) -> None:
     link.wait_for(1)
     counts = desk.bench.subscriptions.counts(link.link)
     assert (counts.sent, counts.creates) == (1, 0)
+
+
+def test_the_texts_of_one_nodes_subscriptions_are_bounded(desk: Desk) -> None:
+    link = FakeLink()
+    interest = NOTHING.add(Names(frozenset({"CUSTOM"}), frozenset(b"%0256d" % number for number in range(1000))))
+    size = Options(Form.STRING, interest).size
+    assert size == 1000 * (256 + TEXT_SIZE)
+    some = [desk.subscribe(link, interest=interest) for _ in range(MAX_BYTES_OF_NODE // size)]
+    with pytest.raises(Exhausted, match="bytes go to peer@localhost"):
+        desk.subscribe(link, interest=interest)
+    desk.subscribe(FakeLink("other@localhost"), interest=interest)
+    desk.all.end(some[0])
+    desk.subscribe(link, interest=interest)

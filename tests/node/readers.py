@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from mod_erlang_py.errors import ProtocolViolation
-from mod_erlang_py.etf import Pid
+from mod_erlang_py.etf import Pid, Term
+from mod_erlang_py.node.pool import Pool
 from mod_erlang_py.node.reader import Intake, Job, Reader
 from mod_erlang_py.node.streams.stream import Stream
 from mod_erlang_py.node.threads import Threads
@@ -58,13 +59,15 @@ class PipedStream(Stream):
 
 
 class Bench:
-    """A running Reader. ask(sender, number) sends a job; `ran` has those that are done, in order."""
+    """A running Reader. ask(sender, number) sends a job; `ran` has those that are done, in order. terms: of jobs."""
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(self, threads: Threads, pool: Pool[Reader] | None = None) -> None:
         self.threads = threads
         self.start = threads.start
         self.stream = PipedStream()
         self.watch = Watch()
+        self.pool: Pool[Reader] = pool or Pool(1 << 30)
+        self.terms: dict[Step, Term] = {}
         self.reader = self.make()
         self.ran: list[Step] = []
         self.failing: set[Step] = set()
@@ -87,6 +90,7 @@ class Bench:
             self._ended,
             self.watch,
             lambda name, target: self.start(name, target),
+            self.pool,
             trailing,
         )
 
@@ -145,7 +149,7 @@ class Bench:
         sender, number = struct.unpack(">II", body)
         if not sender:
             raise ZeroDivisionError
-        return Job(pid(sender), lambda: self._run(sender, number))
+        return Job(pid(sender), lambda: self._run(sender, number), self.terms.get((sender, number)))
 
     def _run(self, sender: int, number: int) -> None:
         step = (sender, number)

@@ -13,8 +13,10 @@ import pytest
 
 from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.node.outbox import ANSWERS, Outbox, Room
+from mod_erlang_py.node.pool import STEP, Pool
 from mod_erlang_py.node.streams.tcp import TcpStream
 from mod_erlang_py.node.threads import Threads
+from tests.node.conftest import tcp_pair
 from tests.waiting import wait_until
 
 Pair = tuple[socket.socket, socket.socket]
@@ -49,12 +51,13 @@ class Tap(TcpStream):
 class Bench:
     """An outbox on one end of a connection; the other end is `peer`."""
 
-    def __init__(self, pair: Pair, threads: Threads, room: Room = BIG) -> None:
+    def __init__(self, pair: Pair, threads: Threads, room: Room = BIG, pool: Pool[Outbox] | None = None) -> None:
         self.sock, self.peer = pair
         self.started: list[str] = []
         self._threads = threads
         self.tap = Tap(self.sock)
-        self.outbox = Outbox(self.tap, room, self._start)
+        self.pool: Pool[Outbox] = pool or Pool(1 << 30)
+        self.outbox = Outbox(self.tap, room, self._start, self.pool)
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
         self.started.append(name)
@@ -385,3 +388,28 @@ def test_no_more_than_a_few_wait_for_more(pair: Pair, threads: Threads) -> None:
     assert bench.outbox.writes == 0
     bench.outbox.put(b"x", lambda: True)
     assert bench.peer.recv(100) == b"x" * ANSWERS
+
+
+def test_beyond_what_all_may_keep_each_has_its_share(pair: Pair, threads: Threads) -> None:
+    """Events are lost then; and at twice as much the link of the one who has most ends, whoever adds to it."""
+    pool: Pool[Outbox] = Pool(64 * STEP)
+    with tcp_pair() as other:
+        first, second = Bench(pair, threads, pool=pool), Bench(other, threads, pool=pool)
+        for bench in (first, second):
+            bench.fill(STEP)
+        frames = [_frames([_frame(0, STEP)]) for _ in range(80)]
+        taken = first.outbox.offer(frames)
+        assert 50 < taken < 80
+        assert pool.full
+        assert second.outbox.offer(frames[:20]) == 20
+        assert second.outbox.offer(frames[20:]) < 20
+        assert first.outbox.offer(frames) == 0
+        second.outbox.put(_frame(0, 10))
+        assert first.tap.reasons == []
+        pool.resize(16 * STEP)
+        second.outbox.put(_frame(0, 10))
+        assert first.tap.reasons[0].startswith("outbox-bytes-total: it left most of ")
+        assert second.tap.reasons == []
+        assert 15 * STEP < pool.total < 36 * STEP
+        second.outbox.close()
+        assert pool.total == 0

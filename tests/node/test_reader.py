@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from mod_erlang_py.distribution.connection import TICK
+from mod_erlang_py.etf import memory
+from mod_erlang_py.etf.memory import ELEMENT
 from mod_erlang_py.node import reader
+from mod_erlang_py.node.pool import STEP
 from mod_erlang_py.node.threads import Threads
 from tests.node.readers import INTAKE, Bench, pid
 from tests.waiting import DEADLINE, wait_until
@@ -210,31 +214,75 @@ def test_without_a_thread_to_read_on_the_job_is_waited_for(
     assert not bench.ran.count((1, 4))
 
 
+UNIT = reader.JOB_SIZE + memory(None)
+"""Bytes that a job of the bench counts for."""
+
+
 def test_a_sender_whose_waiting_jobs_are_too_big_ends_the_link(bench: Bench) -> None:
-    """All senders of a link count together."""
-    bench.reader.configure(replace(INTAKE, waiting_bytes=3 * (reader.JOB_SIZE + 8)))
-    bench.ask(1, 0, slow=True)
-    bench.wait_started((1, 0))
-    wait_until(lambda: not bench.reader.held)
-    bench.ask(2, 0, slow=True)
-    bench.wait_started((2, 0))
-    wait_until(lambda: not bench.reader.held)
+    """All senders of a link count together, and those that have run long."""
+    bench.reader.configure(replace(INTAKE, waiting_bytes=5 * UNIT))
+    for sender in (1, 2):
+        bench.ask(sender, 0, slow=True)
+        bench.wait_started((sender, 0))
+        wait_until(lambda: not bench.reader.held)
     for sender, number in ((1, 1), (2, 1), (1, 2)):
         bench.ask(sender, number)
-    wait_until(lambda: bench.reader.reads == 5)
+    wait_until(lambda: bench.reader.reads == 5 and bench.reader._bytes_behind == 5 * UNIT)
     bench.release((1, 0))
     bench.wait_ran((1, 1), (1, 2))  # which makes room for as many
+    wait_until(lambda: pid(1) not in bench.reader._behind)
+    assert bench.reader._bytes_behind == 2 * UNIT
     bench.ask(1, 3, slow=True)
     bench.wait_started((1, 3))
+    wait_until(lambda: not bench.reader.held)
     for number in (4, 5):
         bench.ask(1, number)
     bench.ask(3, 0)
     bench.wait_ran((3, 0))
     assert bench.ended.empty()
     bench.ask(2, 2)
-    size = 3 * (reader.JOB_SIZE + 8)
-    told = f"max-waiting-request-bytes: {size} bytes of requests wait for others that run"
+    told = f"max-waiting-request-bytes: {5 * UNIT} bytes are kept for requests that wait or run long"
     assert bench.ended.get(timeout=DEADLINE) == told
+
+
+def test_what_waits_counts_as_the_memory_that_it_takes(bench: Bench) -> None:
+    """A list of a hundred thousand empty ones is 100 KB on the wire, and 8 MB in Python."""
+    term: list[list[int]] = [[] for _ in range(100_000)]
+    assert 5_000_000 < memory(term) < 20_000_000
+    bench.reader.configure(replace(INTAKE, waiting_bytes=memory(term)))
+    bench.terms[1, 1] = term
+    bench.ask(1, 0, slow=True)
+    bench.wait_started((1, 0))
+    bench.ask(1, 1)
+    assert bench.ended.get(timeout=DEADLINE).startswith("max-waiting-request-bytes: ")
+
+
+def test_of_all_links_the_one_that_keeps_most_ends(bench: Bench, threads: Threads) -> None:
+    other = Bench(threads, bench.pool)
+    bench.pool.resize(5 * STEP)
+    whole: list[list[int]] = [[] for _ in range(2 * STEP // ELEMENT)]
+    other.read()
+    for one, count in ((bench, 2), (other, 1)):
+        one.ask(1, 0, slow=True)
+        one.wait_started((1, 0))
+        for number in range(1, count + 1):
+            one.terms[1, number] = whole
+            one.ask(1, number)
+        wait_until(lambda one=one, count=count: one.reader._reported > 2 * count * STEP)  # type: ignore[misc]
+    assert bench.ended.get(timeout=DEADLINE).startswith("max-waiting-request-bytes-total: it has most of ")
+    assert other.ended.empty()
+    wait_until(lambda: not bench.pool.full)
+    other.release((1, 0))
+    other.wait_ran((1, 1))
+    wait_until(lambda: bench.pool.total == 0)
+    other.close()
+
+
+def test_what_is_not_whole_counts_for_all_links(bench: Bench) -> None:
+    bench.pool.resize(STEP)
+    bench.stream.incoming.put(struct.pack(">I", 4 * STEP) + bytes(2 * STEP))
+    assert bench.ended.get(timeout=DEADLINE).startswith("max-waiting-request-bytes-total: it has most of 131")
+    assert bench.pool.total == 0
 
 
 def test_what_was_received_before_the_end_is_done_and_no_more_is_read(bench: Bench, missing: set[str]) -> None:

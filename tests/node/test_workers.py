@@ -31,14 +31,14 @@ class Jobs:
 
 @pytest.fixture
 def workers(threads: Threads) -> Iterator[Workers]:
-    workers = Workers(threads, 128, 10_000)
+    workers = Workers(threads, 128, 10_000, 10_000)
     yield workers
     workers.stop()
 
 
 def submit(workers: Workers, jobs: Jobs, *numbers: int) -> None:
     for number in numbers:
-        workers.submit(partial(jobs.run, number))
+        workers.submit(partial(jobs.run, number), 100)
 
 
 def test_jobs_run_at_the_same_time(workers: Workers) -> None:
@@ -51,7 +51,7 @@ def test_jobs_run_at_the_same_time(workers: Workers) -> None:
 
 
 def test_more_than_the_most_wait_their_turn(workers: Workers, threads: Threads) -> None:
-    workers.configure(3, 10)
+    workers.configure(3, 10, 10_000)
     jobs = Jobs()
     submit(workers, jobs, *range(10))
     wait_until(lambda: len(jobs.started) == 3)
@@ -66,7 +66,7 @@ def test_one_after_the_other_they_share_a_thread(workers: Workers) -> None:
     used: queue.SimpleQueue[int] = queue.SimpleQueue()
     idents = set()
     for _ in range(20):
-        workers.submit(lambda: used.put(threading.get_ident()))
+        workers.submit(lambda: used.put(threading.get_ident()), 100)
         idents.add(used.get(timeout=DEADLINE))
         wait_until(lambda: workers._unfinished == 0)
     assert len(idents) == 1
@@ -78,9 +78,9 @@ def fail() -> None:
 
 def test_a_job_that_raises_is_logged_and_its_thread_goes_on(workers: Workers, caplog: pytest.LogCaptureFixture) -> None:
     done = threading.Event()
-    workers.submit(fail)
+    workers.submit(fail, 100)
     wait_until(lambda: workers._unfinished == 0)
-    workers.submit(done.set)
+    workers.submit(done.set, 100)
     assert done.wait(DEADLINE)
     assert "a background job failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -88,7 +88,7 @@ def test_a_job_that_raises_is_logged_and_its_thread_goes_on(workers: Workers, ca
 
 
 def test_stop_lets_running_jobs_end_and_starts_no_more(threads: Threads) -> None:
-    workers = Workers(threads, 2, 1)
+    workers = Workers(threads, 2, 1, 10_000)
     jobs = Jobs()
     submit(workers, jobs, 1, 2, 3)
     wait_until(lambda: len(jobs.started) == 2)
@@ -104,10 +104,10 @@ def test_without_a_thread_the_job_is_refused(workers: Workers, missing: set[str]
     missing.add("worker")
     for _ in range(3):
         with pytest.raises(Exhausted, match="can't start new thread"):
-            workers.submit(done.set)
+            workers.submit(done.set, 100)
     assert (workers._unfinished, workers._started) == (0, 0)
     missing.clear()
-    workers.submit(done.set)
+    workers.submit(done.set, 100)
     assert done.wait(DEADLINE)
     wait_until(lambda: workers._unfinished == 0)
     assert workers._started == 1
@@ -129,7 +129,7 @@ def test_without_another_thread_the_job_waits_for_one(workers: Workers, missing:
 
 
 def test_more_than_may_wait_are_refused(workers: Workers) -> None:
-    workers.configure(2, 3)
+    workers.configure(2, 3, 10_000)
     jobs = Jobs()
     submit(workers, jobs, 1, 2)
     wait_until(lambda: len(jobs.started) == 2)
@@ -146,7 +146,7 @@ def test_fewer_threads_are_allowed_from_now_on(workers: Workers, threads: Thread
     jobs = Jobs()
     submit(workers, jobs, 1, 2, 3)
     wait_until(lambda: len(jobs.started) == 3)
-    workers.configure(1, 10)
+    workers.configure(1, 10, 10_000)
     submit(workers, jobs, 4, 5)
     jobs.go.set()
     wait_until(lambda: len(jobs.done) == 5)

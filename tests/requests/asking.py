@@ -161,7 +161,7 @@ class Bench:
         self.switch = FakeSwitch()
         self.link = FakeLink()
         self.node = FakeNode(self.link)
-        self.workers = Workers(threads, 128, 10_000)
+        self.workers = Workers(threads, 128, 10_000, 1 << 26)
         self.waiting = FakeAsking()
         config = config or Config()
         parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))

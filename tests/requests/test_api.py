@@ -233,7 +233,7 @@ def test_bgapi_is_answered_when_the_event_is_refused(bench: Bench, monkeypatch: 
 def test_bgapi_without_a_thread_for_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asked is told, and nothing runs."""
 
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         raise Exhausted("can't start new thread")
 
     monkeypatch.setattr(bench.workers, "submit", refuse)

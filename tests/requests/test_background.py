@@ -67,7 +67,7 @@ def test_a_call_that_does_not_come(bench: Bench, monkeypatch: pytest.MonkeyPatch
 
 
 def test_who_waits_for_his_turn_is_answered_at_once(bench: Bench) -> None:
-    bench.workers.configure(1, 1)
+    bench.workers.configure(1, 1, 10_000)
     originate = Originate(bench, "u1")
     assert bench.ask(ORIGINATE) == ANSWER
     originate.makes = ()  # nobody looks for the call of the next one
@@ -78,7 +78,7 @@ def test_who_waits_for_his_turn_is_answered_at_once(bench: Bench) -> None:
 
 
 def test_one_that_cannot_be_run(bench: Bench) -> None:
-    bench.workers.configure(0, 0)
+    bench.workers.configure(0, 0, 10_000)
     assert bench.ask(ORIGINATE) == [(Atom("error"), Atom("system_limit"))]
     assert bench.switch.executed == []
 
