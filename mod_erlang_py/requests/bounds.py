@@ -28,7 +28,7 @@ MAX_FILTERS = 1000
 MAX_FILTER = 4096
 """Bytes of one, of its header and of its value."""
 MAX_OPTIONS = 100
-MAX_TAG = 8 * 1024
+MAX_TAG = 16 * 1024
 """Bytes of memory of what goes back with an answer as it came: it is kept as long as the answer is waited for."""
 
 ARRAY = b"ARRAY::"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
-from mod_erlang_py.etf import Atom, List, Pid, Reference, Term, encode
-from mod_erlang_py.requests import registry
+from mod_erlang_py.etf import Atom, List, Pid, Reference, Term, encode, memory
+from mod_erlang_py.requests import bounds, registry
 from mod_erlang_py.requests.context import NO_REPLY, REPLY_LATER, NoReply, ReplyLater, ReplyThen, Request
 from mod_erlang_py.requests.registry import request
 from tests.etf.test_codec import terms
@@ -139,6 +139,7 @@ def test_a_caller_on_another_node_is_answered_there(bench: Bench) -> None:
         call(ECHO, caller=OURS),
         (Atom("$gen_call"), OTHER, ECHO),
         (Atom("$gen_call"), (OTHER,), ECHO),
+        call(ECHO, [b"x" * bounds.MAX_TAG]),
         (Atom("$gen_call"), (Atom("x"), REF), ECHO),
         (Atom("$gen_call"), (OTHER, REF)),
         (Atom("$gen_cast"),),
@@ -266,7 +267,8 @@ def test_a_spawn_as_otp_23_asks_for_it_is_refused(bench: Bench, to: str, questio
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(terms, terms)
 def test_every_call_gets_one_answer(bench: Bench, question: Term, tag: Term) -> None:
-    """Whatever is asked, and whatever the tag."""
+    """Whatever is asked, and whatever the tag, unless that is big."""
+    assume(memory(tag) <= bounds.MAX_TAG)
     messages = sent(bench, call(question, tag))
     assert len(messages) == 1
     assert encode((tag, UNDEF)) == messages[0][1]
