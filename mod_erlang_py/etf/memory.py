@@ -38,8 +38,8 @@ def memory(term: Term) -> int:
             stack += one.value
         elif kind is int:
             total += one.bit_length() // 8
-        elif kind in (OtpErlangPid, OtpErlangReference, Port, Function):
+        elif kind is Function:
+            total += OBJECT + len(one.value)
+        elif isinstance(one, OtpErlangPid | OtpErlangReference | Port):
             total += IDENTIFIER
-            if kind in (Port, Function):
-                total += len(one.value)
     return total
