@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.node.outbox import Outbox, Room
+from mod_erlang_py.node.pool import Pool
 from mod_erlang_py.node.streams import tls as module
 from mod_erlang_py.node.streams.credentials import load
 from mod_erlang_py.node.streams.tls import BATCH, TlsStream, shake_hands
@@ -241,7 +242,7 @@ def test_a_reader_that_waits_keeps_nobody_from_writing(bench: Bench, in_thread: 
 
 def test_an_outbox_on_it(bench: Bench, threads: Threads) -> None:
     """A megabyte for a peer that is slow, from many threads: in order, and none is lost."""
-    outbox = Outbox(bench.stream, Room(1 << 30, 1 << 20), threads.start)
+    outbox = Outbox(bench.stream, Room(1 << 30, 1 << 20), threads.start, Pool(1 << 30))
     frames = [bytes([number]) * 1000 for number in range(100)]
 
     def put(number: int) -> None:
