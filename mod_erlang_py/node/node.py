@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.settings import Config, EpmdMode
 from mod_erlang_py.distribution.epmd import EpmdEntry
 from mod_erlang_py.distribution.flags import OURS
@@ -158,7 +157,7 @@ class Node:
         self._links.configure(limits.max_nodes, limits.max_nodes_per_address)
         self._half_open.most = limits.max_half_open
         for link in self.links():
-            link.configure(room, _intake(limits))
+            link.configure(room, Intake.of(limits))
 
     @property
     def credentials(self) -> Credentials | None:
@@ -201,7 +200,7 @@ class Node:
             self._numbers,
             stream,
             self._room,
-            _intake(self._config.limits),
+            Intake.of(self._config.limits),
             self._watch,
             self.threads.start,
             self._outboxes,
@@ -211,7 +210,9 @@ class Node:
             trailing,
         )
         self._links.add(link, made_by)
-        link.configure(self._room, _intake(self._config.limits))  # which may have changed, for those that were up then
+        link.configure(
+            self._room, Intake.of(self._config.limits)
+        )  # which may have changed, for those that were up then
         log.log(NOTICE, "node up: %s, from %s, by %s", peer.name, address, stream.protocol, extra=about(peer.name))
         return link
 
@@ -383,15 +384,6 @@ class Node:
         left = self.threads.join(STOP_TIME)
         if left:
             log.warning("still running after %g s: %s", STOP_TIME, ", ".join(left))
-
-
-def _intake(limits: Limits) -> Intake:
-    return Intake(
-        limits.max_frame_bytes,
-        limits.max_running_requests,
-        limits.max_waiting_requests,
-        limits.max_waiting_request_bytes,
-    )
 
 
 def _peer_ip(sock: socket.socket) -> str:

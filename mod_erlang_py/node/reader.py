@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.distribution.connection import FrameReader
 from mod_erlang_py.errors import ErlangNodeError, Exhausted, ProtocolViolation
 from mod_erlang_py.etf import Pid, Term, memory
@@ -45,6 +46,15 @@ class Intake:
     running: int
     waiting: int
     waiting_bytes: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> Intake:
+        return cls(
+            limits.max_frame_bytes,
+            limits.max_running_requests,
+            limits.max_waiting_requests,
+            limits.max_waiting_request_bytes,
+        )
 
 
 class Job(NamedTuple):
