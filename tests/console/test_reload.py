@@ -14,7 +14,6 @@ from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.reload import CHANGEABLE
 from mod_erlang_py.config.settings import values_of
 from mod_erlang_py.config.strategy import Hash
-from mod_erlang_py.node.node import _intake
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Intake
 from mod_erlang_py.xml.limits import Limits as XmlLimits
@@ -93,7 +92,7 @@ def test_limits_that_change(standing: Standing) -> None:
     told = f"+OK {len(LIMITS_GIVEN)} changed\nchanged: max-frame-bytes 67108864 -> 5000\n"
     assert standing.ask("reload").startswith(told)
     they_are_heeded(standing)
-    assert peer.configured[1] == _intake(LIMITS)
+    assert peer.configured[1] == Intake.of(LIMITS)
     assert standing.lines == [100, LIMITS.max_log_lines_per_minute]
 
 
@@ -118,7 +117,7 @@ def they_are_heeded(standing: Standing) -> None:
     assert standing.service._dispatcher._limits == etf.Limits(
         LIMITS.max_term_depth, LIMITS.max_term_elements, LIMITS.max_term_bytes
     )
-    assert _intake(node.config.limits) == Intake(
+    assert Intake.of(node.config.limits) == Intake(
         LIMITS.max_frame_bytes,
         LIMITS.max_running_requests,
         LIMITS.max_waiting_requests,
