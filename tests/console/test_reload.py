@@ -34,6 +34,7 @@ NEW = {
     "max_event_bulk": "9",
     "max_log_bulk": "10",
     "outbox_bytes": "70000",
+    "outbox_bytes_total": "80000",
     "outbox_messages": "12",
     "net_ticktime": "13",
 }
@@ -50,12 +51,13 @@ def test_everything_that_can_change(standing: Standing) -> None:
     peer = standing.link()
     standing.configure(**NEW)
     assert standing.ask("reload") == (
-        "+OK 16 changed\n"
+        "+OK 17 changed\n"
         "changed: cookie *** -> ***\n"
         "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
         "changed: max-event-bulk 32 -> 9\n"
         "changed: max-log-bulk 32 -> 10\n"
         "changed: outbox-bytes 536870912 -> 70000\n"
+        "changed: outbox-bytes-total 1073741824 -> 80000\n"
         "changed: outbox-messages 100000 -> 12\n"
         "changed: on-handler-exit continue -> hangup USER_BUSY\n"
         "changed: handler-timeout 5 -> 6\n"
@@ -89,7 +91,7 @@ LIMITS_GIVEN = {name: str(value) for name, value in asdict(LIMITS).items()}
 def test_limits_that_change(standing: Standing) -> None:
     peer = standing.link()
     standing.configure(**LIMITS_GIVEN)
-    told = f"+OK {len(LIMITS_GIVEN)} changed\nchanged: max-frame-bytes 67108864 -> 5000\n"
+    told = f"+OK {len(LIMITS_GIVEN)} changed\nchanged: max-frame-bytes 16777216 -> 5000\n"
     assert standing.ask("reload").startswith(told)
     they_are_heeded(standing)
     assert peer.configured[1] == Intake.of(LIMITS)
@@ -107,6 +109,8 @@ def they_are_heeded(standing: Standing) -> None:
     context, node = standing.context, standing.context.node
     assert node.config.limits == LIMITS
     assert (context.workers._running, context.workers._waiting) == (LIMITS.max_running_jobs, LIMITS.max_waiting_jobs)
+    assert context.workers._size == LIMITS.max_job_bytes
+    assert node._readers._limit == LIMITS.max_waiting_request_bytes_total
     assert context.fetches._most == LIMITS.max_fetches
     assert (context.executes._most, context.executes._of_node) == (LIMITS.max_executes, LIMITS.max_executes_per_node)
     assert context.own_subscriptions._of_node == LIMITS.max_subscriptions
