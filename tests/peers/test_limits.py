@@ -168,6 +168,14 @@ ROWS = {
         "max-waiting-jobs: 0 jobs wait already",
         "[ok,ok]",
     ),
+    "max-job-bytes": Row(
+        {"max_job_bytes": "4096"},
+        '(fun() -> R = Tag(Ask({bgapi, msleep, "1", "a-job", lists:duplicate(100, [])})),'
+        " receive {bgok, _, _} -> R after 500 -> R end end)()",
+        "{error,system_limit}",
+        "max-job-bytes: jobs of 0 bytes run or wait already",
+        "ok",
+    ),
     "max-subscriptions": Row(
         {"max_subscriptions": "1"},
         "Each(lists:duplicate(2, fun() -> Tag(Ask({subscribe, 'HEARTBEAT'})) end))",
@@ -250,6 +258,7 @@ def _settled(bench: Bench) -> None:
 def test_each_limit_is_reached_here() -> None:
     of_this_file = {name for row in ROWS.values() for name in row.limits}
     elsewhere = {"max-frame-bytes", "max-waiting-requests", "max-waiting-request-bytes", "max-running-requests"}
+    elsewhere |= {"max-waiting-request-bytes-total"}
     elsewhere |= {"max-half-open", "max-nodes", "max-nodes-per-address", "max-log-lines-per-minute"}
     assert {name.replace("_", "-") for name in of_this_file} | elsewhere == {*PARSERS}
 
@@ -271,8 +280,18 @@ def test_each_limit_is_reached_here() -> None:
             '[{foo, N} ! {api, msleep, "100"} || _ <- lists:seq(1, 10)]',
             "max-waiting-request-bytes: ",
         ),
+        (
+            {"max_waiting_request_bytes_total": "4096"},
+            '[{foo, N} ! {api, msleep, "100", lists:duplicate(5000, [])} || _ <- lists:seq(1, 10)]',
+            "max-waiting-request-bytes-total: it has most of ",
+        ),
     ],
-    ids=["max-frame-bytes", "max-waiting-requests", "max-waiting-request-bytes"],
+    ids=[
+        "max-frame-bytes",
+        "max-waiting-requests",
+        "max-waiting-request-bytes",
+        "max-waiting-request-bytes-total",
+    ],
 )
 def test_what_ends_the_link(bench: Bench, limits: dict[str, str], ask: str, told: str) -> None:
     """Of the node that reaches it; it connects again with its next message."""
