@@ -44,7 +44,8 @@ from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Job
 from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher, as_text
-from mod_erlang_py.switch.port import Encoder, EventSource, Form, Implementation, Module, Switch
+from mod_erlang_py.requests.rights import withdraw
+from mod_erlang_py.switch.port import Encoder, EventSource, Form, Implementation, Module, Settings, Switch
 from mod_erlang_py.xml.fetches import Fetches
 from mod_erlang_py.xml.limits import Limits as XmlLimits
 
@@ -69,7 +70,7 @@ class Service:
         settings, wrong = _read(given)
         limit_lines(settings.limits.max_log_lines_per_minute)
         self._complaints = Complaints(partial(switch.settings_error, config.FILE), switch.has_acl)
-        self._complaints.read(settings, bool(given), wrong)
+        self._complaints.read(settings, any(given), wrong)
         self._complain(settings, wrong)
         if settings.compat_rel:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
@@ -224,7 +225,7 @@ class Service:
     def _reload(self) -> Reloaded:
         self._switch.reload_xml()
         given = self._switch.settings(config.FILE)
-        if not given:
+        if not any(given):
             raise SwitchError(config.FILE, "not there, or without settings")
         settings, wrong = _read(given)
         with self._reloading:
@@ -252,6 +253,8 @@ class Service:
         self._own_subscriptions.configure(limits.max_subscriptions)
         self._executes.configure(limits.max_executes, limits.max_executes_per_node)
         self._fetches.configure(settings.fetch_timeout, limits.max_fetches, _xml_limits(settings), settings.expand_xml)
+        for link in self.node.links():
+            withdraw(self._context, link)
 
     def _complain(self, settings: Config, wrong: Iterable[ConfigError]) -> None:
         for error in wrong:
@@ -301,9 +304,9 @@ def _exists(switch: Switch, uuid: str) -> bool:
         return session is not None
 
 
-def _read(given: Iterable[tuple[str, str]]) -> tuple[Config, list[ConfigError]]:
+def _read(given: Settings) -> tuple[Config, list[ConfigError]]:
     home = os.environ.get("HOME")
-    return config.read(given, Path(home) if home else None)
+    return config.read(given.params, Path(home) if home else None, given.nodes)
 
 
 def _source(switch: Switch, encoders: Mapping[Form, Encoder], which: config.EventSource) -> EventSource:

@@ -315,10 +315,11 @@ class ScratchFreeSwitch:
         erlang_event.write_text(with_settings(erlang_event.read_text(), settings))
 
 
-def write_settings(conf_dir: Path, settings: Mapping[str, str]) -> None:
-    """erlang_event.conf.xml as it is shipped, with those settings, for a switch that has no other configuration."""
+def write_settings(conf_dir: Path, settings: Mapping[str, str], nodes: str = "") -> None:
+    """erlang_event.conf.xml as it is shipped, with those settings, and <node> elements, for a switch that has no other
+    configuration."""
     shipped = (ROOT / "conf" / CONFIGURATION[0]).read_text()
-    _write_files(conf_dir, {str(CONFIGURATION[0]): with_settings(shipped, settings)})
+    _write_files(conf_dir, {str(CONFIGURATION[0]): with_settings(shipped, settings, nodes)})
 
 
 def write_dialplan(conf_dir: Path) -> None:
@@ -339,15 +340,16 @@ def link_extensions(conf_dir: Path, files: Sequence[Path]) -> None:
         link.symlink_to(file.resolve(strict=True))
 
 
-def with_settings(text: str, settings: Mapping[str, str]) -> str:
-    """The file with each of the settings given, in its place where it has one there, else as the last."""
+def with_settings(text: str, settings: Mapping[str, str], nodes: str = "") -> str:
+    """The file with each of the settings given, in its place where it has one there, else as the last. nodes: <node>
+    elements, which it has then, too."""
     for name, value in settings.items():
         line = f"<param name={quoteattr(name)} value={quoteattr(value)}/>"
         pattern = rf"(?:<!--\s*)?<param name={re.escape(quoteattr(name))} value=\"[^\"]*\"/>(?:\s*-->)?"
         text, count = re.subn(pattern, line.replace("\\", r"\\"), text, count=1)
         if not count:
             text = text.replace("  </settings>", f"    {line}\n  </settings>")
-    return text
+    return text.replace("</configuration>", f"<nodes>{nodes}</nodes>\n</configuration>") if nodes else text
 
 
 def _environment(epmd_port: int, folder: Path) -> dict[str, str]:

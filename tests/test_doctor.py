@@ -192,7 +192,7 @@ def test_it_shakes_hands_with_the_node() -> None:
     """The node's own machine answers."""
 
     def answer(connection: socket.socket) -> None:
-        machine = AcceptorHandshake(LocalNode("freeswitch@vm", OURS, 7), "secret", 8)
+        machine = AcceptorHandshake(LocalNode("freeswitch@vm", OURS, 7), lambda _: "secret", 8)
         try:
             while data := connection.recv(4096):
                 machine.receive_data(data)

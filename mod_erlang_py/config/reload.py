@@ -15,6 +15,8 @@ CHANGEABLE = frozenset(
     {
         "cookie",
         "apply_inbound_acl",
+        "rights",
+        "nodes",
         "on_handler_exit",
         "handler_timeout",
         "pg_strategy",
@@ -83,7 +85,7 @@ def _shown(name: str, value: Any) -> str:
     if name == "cookie":
         return "***"
     if isinstance(value, tuple):
-        return ", ".join(value) or "none"
+        return ", ".join(map(str, value)) or "none"
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(getattr(value, "value", value))

@@ -15,6 +15,7 @@ from typing import Any
 from mod_erlang_py.config import limits, tls
 from mod_erlang_py.config.disposition import Continue, Disposition, disposition
 from mod_erlang_py.config.limits import Limits
+from mod_erlang_py.config.rights import NAMES, NodeRule, Params, Rights, node_rules, rights
 from mod_erlang_py.config.strategy import Random, Strategy, strategy
 from mod_erlang_py.config.tls import Tls
 from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, whole
@@ -59,6 +60,10 @@ class Config:
     """Given, or read from `cookie-file`, or from $HOME/.erlang.cookie; else DEFAULT_COOKIE."""
     apply_inbound_acl: tuple[str, ...] = ()
     """Lists of the switch, all of which must allow an address that connects."""
+    rights: Rights = field(default_factory=Rights)
+    """allow, allow-api, deny-api: of nodes that no <node> is about. Ours."""
+    nodes: tuple[NodeRule, ...] = ()
+    """Each <node> of <nodes>. Ours."""
     stop_on_bind_error: bool = False
     """Whether a listen-port that is taken ends the node; else it is tried again every second."""
     epmd: EpmdMode = EpmdMode.AUTO
@@ -107,6 +112,19 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     """Settings of their own, each with its reason. Ours."""
 
+    def rule_of(self, node: str) -> NodeRule | None:
+        """The first that is about a node of that name."""
+        return next((rule for rule in self.nodes if rule.is_of(node)), None)
+
+    def rights_of(self, node: str) -> Rights:
+        rule = self.rule_of(node)
+        return self.rights if rule is None else rule.rights
+
+    def cookie_of(self, node: str) -> str:
+        """Of both directions: what that node has to know, and we tell it."""
+        rule = self.rule_of(node)
+        return self.cookie if rule is None or rule.cookie is None else rule.cookie
+
 
 GROUPS = ("tls", "limits")
 """The fields of Config that are settings themselves, each a field of what stands there."""
@@ -114,20 +132,30 @@ GROUPS = ("tls", "limits")
 DEFAULT_COOKIE = "ClueCon"
 
 
-def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple[Config, list[ConfigError]]:
-    """The settings of a file's <param> list, the last of a name counting; apply-inbound-acl adds up.
+def read(
+    settings: Iterable[tuple[str, str]], home: Path | None = None, nodes: Iterable[tuple[str, Params]] = ()
+) -> tuple[Config, list[ConfigError]]:
+    """The settings of a file's <param> list, the last of a name counting; apply-inbound-acl and rights add up.
 
-    home: where `.erlang.cookie` may be. Returns the configuration and what is wrong with the file; a wrong value leaves
-    its default in place. Raises ConfigError where that would not be safe: a cookie that cannot be used.
+    home: where `.erlang.cookie` may be. nodes: each <node>, its name and its params. Returns the configuration and what
+    is wrong with the file; a wrong value leaves its default in place. Raises ConfigError where that would not be safe:
+    a cookie that cannot be used, a right that cannot be read.
     """
     values: dict[str, Any] = {}
     given_tls: dict[str, str] = {}
     acl: list[str] = []
+    allowed: list[tuple[str, str]] = []
     wrong: list[ConfigError] = []
     for name, value in settings:
+        if name in NAMES:
+            allowed.append((name, value))
+            continue
         parse = _PARSERS.get(name)
         if parse is None:
-            wrong.append(ConfigError(name, _shown(name, value), _known(name)))
+            unknown = ConfigError(name, _shown(name, value), _known(name))
+            if _nearest(name) in NAMES:
+                raise unknown
+            wrong.append(unknown)
             continue
         try:
             parsed = parse(value)
@@ -148,13 +176,17 @@ def read(settings: Iterable[tuple[str, str]], home: Path | None = None) -> tuple
             values["cookie"] = cookie_file(str(home / ".erlang.cookie"))
         except ValueError as error:
             raise ConfigError("cookie-file", str(home / ".erlang.cookie"), str(error)) from None
-    found = with_values(Config(), values | {"apply_inbound_acl": tuple(acl)})
+    general = rights(allowed)
+    values |= {"apply_inbound_acl": tuple(acl), "rights": general, "nodes": node_rules(nodes, general)}
+    found = with_values(Config(), values)
     tls.check(found.tls, given_tls)
     return found, wrong
 
 
 def field_of(name: str) -> str:
     """The field, of Config or of one of its groups, that a setting is kept in."""
+    if name in NAMES:
+        return "rights"
     return "cookie" if name == "cookie-file" else name.replace("-", "_")
 
 
@@ -189,7 +221,7 @@ def _known(name: str) -> str:
 
 def _nearest(name: str) -> str:
     """The known setting that the name resembles; "" when there is none."""
-    return next(iter(difflib.get_close_matches(name.lower(), _PARSERS, n=1)), "")
+    return next(iter(difflib.get_close_matches(name.lower(), (*_PARSERS, *NAMES), n=1)), "")
 
 
 def _shown(name: str, value: str) -> str:

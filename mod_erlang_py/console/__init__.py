@@ -3,6 +3,7 @@
 printout.py  what a command answers; the usage
 status.py    the node at a glance
 listing.py   listeners, sessions, handlers, bindings: in mod_erlang_event's formats
+rights.py    what a node may ask for
 links.py     connect, disconnect
 control.py   debug, reload
 """
@@ -19,6 +20,7 @@ from .control import debug, reload
 from .links import connect, disconnect
 from .listing import bindings, handlers, listeners, sessions
 from .printout import USAGE, Printout, usage
+from .rights import rights
 from .status import status
 
 __all__ = ["USAGE", "completion", "run"]
@@ -44,6 +46,7 @@ _COMMANDS: dict[str, Callable[[Context, Sequence[str]], Printout]] = {
     "sessions": sessions,
     "bindings": bindings,
     "handlers": handlers,
+    "rights": rights,
     "connect": connect,
     "disconnect": disconnect,
     "debug": debug,
@@ -57,6 +60,7 @@ _LINES = (
     f"sessions {_NODES} json",
     "bindings json",
     "handlers json",
+    f"rights {_NODES} json",
     "connect _any_ json",
     f"disconnect {_NODES} json",
     "debug ::[on:off json",

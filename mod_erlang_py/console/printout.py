@@ -14,6 +14,7 @@ erlang listeners
 erlang sessions <node_name>
 erlang bindings
 erlang handlers
+erlang rights <node_name> [<api command>]
 erlang connect <node_name>
 erlang disconnect <node_name>
 erlang debug <on|off>

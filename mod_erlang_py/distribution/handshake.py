@@ -95,10 +95,9 @@ _Handlers: TypeAlias = Mapping[tuple[State, bytes], Callable[..., None]]
 class _Handshake:
     """What both machines share: packets in, packets out, events, one state.
 
-    cookie: ours. challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
-    refused_challenges: those that this node has sent itself. A peer that hands us one of them wants us to answer our
-    own question, to give the answer where it was asked.
-    Raises: ValueError for a cookie with a character over 255.
+    challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
+    refused_challenges: those that this node has sent itself, whatever the cookie. A peer that hands us one of them
+    wants us to answer our own question, to give the answer where it was asked.
     """
 
     _handlers: ClassVar[_Handlers]
@@ -106,15 +105,12 @@ class _Handshake:
     def __init__(
         self,
         local: LocalNode,
-        cookie: str,
         challenge: int,
         header: Literal[2, 4],
         refused_challenges: Container[int],
         state: State,
     ) -> None:
-        cookie.encode("latin-1")  # fail here rather than in the middle of a handshake
         self._local = local
-        self._cookie = cookie
         self._challenge = challenge
         self._refused_challenges = refused_challenges
         self._header = header
@@ -198,15 +194,19 @@ class _Handshake:
         # Of a stranger's word only what we have too: the enum keeps every combination it has seen.
         return DistFlags(self._local.flags.value & expanded(word))
 
+    def _cookie(self) -> str:
+        """Between us and the peer; asked for once its name is known."""
+        raise NotImplementedError
+
     def _verify(self, answer: bytes) -> None:
-        if not hmac.compare_digest(answer, digest(self._cookie, self._challenge)):
+        if not hmac.compare_digest(answer, digest(self._cookie(), self._challenge)):
             raise CookieMismatch(self._state.value, "the peer has another cookie")
 
     def _answer(self, challenge: int) -> bytes:
         """The digest for the peer's challenge."""
         if challenge == self._challenge or challenge in self._refused_challenges:
             raise HandshakeError(self._state.value, "the peer sends a challenge of our own")
-        return digest(self._cookie, challenge)
+        return digest(self._cookie(), challenge)
 
 
 def _v6_name(packet: bytes, offset: int, step: str) -> str:
@@ -219,18 +219,22 @@ def _v6_name(packet: bytes, offset: int, step: str) -> str:
 
 
 class AcceptorHandshake(_Handshake):
-    """The side that was connected to. Arguments: see _Handshake."""
+    """The side that was connected to.
+
+    cookie_of: the cookie between us and a node of that name, of characters up to 255. The others: see _Handshake.
+    """
 
     def __init__(
         self,
         local: LocalNode,
-        cookie: str,
+        cookie_of: Callable[[str], str],
         challenge: int,
         *,
         header: Literal[2, 4] = 2,
         refused_challenges: Container[int] = (),
     ) -> None:
-        super().__init__(local, cookie, challenge, header, refused_challenges, State.NAME)
+        super().__init__(local, challenge, header, refused_challenges, State.NAME)
+        self._cookie_of = cookie_of
         self._name = ""
         self._flags = 0
         self._creation: int | None = None
@@ -260,6 +264,9 @@ class AcceptorHandshake(_Handshake):
             raise HandshakeError(self._state.value, f"handshake version {version}")
         self._check_flags(flags)
         self._introduce(node_name(packet[7:], self._state.value), flags, None, 5)
+
+    def _cookie(self) -> str:
+        return self._cookie_of(self._name)
 
     def _check_flags(self, flags: int) -> None:
         if flags & DistFlags.NAME_ME.value:
@@ -319,7 +326,8 @@ class AcceptorHandshake(_Handshake):
 class InitiatorHandshake(_Handshake):
     """The side that connects; its name is in data_to_send from the start.
 
-    peer_name: the full name we dial; whoever answers must bear it. The others: see _Handshake.
+    peer_name: the full name we dial; whoever answers must bear it. cookie: between us and that node. The others: see
+    _Handshake. Raises: ValueError for a cookie with a character over 255.
     status: what the peer has answered; None until then.
     """
 
@@ -335,7 +343,9 @@ class InitiatorHandshake(_Handshake):
         header: Literal[2, 4] = 2,
         refused_challenges: Container[int] = (),
     ) -> None:
-        super().__init__(local, cookie, challenge, header, refused_challenges, State.STATUS)
+        super().__init__(local, challenge, header, refused_challenges, State.STATUS)
+        cookie.encode("latin-1")  # fail here rather than in the middle of a handshake
+        self._shared = cookie
         self._peer_name = peer_name
         self._flags = 0
         self._creation = 0
@@ -350,6 +360,9 @@ class InitiatorHandshake(_Handshake):
         self._expect(State.OUR_ALIVE_ANSWER, "answer_alive")
         self._send(b"strue" if replace else b"sfalse")
         self._state = State.CHALLENGE if replace else State.REFUSED
+
+    def _cookie(self) -> str:
+        return self._shared
 
     def _receive_status(self, packet: bytes) -> None:
         status = _WORDS.get(packet[1:])

@@ -38,7 +38,7 @@ class EpmdFigures:
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A link. protocol: what carries it, as "TCP", "TLSv1.3". calls: that its processes have now. creates, hangups:
-    events of that kind that its handler got."""
+    events of that kind that its handler got. denied: of the requests, those that it has no right to."""
 
     node: str
     address: str
@@ -50,6 +50,7 @@ class Listener:
     creates: int
     hangups: int
     requests: int
+    denied: int
     outbox_bytes: int
 
 
@@ -143,6 +144,7 @@ def _listener(context: Context, link: Link) -> Listener:
         creates=events.creates,
         hangups=events.hangups,
         requests=link.requests,
+        denied=link.denied,
         outbox_bytes=link.outbox.backlog,
     )
 
@@ -161,6 +163,12 @@ def _faults(context: Context) -> tuple[str, ...]:
 
 def advice(config: Config) -> tuple[str, ...]:
     """What an operator should not leave as it is."""
+    found = []
     if config.cookie == DEFAULT_COOKIE and not is_loopback(config.listen_ip):
-        return (f"the cookie is {DEFAULT_COOKIE}, which everybody knows: choose another",)
-    return ()
+        found.append(f"the cookie is {DEFAULT_COOKIE}, which everybody knows: choose another")
+    for rule in config.nodes:
+        if rule.cookie is None and rule.rights != config.rights:
+            found.append(
+                f"node {rule.name} has no cookie of its own: whoever has the general one may take another name"
+            )
+    return tuple(found)

@@ -79,6 +79,7 @@ def _of_each_link(listeners: tuple[Listener, ...]) -> Iterator[Metric]:
     yield counter("erlang_log_lines_sent", "Log lines that the node took", lambda one: one.log_lines.sent)
     yield counter("erlang_log_lines_lost", "Log lines that the node did not take", lambda one: one.log_lines.lost)
     yield counter("erlang_requests", "Requests of the node", lambda one: one.requests)
+    yield counter("erlang_denied_requests", "Requests that the node has no right to", lambda one: one.denied)
     yield gauge("erlang_link_calls", "Calls that processes of the node have", lambda one: one.calls)
     yield gauge("erlang_link_uptime_seconds", "Since the node is connected", lambda one: one.up_seconds)
     yield gauge("erlang_outbox_bytes", "What waits for the node to read", lambda one: one.outbox_bytes)

@@ -2,7 +2,8 @@
 
 One cookie serves both directions. Whoever the node dials could hand it the challenge that the node itself sent on a
 connection that came from him, and give the digest back there: he would be in without the cookie. So no digest is made
-for a challenge that is outstanding on any connection, in either direction, or was so a short while ago.
+for a challenge that is outstanding on any connection, in either direction, or was so a short while ago; whichever
+cookie it would be made with, as nodes may have cookies of their own.
 """
 
 from __future__ import annotations

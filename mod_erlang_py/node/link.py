@@ -58,6 +58,8 @@ class Link:
         self.up_since = time.monotonic()
         self.requests = 0
         """How many came over it; counted by its reading thread."""
+        self.denied = 0
+        """How many of them its node had no right to."""
         self._writes_at_tick = 0
         self._numbers = numbers
         self._stream = stream

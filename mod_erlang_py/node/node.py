@@ -262,7 +262,7 @@ class Node:
         with self._challenges.fresh() as challenge:
             handshake = AcceptorHandshake(
                 self._local(),
-                self._config.cookie,
+                self._config.cookie_of,
                 challenge,
                 header=carrier.header,
                 refused_challenges=self._challenges,
@@ -345,7 +345,7 @@ class Node:
                 handshake = InitiatorHandshake(
                     self._local(),
                     name,
-                    self._config.cookie,
+                    self._config.cookie_of(name),
                     challenge,
                     header=self._carrier.header,
                     refused_challenges=self._challenges,

@@ -3,6 +3,7 @@
 registry.py   the table, and how a term finds its entry
 arguments.py  texts, headers, names, UUIDs in them
 targets.py    processes that are named in them
+rights.py     whether a node may ask for it
 context.py    what a request may use, and what it may answer
 dispatch.py   from a payload to a job; the one place where an error becomes {error, Reason}
 gen_server.py calls and casts: requests in an envelope

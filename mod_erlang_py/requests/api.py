@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadOption, NotJson, SwitchError
 from mod_erlang_py.etf import Atom, Term, atom_text, json, memory
 from mod_erlang_py.switch.port import ApiResult, Event
@@ -22,7 +23,21 @@ BGOK = Atom("bgok")
 BGERROR = Atom("bgerror")
 
 
-@request("api", 2, 3, or_more=True)
+def _command(ask: Request) -> tuple[str, bytes]:
+    _, command, *rest = ask.term
+    return arguments.name(command), arguments.c_text(rest[0]) if rest else b""
+
+
+def _json_command(ask: Request) -> tuple[str, bytes]:
+    if not isinstance(ask.term[1], dict):
+        raise BadOption("json_api", JSON)
+    try:
+        return "json", bounds.size("json_api", json.source(ask.term[1]), bounds.MAX_TEXT)
+    except NotJson:
+        raise BadOption("json_api", JSON) from None
+
+
+@request("api", 2, 3, family=Family.API, runs=_command, or_more=True)
 def api(ask: Request) -> Term:
     """`{api, Cmd}` or `{api, Cmd, Args}`: `{ok, S}`, or `{error, S}` when the command failed, said `-…` or nothing.
 
@@ -39,16 +54,10 @@ def api(ask: Request) -> Term:
     return _as_term(ask, *_executed(ask, command, argument))
 
 
-@request("json_api", 2)
+@request("json_api", 2, family=Family.API, runs=_json_command)
 def json_api(ask: Request) -> Term:
     """`{json_api, Map}`: what the API command `json` makes of it (switch_json_api_execute), as a map. Ours."""
-    if not isinstance(ask.term[1], dict):
-        raise BadOption("json_api", JSON)
-    try:
-        command = bounds.size("json_api", json.source(ask.term[1]), bounds.MAX_TEXT)
-    except NotJson:
-        raise BadOption("json_api", JSON) from None
-    return _as_term(ask, *_executed(ask, "json", command))
+    return _as_term(ask, *_executed(ask, *_json_command(ask)))
 
 
 def _as_term(ask: Request, succeeded: bool, output: bytes) -> Term:
@@ -67,7 +76,7 @@ def _is_json(value: Term) -> bool:
     return True
 
 
-@request("bgapi", 2, 3, or_more=True)
+@request("bgapi", 2, 3, family=Family.API, runs=_command, or_more=True)
 def bgapi(ask: Request) -> ReplyThen:
     """As `api`, but `{ok, JobUUID}` as soon as the command runs; when it is done the event BACKGROUND_JOB is fired, and
     `{bgok, JobUUID, S}` or `{bgerror, JobUUID, S}` sent. `{bgapi, Cmd, Args, JobUUID}`: under a UUID of one's own.
@@ -102,11 +111,6 @@ def bgapi(ask: Request) -> ReplyThen:
     if context.workers.submit(job.run, memory(ask.term)):
         job.wait_until_findable()
     return ReplyThen((OK, context.text(uuid)), job.answered)
-
-
-def _command(ask: Request) -> tuple[str, bytes]:
-    _, command, *rest = ask.term
-    return arguments.name(command), arguments.c_text(rest[0]) if rest else b""
 
 
 def _executed(ask: Request, command: str, argument: bytes) -> tuple[bool, bytes]:

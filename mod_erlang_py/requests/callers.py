@@ -14,6 +14,7 @@ from mod_erlang_py.node.link import Link
 
 from . import bounds
 from .context import Request, is_error
+from .registry import EACCES
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +87,8 @@ class Nobody:
     term: Term
 
     def answer(self, term: Term) -> None:
-        """What only the operator can hear of."""
-        if is_error(term):
+        """What only the operator can hear of, unless he has."""
+        if is_error(term) and term is not EACCES:
             log.warning(
                 "%s: cast by %s: %s: %s",
                 self.link.name,

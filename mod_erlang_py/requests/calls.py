@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text
 from mod_erlang_py.switch.port import Event, Header
@@ -11,7 +12,7 @@ from .context import OK, ReplyThen, Request, error
 from .registry import request
 
 
-@request("handlecall", 2, 3)
+@request("handlecall", 2, 3, family=Family.CALLS)
 def handlecall(ask: Request) -> Term | ReplyThen:
     """`{handlecall, UUID}`: the call is attached to the sender. `{handlecall, Target, UUID}`, in either order: to that
     process."""
@@ -35,7 +36,7 @@ def _target(given: list[Term]) -> int:
     return (whole + atoms)[0]
 
 
-@request("nohandle", 2, 3)
+@request("nohandle", 2, 3, family=Family.CALLS)
 def nohandle(ask: Request) -> Term:
     """`{nohandle, UUID}`, `{nohandle, UUID, park | continue}`: let go of a call. Ours."""
     _, uuid, *rest = ask.term
@@ -46,7 +47,7 @@ def nohandle(ask: Request) -> Term:
     return OK if let_go else error("badsession")
 
 
-@request("sendmsg", 3, or_more=True)
+@request("sendmsg", 3, family=Family.CALLS, or_more=True)
 def sendmsg(ask: Request) -> Term:
     """`{sendmsg, UUID, Headers}`: have the session do something. Headers: a list of `{Key, Value}`."""
     _, uuid, headers, *_ = ask.term

@@ -26,7 +26,7 @@ from mod_erlang_py.node import traffic
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
 
-from . import registry, rpc
+from . import registry, rights, rpc
 from .context import ERROR, OK, Context, NoReply, ReplyLater, ReplyThen, Request, error, is_error
 from .node import spawn_reply
 
@@ -69,7 +69,7 @@ class Dispatcher:
         try:
             entry = self._find(term)
             if isinstance(entry, registry.Envelope):
-                return self._opened(sender, *entry.open(request))
+                return self._opened(link, sender, *entry.open(request))
         except BadArg:
             return Job(sender, partial(reply, BADARG))
         if entry is None:
@@ -77,23 +77,21 @@ class Dispatcher:
                 log.debug("%s: %s sent an error, which nobody waits for", link.name, sender)
                 return None
             return Job(sender, partial(reply, UNDEF))
-        if entry.urgent:
-            self._answer(request, entry)
-            return None
-        return Job(sender, partial(self._answer, request, entry), request.term)
+        return self._opened(link, sender, request, entry)
 
     def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
         """The same for a function that is called by erpc. Raises ProtocolViolation."""
         link.requests += 1
         opened = rpc.spawned(self._context, link, message, payload, self._limits)
-        return self._opened(message.from_pid, *opened) if opened is not None else None
+        return self._opened(link, message.from_pid, *opened) if opened is not None else None
 
-    def _opened(self, sender: Pid | None, request: Request, entry: registry.Entry) -> Job | None:
-        """sender: of the envelope, whose order is kept; what is in it may be asked for another."""
+    def _opened(self, link: Link, sender: Pid | None, request: Request, entry: registry.Entry) -> Job | None:
+        """link, sender: of the envelope, whose rights count, and whose order is kept; what is in it may be asked for
+        another."""
         if entry.urgent:
-            self._answer(request, entry)
+            self._answer(link, request, entry)
             return None
-        return Job(sender, partial(self._answer, request, entry), request.term)
+        return Job(sender, partial(self._answer, link, request, entry), request.term)
 
     def _find(self, term: Term) -> registry.Entry | registry.Envelope | None:
         if isinstance(term, tuple) and term and not isinstance(term[0], Atom):
@@ -103,11 +101,12 @@ class Dispatcher:
                 return rpc.by_pid
         return registry.find(term)
 
-    def _answer(self, request: Request, entry: registry.Entry) -> None:
-        """Run the request. Whatever it raises becomes a term for its sender, here and nowhere else."""
+    def _answer(self, link: Link, request: Request, entry: registry.Entry) -> None:
+        """Run the request, if the node of that link may ask for it. Whatever it raises becomes a term for its sender,
+        here and nowhere else."""
         then = None
         try:
-            answer = entry.run(request)
+            answer = entry.denied(request) if rights.denies(link, request, entry) else entry.run(request)
             if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
         except BadOption as wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg, SwitchError
 from mod_erlang_py.etf import Atom, Term, text
 from mod_erlang_py.etf.event import url_escape
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 INVALID_SYNTAX = Atom("-ERR invalid syntax")
 
 
-@request("register_event_handler", 0, 2)
+@request("register_event_handler", 0, 2, family=Family.EVENTS)
 def register_event_handler(ask: Request) -> Term:
     """The sender is linked and becomes the event handler of its node. `{register_event_handler, Target}`: another
     process becomes that of its own node. Ours."""
@@ -30,7 +31,7 @@ def register_event_handler(ask: Request) -> Term:
     return OK
 
 
-@request("event", 1, or_more=True)
+@request("event", 1, family=Family.EVENTS, or_more=True)
 def event(ask: Request) -> Term:
     """`{event, Name, …}`: these too."""
     wanted = names(ask)
@@ -38,7 +39,7 @@ def event(ask: Request) -> Term:
     return OK
 
 
-@request("nixevent", 1, or_more=True)
+@request("nixevent", 1, family=Family.EVENTS, or_more=True)
 def nixevent(ask: Request) -> Term:
     """`{nixevent, Name, …}`: these no more."""
     unwanted = names(ask)
@@ -46,7 +47,7 @@ def nixevent(ask: Request) -> Term:
     return OK
 
 
-@request("setevent", 1, or_more=True)
+@request("setevent", 1, family=Family.EVENTS, or_more=True)
 def setevent(ask: Request) -> Term:
     """`{setevent, Name, …}`: exactly these. Not 'ALL'."""
     wanted = exactly(ask)
@@ -54,12 +55,12 @@ def setevent(ask: Request) -> Term:
     return OK
 
 
-@request("noevents", 0)
+@request("noevents", 0, family=Family.EVENTS)
 def noevents(ask: Request) -> Term:
     return OK if ask.context.event_handlers.noevents(ask.link) else error("notlistening")
 
 
-@request("filter", 1, or_more=True)
+@request("filter", 1, family=Family.EVENTS, or_more=True)
 def filter_(ask: Request) -> Term:
     """`{filter, Command, …}`: `{filter_command_processing_log, [{"added" | "deleted", Header, Value}]}`."""
     given = _arguments(ask)
@@ -79,7 +80,7 @@ def _processed(context: Context, command: filters.Command) -> Term:
     return INVALID_SYNTAX
 
 
-@request("sendevent", 1, or_more=True)
+@request("sendevent", 1, family=Family.SENDEVENT, or_more=True)
 def sendevent(ask: Request) -> Term:
     """`{sendevent, Name, Headers}`, `{sendevent, 'CUSTOM', Subclass, Headers}`: fire an event.
 

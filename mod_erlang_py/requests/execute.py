@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mod_erlang_py.calls.executes import Completed, Failure
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Atom, Term, atom_text
 from mod_erlang_py.node.target import Target
@@ -40,7 +41,7 @@ class Options:
         return cls(**{_FIELDS.get(name, name): value for name, value in given.items()})
 
 
-@request("execute", 4, 5)
+@request("execute", 4, 5, family=Family.CALLS)
 def execute(ask: Request) -> Term | NoReply:
     """`{execute, UUID, App, Arg}`, `{execute, UUID, App, Arg, Options}`: have a call execute an application.
 

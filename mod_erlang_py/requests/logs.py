@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term, atom_text
 from mod_erlang_py.log_levels import LogLevel
@@ -13,7 +14,7 @@ from .registry import request
 LEVELS = {level.name: level for level in LogLevel if level is not LogLevel.CONSOLE} | {"ERROR": LogLevel.ERR}
 
 
-@request("register_log_handler", 0, 2)
+@request("register_log_handler", 0, 2, family=Family.LOGS)
 def register_log_handler(ask: Request) -> Term:
     """The sender is linked and becomes the log handler of its node, at level DEBUG. `{register_log_handler, Target}`:
     another process becomes that of its own node. Ours."""
@@ -21,7 +22,7 @@ def register_log_handler(ask: Request) -> Term:
     return OK
 
 
-@request("set_log_level", 2)
+@request("set_log_level", 2, family=Family.LOGS)
 def set_log_level(ask: Request) -> Term:
     """`{set_log_level, Level}`: an atom, of the switch's levels but console; `error` is `err`."""
     level = LEVELS.get((atom_text(ask.term[1]) or "").upper())
@@ -31,7 +32,7 @@ def set_log_level(ask: Request) -> Term:
     return OK
 
 
-@request("nolog", 0)
+@request("nolog", 0, family=Family.LOGS)
 def nolog(ask: Request) -> Term:
     ask.context.logs.nolog(ask.link)
     return OK

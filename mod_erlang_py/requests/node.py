@@ -14,13 +14,13 @@ from .registry import Entry, request
 log = logging.getLogger(__name__)
 
 
-@request("getpid", 0)
+@request("getpid", 0, family=None)
 def getpid(ask: Request) -> Term:
     """`{ok, Pid}`: the node's own pid."""
     return (OK, ask.link.local)
 
 
-@request("link", 0)
+@request("link", 0, family=None)
 def link(ask: Request) -> NoReply:
     """Link the node's pid to the sender."""
     if ask.sender is not None:
@@ -28,7 +28,7 @@ def link(ask: Request) -> NoReply:
     return NO_REPLY
 
 
-@request("exit", 0)
+@request("exit", 0, family=None)
 def exit_(ask: Request) -> ReplyThen:
     """`ok`, and the connection is closed."""
     return ReplyThen(OK, lambda: ask.link.end("asked to exit"))
@@ -54,7 +54,7 @@ def _spawn_reply(ask: Request) -> Term | NoReply:
 spawn_reply = Entry(_spawn_reply, urgent=True)
 
 
-@request("rex", 1, or_more=True, urgent=True, public=False)
+@request("rex", 1, family=None, or_more=True, urgent=True, public=False)
 def rex(ask: Request) -> Term | NoReply:
     """`{rex, {Ref, Pid}}`: the same, as the result of an rpc (handle_msg_rpcresponse)."""
     match ask.term:

@@ -13,9 +13,9 @@ from .context import NO_REPLY, NoReply, Request, error
 from .registry import Entry, request
 
 
-@request("$gen_sync_event", 3, public=False)
-@request("$gen_sync_all_state_event", 3, public=False)
-@request("system", 3, public=False)
+@request("$gen_sync_event", 3, family=None, public=False)
+@request("$gen_sync_all_state_event", 3, family=None, public=False)
+@request("system", 3, family=None, public=False)
 def system(ask: Request) -> NoReply:
     """`{Label, {Pid, Tag}, _}`: sys and proc_lib:stop, and gen_fsm, which has left OTP; it returns `{error, undef}`."""
     match ask.term:
@@ -68,21 +68,21 @@ def _by_pid(ask: Request) -> Term | NoReply:
 by_pid = Entry(_by_pid)
 
 
-@request("io_request", 4, public=False)
+@request("io_request", 4, family=None, public=False)
 def io_request(ask: Request) -> NoReply:
     """`{io_request, Pid, ReplyAs, _}`: we are no io device (the Erlang I/O protocol)."""
     _, caller, reply_as, _ = ask.term
     return _tell(ask, caller, (Atom("io_reply"), reply_as, error("enotsup")))
 
 
-@request("file_request", 4, public=False)
+@request("file_request", 4, family=None, public=False)
 def file_request(ask: Request) -> NoReply:
     """`{file_request, Pid, ReplyAs, _}`: nor a file (file.erl)."""
     _, caller, reply_as, _ = ask.term
     return _tell(ask, caller, (Atom("file_reply"), reply_as, error("enotsup")))
 
 
-@request("log", 4, 5, public=False)
+@request("log", 4, 5, family=None, public=False)
 def log_event(ask: Request) -> Term | NoReply:
     """`{log, …}` to logger_proxy, about a process whose group leader we are: an answer would end that one there."""
     return NO_REPLY if ask.to == "logger_proxy" else error("undef")

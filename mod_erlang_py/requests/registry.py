@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term, atom_text
 
@@ -17,14 +18,29 @@ from .context import NoReply, ReplyThen, Request, error
 Function: TypeAlias = Callable[[Request], "Term | ReplyThen | NoReply"]
 
 
+Commands: TypeAlias = Callable[[Request], tuple[str, bytes]]
+
+EACCES = error("eacces")
+
+
+def _denied(_: Request) -> Term:
+    return EACCES
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """run: answers the request; BadArg becomes {error, badarg}.
+    family: which a node must be allowed to use (config/rights.py); None for what everyone may ask.
+    runs: the API command that it runs, and the arguments; raises as `run` does.
+    denied: the answer when it is not allowed.
     urgent: an answer to something that we wait for: it does not wait for its sender's earlier requests.
     public: in any envelope, by gen_server:call and rpc too; else only as a message of its own.
     """
 
     run: Function
+    family: Family | None = None
+    runs: Commands | None = None
+    denied: Function = _denied
     urgent: bool = False
     public: bool = True
 
@@ -52,12 +68,19 @@ _tags: set[str] = set()
 
 
 def request(
-    tag: str, *arities: int, or_more: bool = False, urgent: bool = False, public: bool = True
+    tag: str,
+    *arities: int,
+    family: Family | None,
+    runs: Commands | None = None,
+    denied: Function = _denied,
+    or_more: bool = False,
+    urgent: bool = False,
+    public: bool = True,
 ) -> Callable[[Function], Function]:
     """Register a function for a tag with these arities; with or_more, for all above the last of them too."""
 
     def register(function: Function) -> Function:
-        entry = Entry(function, urgent, public)
+        entry = Entry(function, family, runs, denied, urgent, public)
         for arity in arities:
             _add(tag, arity, entry)
         if or_more:

@@ -7,6 +7,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg, BadOption, NotText, SwitchError, TooMuch
 from mod_erlang_py.etf import Reference, Term, atom_text
 from mod_erlang_py.events import filters
@@ -31,7 +32,7 @@ MAX_WINDOW = 10_000
 EVENTS = "all, or a list of names of events and {'CUSTOM', Subclass}"
 
 
-@request("subscribe", 2, 3)
+@request("subscribe", 2, 3, family=Family.EVENTS)
 def subscribe(ask: Request) -> Term | ReplyThen:
     """`{subscribe, Events}`, `{subscribe, Events, Options}`: `{ok, SubRef}`; from then on `{event, SubRef, Event}`.
 
@@ -58,7 +59,7 @@ def subscribe(ask: Request) -> Term | ReplyThen:
     return ReplyThen((OK, own.reference), partial(own_subscriptions.open, own))
 
 
-@request("unsubscribe", 2)
+@request("unsubscribe", 2, family=Family.EVENTS)
 def unsubscribe(ask: Request) -> Term:
     """`{unsubscribe, SubRef}`: nothing more of it follows the `ok`; by any process of the node. `{error, notfound}`: it
     is over, or never was. `{unsubscribe, all}`: all that the sender asked for."""
@@ -73,7 +74,7 @@ def unsubscribe(ask: Request) -> Term:
     return OK if ask.context.own_subscriptions.unsubscribe(reference, ask.link.name) else error("notfound")
 
 
-@request("ack", 3)
+@request("ack", 3, family=Family.EVENTS, denied=lambda _: NO_REPLY)
 def ack(ask: Request) -> NoReply:
     """`{ack, SubRef, N}`: N more of its events are done with. No answer, also when it is over."""
     _, which, count = ask.term

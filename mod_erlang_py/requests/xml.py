@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadArg, NotText
 from mod_erlang_py.etf import Atom, Term, atom_text, text
 from mod_erlang_py.log_lines import about
@@ -22,7 +23,7 @@ UNREADABLE: Term = ()
 """In the place of an answer that is none, or that nobody could read."""
 
 
-@request("bind", 2, or_more=True)
+@request("bind", 2, family=Family.FETCH, or_more=True)
 def bind(ask: Request) -> Term:
     """`{bind, Section}`: the sender answers the look-ups of these sections; it is linked."""
     if ask.sender is None:
@@ -33,7 +34,7 @@ def bind(ask: Request) -> Term:
     return OK
 
 
-@request("unbind", 2)
+@request("unbind", 2, family=Family.FETCH)
 def unbind(ask: Request) -> Term:
     """`{unbind, Section}`, `{unbind, all}`: no more. Ours."""
     sections = None if atom_text(ask.term[1]) == "all" else _sections(ask.term[1])
@@ -49,7 +50,11 @@ def _sections(term: Term) -> Section:
     return sections
 
 
-@request("fetch_reply", 2, 3, or_more=True, urgent=True)
+def _denied(ask: Request) -> Term:
+    return (ERROR, ask.context.text(text(ask.term[1])), Atom("eacces"))
+
+
+@request("fetch_reply", 2, 3, family=Family.FETCH, denied=_denied, or_more=True, urgent=True)
 def fetch_reply(ask: Request) -> Term:
     """`{fetch_reply, FetchID, Xml}`: `{ok, FetchID}`, or why it does not count. With another Xml than a text, or none,
     `{error, badarg}`; the sender has had its turn then too."""

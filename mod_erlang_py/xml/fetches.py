@@ -128,6 +128,11 @@ class Fetches:
                 del self._bindings[pid]
             self._want()
 
+    def unbind_all(self, link: Link) -> None:
+        """Every process of a node."""
+        for pid in [pid for pid, bound in self._bound() if bound.link is link]:
+            self.unbind(pid, None)
+
     def exited(self, pid: Pid) -> None:
         self.unbind(pid, None)
         self._gone({pid})
@@ -143,8 +148,11 @@ class Fetches:
         self._gone(gone)
 
     def bindings(self) -> list[tuple[Pid, Section]]:
+        return [(pid, bound.sections) for pid, bound in self._bound()]
+
+    def _bound(self) -> list[tuple[Pid, Answerer]]:
         with self._lock:
-            return [(pid, bound.sections) for pid, bound in self._bindings.items()]
+            return list(self._bindings.items())
 
     def _want(self) -> None:
         """With the lock held: choosing the sections takes no lock of the switch and never waits."""

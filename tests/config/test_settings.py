@@ -9,9 +9,11 @@ from lxml import etree
 
 from mod_erlang_py.config import tls
 from mod_erlang_py.config.disposition import Hangup, Park, Transfer
-from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, EventSource, read, values_of
+from mod_erlang_py.config.rights import NAMES, Family, Rights
+from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, EventSource, field_of, read, values_of
 from mod_erlang_py.config.strategy import Hash, LeastCalls, Random
 from mod_erlang_py.errors import ConfigError
+from mod_erlang_py.switch.freeswitch.switch import settings_in
 from scripts.install import ROOT
 
 SECRET = "do-not-tell"
@@ -222,19 +224,26 @@ def test_a_configuration_cannot_be_changed() -> None:
         Config().listen_port = 1  # type: ignore[misc]
 
 
+def shipped_file() -> etree._Element:
+    return etree.fromstring((ROOT / "conf" / "autoload_configs" / "erlang_event.conf.xml").read_text())
+
+
+def comments() -> list[str]:
+    return [comment.text or "" for comment in shipped_file().iter(etree.Comment)]
+
+
 def shipped_settings() -> list[tuple[str, str]]:
     """Those in comments too: an operator takes the marks away and expects what stands there."""
-    text = (ROOT / "conf" / "autoload_configs" / "erlang_event.conf.xml").read_text()
-    shipped = etree.fromstring(text)
+    shipped = shipped_file()
     params = [(param.get("name", ""), param.get("value", "")) for param in shipped.iterfind("settings/param")]
-    for comment in shipped.iter(etree.Comment):
-        if (comment.text or "").startswith("<param"):
-            param = etree.fromstring(comment.text or "")
+    for comment in comments():
+        if comment.startswith("<param"):
+            param = etree.fromstring(comment)
             params.append((param.get("name", ""), param.get("value", "")))
     return params
 
 
-EXAMPLES = {"cookie-file", "apply-inbound-acl", "compat-rel", "prometheus-listen-port", *tls.PARSERS}
+EXAMPLES = {"cookie-file", "apply-inbound-acl", *NAMES[1:], "compat-rel", "prometheus-listen-port", *tls.PARSERS}
 """Settings of the shipped file that have no default, or go with one that has none: what stands there is an example."""
 
 
@@ -243,5 +252,21 @@ def test_the_shipped_file_has_the_defaults() -> None:
 
 
 def test_the_shipped_file_has_every_setting() -> None:
-    shipped = {name.replace("-", "_") for name, _ in shipped_settings()}
-    assert shipped == {*values_of(Config())} | {"cookie_file"}
+    shipped = {name for name, _ in shipped_settings()}
+    assert {field_of(name) for name in shipped} == {*values_of(Config())} - {"nodes"}
+    assert shipped >= {"cookie-file", *NAMES}
+
+
+def test_the_nodes_of_the_shipped_file_can_be_used(tmp_path: Path) -> None:
+    (nodes,) = [one for one in comments() if one.startswith("<nodes>")]
+    secret = tmp_path / "billing.cookie"
+    secret.write_text("from the file")
+    secret.chmod(0o600)
+    given = settings_in(etree.fromstring(nodes.replace("/etc/freeswitch", str(tmp_path)))).nodes
+    config, wrong = read([], nodes=given)
+    assert wrong == []
+    assert config.cookie_of("billing@10.0.0.5") == "from the file"
+    assert config.rights_of("billing@10.0.0.5") == Rights(frozenset({Family.EVENTS, Family.LOGS}))
+    assert config.cookie_of("monitor1@there") == "a secret of its own"
+    assert config.rights_of("monitor1@there").refuses_command("show", b"calls as json") is None
+    assert config.rights_of("other@there") == Rights()

@@ -38,7 +38,7 @@ class Peer(FakeLink):
         self.ip = "127.0.0.1"
         self.protocol = "TCP"
         self.up_since = time.monotonic()
-        self.requests = 0
+        self.requests = self.denied = 0
         self.reasons: list[str] = []
 
     def configure(self, room: Room, intake: Intake) -> None:
@@ -58,9 +58,11 @@ class Standing:
         self.service = Service(SimulatedSwitch(folder, log_to=io.StringIO()), self.lines.append)
         self.context: Context = self.service._context
 
-    def configure(self, **settings: str) -> None:
+    def configure(self, nodes: str = "", **settings: str) -> None:
+        """nodes: XML of <node> elements."""
         given = {"listen-ip": "127.0.0.1", "nodename": "fs@localhost", "cookie": "monster"}
-        write_settings(self._folder, given | {name.replace("_", "-"): value for name, value in settings.items()})
+        given |= {name.replace("_", "-"): value for name, value in settings.items()}
+        write_settings(self._folder, given, nodes)
 
     def link(self, name: str = "peer@localhost") -> Peer:
         peer = Peer(name)

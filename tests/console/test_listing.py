@@ -47,6 +47,7 @@ def test_listeners(standing: Standing) -> None:
         "creates": 2,
         "hangups": 1,
         "requests": 7,
+        "denied": 0,
         "outbox_bytes": 1000,
     }
     assert second["node"] == "idle@localhost"

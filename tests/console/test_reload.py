@@ -12,7 +12,7 @@ from mod_erlang_py.config import tls
 from mod_erlang_py.config.disposition import Hangup
 from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.reload import CHANGEABLE
-from mod_erlang_py.config.settings import values_of
+from mod_erlang_py.config.settings import field_of, values_of
 from mod_erlang_py.config.strategy import Hash
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.reader import Intake
@@ -22,6 +22,8 @@ from tests.console.standing import Standing
 NEW = {
     "cookie": "secret",
     "apply_inbound_acl": "10.0.0.0/8",
+    "allow": "api logs",
+    "nodes": '<node name="a@b"><param name="cookie" value="secret"/><param name="deny-api" value="system"/></node>',
     "on_handler_exit": "hangup USER_BUSY",
     "handler_timeout": "6",
     "pg_strategy": "hash caller",
@@ -47,13 +49,15 @@ def test_nothing_has_changed(standing: Standing) -> None:
 
 def test_everything_that_can_change(standing: Standing) -> None:
     """In every part that uses it; the cookie is not shown."""
-    assert set(NEW) == CHANGEABLE - tls.CHANGEABLE - {one.name for one in fields(Limits)}
+    assert {field_of(name) for name in NEW} == CHANGEABLE - tls.CHANGEABLE - {one.name for one in fields(Limits)}
     peer = standing.link()
     standing.configure(**NEW)
     assert standing.ask("reload") == (
-        "+OK 17 changed\n"
+        "+OK 19 changed\n"
         "changed: cookie *** -> ***\n"
         "changed: apply-inbound-acl none -> 10.0.0.0/8\n"
+        "changed: rights allow api events sendevent logs calls fetch -> allow api logs\n"
+        "changed: nodes none -> a@b (allow api logs, deny-api system, cookie ***)\n"
         "changed: max-event-bulk 32 -> 9\n"
         "changed: max-log-bulk 32 -> 10\n"
         "changed: outbox-bytes 536870912 -> 70000\n"

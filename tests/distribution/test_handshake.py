@@ -78,7 +78,7 @@ def ack(cookie: str = "secret", ours: int = OUR_CHALLENGE) -> bytes:
 
 
 def acceptor(header: Literal[2, 4] = 2) -> AcceptorHandshake:
-    return AcceptorHandshake(US, "secret", OUR_CHALLENGE, header=header)
+    return AcceptorHandshake(US, lambda _: "secret", OUR_CHALLENGE, header=header)
 
 
 def initiator(header: Literal[2, 4] = 2) -> InitiatorHandshake:
@@ -98,7 +98,6 @@ def test_digest() -> None:
 def test_a_cookie_that_no_node_can_use() -> None:
     for make in (
         lambda: digest("ж", 5),
-        lambda: AcceptorHandshake(US, "ж", 5),
         lambda: InitiatorHandshake(US, PEER.name, "ж", 5),
     ):
         with pytest.raises(ValueError):
@@ -304,7 +303,7 @@ def test_our_own_challenge_is_not_answered() -> None:
 
 def test_our_own_challenge_is_not_answered_to_one_who_connects() -> None:
     own = acceptor()
-    elsewhere = AcceptorHandshake(US, "secret", OUR_CHALLENGE, refused_challenges={THEIR_CHALLENGE})
+    elsewhere = AcceptorHandshake(US, lambda _: "secret", OUR_CHALLENGE, refused_challenges={THEIR_CHALLENGE})
     for machine, number in ((own, OUR_CHALLENGE), (elsewhere, THEIR_CHALLENGE)):
         machine.receive_data(OTP_NAME)
         machine.send_status(Status.OK)
@@ -498,7 +497,7 @@ def join(cuts: Iterator[int], header: Literal[2, 4], cookies: tuple[str, str], a
     """Run an initiator (cookies[0]) against an acceptor, their bytes cut as cuts says; frames follow at once."""
     b_node = LocalNode("b@h", OURS | DistFlags.PUBLISHED, 2)
     a = InitiatorHandshake(LocalNode("a@h", OURS, 1), "b@h", cookies[0], 10, header=header)
-    b = AcceptorHandshake(b_node, cookies[1], 20, header=header)
+    b = AcceptorHandshake(b_node, lambda _: cookies[1], 20, header=header)
     done: dict[Machine, PeerNode] = {}
     while len(done) < 2:
         moved = False

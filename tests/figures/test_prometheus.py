@@ -52,7 +52,7 @@ def samples(text: str) -> Samples:
 def test_the_figures_of_a_link_and_of_the_node(standing: Standing) -> None:
     peer = standing.link()
     standing.call(peer)
-    peer.requests, peer.outbox.backlog = 7, 1000
+    peer.requests, peer.denied, peer.outbox.backlog = 7, 2, 1000
     standing.context.event_handlers.register(peer.link, peer.pid)
     events = standing.context.subscriptions.counts(peer.link)
     events.sent, events.lost = 12, 3
@@ -76,6 +76,7 @@ def test_the_figures_of_a_link_and_of_the_node(standing: Standing) -> None:
     assert found["erlang_events_lost_total", of] == 3
     assert found["erlang_log_lines_sent_total", of] == found["erlang_log_lines_lost_total", of] == 0
     assert found["erlang_requests_total", of] == 7
+    assert found["erlang_denied_requests_total", of] == 2
     assert found["erlang_link_calls", of] == 1
     assert found["erlang_outbox_bytes", of] == 1000
 

@@ -10,7 +10,7 @@ import pytest
 
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.switch.freeswitch import FreeSwitch
-from mod_erlang_py.switch.port import Fetch, LogLine, Section, XmlBinding
+from mod_erlang_py.switch.port import Fetch, LogLine, Section, Settings, XmlBinding
 from mod_erlang_py.xml.limits import Limits
 from tests.in_switch.conftest import end_of_log
 
@@ -153,20 +153,24 @@ def test_the_most_that_an_answer_may_be(switch: FreeSwitch, kind: str) -> None:
 
 
 def test_settings(switch: FreeSwitch) -> None:
-    settings = dict(switch.settings("event_socket.conf"))
+    settings = dict(switch.settings("event_socket.conf").params)
     assert settings["listen-ip"] == "127.0.0.1"
-    assert switch.settings("no_such.conf") == []
-    assert switch.settings("acl.conf") == []
+    assert switch.settings("no_such.conf") == Settings()
+    assert switch.settings("acl.conf").params == []
 
 
 def test_a_configuration_of_ones_own(switch: FreeSwitch, answers: Answers, binding: XmlBinding) -> None:
     """One that comes from a look-up is read as any other."""
     answers.answer = (
         b'<document type="freeswitch/xml"><section name="configuration"><configuration name="mine.conf"><settings>'
-        b'<param name="a" value="1 &amp; 2"/><param name="b"/></settings></configuration></section></document>'
+        b'<param name="a" value="1 &amp; 2"/><param name="b"/></settings><nodes><node name="one@host">'
+        b'<param name="cookie" value="x"/></node><node name="two@*"/></nodes></configuration></section></document>'
     )
     binding.want(Section.CONFIG)
-    assert switch.settings("mine.conf") == [("a", "1 & 2"), ("b", "")]
+    assert switch.settings("mine.conf") == (
+        [("a", "1 & 2"), ("b", "")],
+        [("one@host", [("cookie", "x")]), ("two@*", [])],
+    )
 
 
 def test_the_log_says_nothing_of_the_usual(switch: FreeSwitch, binding: XmlBinding, log_lines: list[LogLine]) -> None:

@@ -42,7 +42,7 @@ class Listener:
         sock, _ = self.server.accept()
         sock.settimeout(DEADLINE)
         self.accepted.append(sock)
-        machine = AcceptorHandshake(Us(self.name, OURS, 9), "ClueCon", fresh_challenge())
+        machine = AcceptorHandshake(Us(self.name, OURS, 9), lambda _: "ClueCon", fresh_challenge())
         while not any(isinstance(event, NameReceived) for event in machine.events_received()):
             machine.receive_data(sock.recv(4096))
         return sock, machine

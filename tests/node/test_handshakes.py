@@ -24,7 +24,8 @@ THEM = LocalNode("peer@localhost", OURS, 7)
 
 def accept(sock: socket.socket, status: Status = Status.OK, cookie: str = "ClueCon") -> tuple[PeerNode, bytes]:
     try:
-        return handshakes.accept(TcpStream(sock), AcceptorHandshake(US, cookie, fresh_challenge()), lambda _: status)
+        machine = AcceptorHandshake(US, lambda _: cookie, fresh_challenge())
+        return handshakes.accept(TcpStream(sock), machine, lambda _: status)
     except Exception:
         sock.close()
         raise

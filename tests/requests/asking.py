@@ -19,7 +19,7 @@ from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.node.workers import Workers
 from mod_erlang_py.requests import Context, Dispatcher
 from mod_erlang_py.requests.context import as_text
-from mod_erlang_py.switch.port import ApiResult, Encoder, Event, EventSource, Form, Module
+from mod_erlang_py.switch.port import ApiResult, Encoder, Event, EventSource, Form, Module, Settings
 from tests.waiting import DEADLINE
 
 OURS = Pid("freeswitch@localhost", 1, 0, 42)
@@ -68,8 +68,8 @@ class FakeSwitch:
     def hostname(self) -> str:
         return "host"
 
-    def settings(self, file: str) -> list[tuple[str, str]]:
-        return []
+    def settings(self, file: str) -> Settings:
+        return Settings()
 
     def log_handler(self) -> logging.Handler:
         return logging.NullHandler()
@@ -89,7 +89,7 @@ class FakeLink:
     def __init__(self, name: str = "peer@localhost") -> None:
         self.name = name
         self.knows_aliases = True
-        self.requests = 0
+        self.requests = self.denied = 0
         self.sent: queue.SimpleQueue[tuple[Any, Term]] = queue.SimpleQueue()
         self.signals: list[ControlMessage] = []
         self.ended: list[str] = []
@@ -142,7 +142,8 @@ class FakeAsking:
 class FakeNode:
     """links: the others that are up."""
 
-    def __init__(self, link: FakeLink) -> None:
+    def __init__(self, link: FakeLink, config: Config) -> None:
+        self.config = config
         self.processes = FakeProcesses()
         self.links: list[FakeLink] = []
         self._link = link
@@ -160,10 +161,10 @@ class Bench:
     def __init__(self, threads: Threads, config: Config | None = None) -> None:
         self.switch = FakeSwitch()
         self.link = FakeLink()
-        self.node = FakeNode(self.link)
+        config = config or Config()
+        self.node = FakeNode(self.link, config)
         self.workers = Workers(threads, 128, 10_000, 1 << 26)
         self.waiting = FakeAsking()
-        config = config or Config()
         parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))
         parts |= {"node": self.node, "switch": self.switch, "workers": self.workers}
         parts |= {"asking": self.waiting, "text": partial(as_text, config.encoding)}

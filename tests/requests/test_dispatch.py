@@ -106,7 +106,7 @@ def test_a_request_without_a_sender_gets_no_reply(bench: Bench) -> None:
 def test_what_a_request_raises_is_its_answer(
     bench: Bench, caplog: pytest.LogCaptureFixture, raised: Exception, reason: str
 ) -> None:
-    @request("faulty", 0)
+    @request("faulty", 0, family=None)
     def faulty(_: Request) -> Term:
         raise raised
 
@@ -120,7 +120,7 @@ def test_what_a_request_raises_is_its_answer(
 
 
 def test_a_reply_that_is_no_term_is_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    @request("faulty", 0)
+    @request("faulty", 0, family=None)
     def faulty(_: Request) -> Term:
         return (OK, object())
 
@@ -131,7 +131,7 @@ def test_a_reply_that_is_no_term_is_logged(bench: Bench, caplog: pytest.LogCaptu
 def test_what_follows_an_answer_comes_after_it(bench: Bench) -> None:
     seen: list[bool] = []
 
-    @request("after", 0)
+    @request("after", 0, family=None)
     def after(_: Request) -> ReplyThen:
         return ReplyThen(OK, lambda: seen.append(bench.link.sent.empty()))
 
@@ -143,7 +143,7 @@ def test_urgent_requests_are_answered_by_the_reader_itself(bench: Bench) -> None
     """All others become jobs, so that they wait for their sender's earlier ones, errors too."""
     ran: list[int] = []
 
-    @request("now", 0, urgent=True)
+    @request("now", 0, family=None, urgent=True)
     def now(_: Request) -> Term:
         ran.append(threading.get_ident())
         return OK

@@ -98,7 +98,7 @@ def test_what_only_looks_like_an_alias_is_none(bench: Bench, tag: Term) -> None:
 def test_before_there_were_aliases_the_monitor_tells_that_the_caller_has_given_up(bench: Bench) -> None:
     monitors = bench.node.processes.monitors
 
-    @request("slow", 0)
+    @request("slow", 0, family=None)
     def slow(_: Request) -> Term:
         monitors.discard((OTHER, "foo"))
         return OK
@@ -120,7 +120,7 @@ def test_a_caller_on_another_node_is_answered_there(bench: Bench) -> None:
     bench.node.links.append(third)
     whose: list[object] = []
 
-    @request("whose", 0)
+    @request("whose", 0, family=None)
     def whose_(ask: Request) -> Term:
         whose.append(ask.link)
         ask.tell(Atom("told"))
@@ -163,7 +163,7 @@ def test_later_messages_are_no_answers(bench: Bench) -> None:
 def test_an_answer_that_comes_later_goes_by_the_same_way(bench: Bench) -> None:
     waiting: list[Request] = []
 
-    @request("later", 0)
+    @request("later", 0, family=None)
     def later(ask: Request) -> ReplyLater:
         waiting.append(ask)
         return REPLY_LATER
@@ -174,7 +174,7 @@ def test_an_answer_that_comes_later_goes_by_the_same_way(bench: Bench) -> None:
 
 
 def test_a_request_without_an_answer_is_answered_where_somebody_waits(bench: Bench) -> None:
-    @request("silent", 0)
+    @request("silent", 0, family=None)
     def silent(_: Request) -> NoReply:
         return NO_REPLY
 
@@ -186,7 +186,7 @@ def test_a_request_without_an_answer_is_answered_where_somebody_waits(bench: Ben
 def test_what_follows_an_answer_comes_after_it(bench: Bench) -> None:
     seen: list[bool] = []
 
-    @request("after", 0)
+    @request("after", 0, family=None)
     def after(_: Request) -> ReplyThen:
         return ReplyThen(OK, lambda: seen.append(bench.link.sent.empty()))
 
@@ -197,7 +197,7 @@ def test_what_follows_an_answer_comes_after_it(bench: Bench) -> None:
 def test_an_urgent_request_is_urgent_in_an_envelope_too(bench: Bench) -> None:
     ran: list[int] = []
 
-    @request("now", 0, urgent=True)
+    @request("now", 0, family=None, urgent=True)
     def now(_: Request) -> Term:
         ran.append(threading.get_ident())
         return OK

@@ -20,10 +20,10 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests of this test only, beside the real ones."""
     for table in ("_exact", "_open", "_tags"):
         monkeypatch.setattr(registry, table, getattr(registry, table).copy())
-    request("one", 0)(answer)
-    request("both", 0, 3)(answer)
-    request("more", 2, 3, or_more=True)(answer)
-    request("now", 2, urgent=True)(answer)
+    request("one", 0, family=None)(answer)
+    request("both", 0, 3, family=None)(answer)
+    request("more", 2, 3, family=None, or_more=True)(answer)
+    request("now", 2, family=None, urgent=True)(answer)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_known_tag_of_another_arity(term: Term) -> None:
 
 
 def test_what_is_a_message_of_its_own_is_nothing_in_an_envelope() -> None:
-    request("alone", 2, public=False)(answer)
+    request("alone", 2, family=None, public=False)(answer)
     assert find((Atom("alone"), 1)) is not None
     assert find_public((Atom("alone"), 1)) is None
 
@@ -101,19 +101,19 @@ def test_an_envelope_is_no_request() -> None:
     assert find((Atom("letter"), 1)) is letter
     assert find_public((Atom("letter"), 1)) is None
     with pytest.raises(ValueError, match="letter/2"):
-        request("letter", 2)(answer)
+        request("letter", 2, family=None)(answer)
 
 
 def test_twice_is_once_too_often() -> None:
     with pytest.raises(ValueError, match="one/0"):
-        request("one", 0)(answer)
+        request("one", 0, family=None)(answer)
 
 
 def test_one_tag_in_two_functions() -> None:
     def other(_: Request) -> NoReply:
         return NO_REPLY
 
-    request("one", 2)(other)
+    request("one", 2, family=None)(other)
     entry, second = find(Atom("one")), find((Atom("one"), 1))
     assert isinstance(entry, Entry)
     assert isinstance(second, Entry)

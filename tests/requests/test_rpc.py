@@ -146,7 +146,7 @@ def test_what_is_no_function_or_no_arguments(bench: Bench, module: Term, functio
 def test_a_string_is_a_list_of_arguments(bench: Bench) -> None:
     seen: list[Term] = []
 
-    @request("numbers", 3)
+    @request("numbers", 3, family=None)
     def numbers(ask: Request) -> Term:
         seen.append(ask.term[1:])
         return OK
@@ -157,8 +157,8 @@ def test_a_string_is_a_list_of_arguments(bench: Bench) -> None:
 
 def test_every_request_is_a_function_and_nothing_else_is(bench: Bench) -> None:
     """Those that are registered later too."""
-    request("added", 0, 3)(lambda ask: (OK, ask.term))
-    request("alone", 1)(lambda ask: (OK, ask.term))
+    request("added", 0, 3, family=None)(lambda ask: (OK, ask.term))
+    request("alone", 1, family=None)(lambda ask: (OK, ask.term))
     for (tag, arity), entry in registry._exact.items():
         arguments: list[Term] = [0] * (arity - 1)
         found = functions.find("freeswitch", tag, arguments)
@@ -193,7 +193,7 @@ def test_later_messages_are_no_answers(bench: Bench) -> None:
 def test_a_process_lives_until_the_answer_is_there(bench: Bench) -> None:
     waiting: list[Request] = []
 
-    @request("later", 0)
+    @request("later", 0, family=None)
     def later(ask: Request) -> ReplyLater:
         waiting.append(ask)
         return REPLY_LATER
@@ -296,7 +296,7 @@ def test_a_call_over_a_limit_is_refused(bench: Bench, caplog: pytest.LogCaptureF
 
 
 def test_a_result_that_is_no_term_ends_the_process_all_the_same(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    @request("faulty", 0)
+    @request("faulty", 0, family=None)
     def faulty(_: Request) -> Term:
         return (OK, object())
 

@@ -265,10 +265,10 @@ def test_settings_from_those_who_are_bound(switch: SimulatedSwitch) -> None:
 
     binding = switch.bind_xml(answer)
     binding.want(Section.CONFIG)
-    assert switch.settings("x.conf") == [("a", "b")]
+    assert switch.settings("x.conf").params == [("a", "b")]
     assert asked == [(b"configuration", b"name", b"x.conf")]
     binding.close()
-    assert switch.settings("x.conf") == []
+    assert switch.settings("x.conf").params == []
 
 
 def test_closing_waits_for_look_ups_under_way(switch: SimulatedSwitch) -> None:

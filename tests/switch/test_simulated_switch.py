@@ -14,7 +14,7 @@ import pytest
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.log_levels import NOTICE, LogLevel
-from mod_erlang_py.switch.port import ALL, Event, LogLine, Module, Switch, Wanted
+from mod_erlang_py.switch.port import ALL, Event, LogLine, Module, Settings, Switch, Wanted
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from tests.batches import take
 
@@ -197,7 +197,7 @@ def test_settings_from_the_file(tmp_path: Path) -> None:
            </configuration>""",
     )
     address = switch.execute("global_getvar", b"local_ip_v4").output.decode()
-    assert switch.settings(FILE) == [
+    assert switch.settings(FILE).params == [
         ("listen-ip", f"{address}:"),
         ("apply-inbound-acl", "lan"),
         ("apply-inbound-acl", "<é>"),
@@ -208,29 +208,52 @@ def test_settings_from_the_file(tmp_path: Path) -> None:
 def test_settings_of_another_name_do_not_count(tmp_path: Path) -> None:
     configuration = '<configuration name="%s"><settings><param name="%s" value="v"/></settings></configuration>'
     both = "<include>" + configuration % ("other.conf", "a") + configuration % (FILE, "b") + "</include>"
-    assert write(tmp_path, both).settings(FILE) == [("b", "v")]
+    assert write(tmp_path, both).settings(FILE).params == [("b", "v")]
+
+
+def test_nodes(tmp_path: Path) -> None:
+    """Wherever they stand: a right that were not seen would be one more, not one less."""
+    switch = write(
+        tmp_path,
+        """<configuration name="erlang_event.conf">
+             <settings><param name="a" value="1"/></settings>
+             <nodes>
+               <node name="one@$${nosuch}host"><param name="cookie" value="$${nosuch}x"/><param name="allow"/></node>
+               <!-- <node name="not@this"/> -->
+               <node/>
+             </nodes>
+             <node name="two@*"><param name="allow" value="api"/><param name="allow" value="logs"/></node>
+           </configuration>""",
+    )
+    assert switch.settings(FILE) == (
+        [("a", "1")],
+        [
+            ("one@host", [("cookie", "x"), ("allow", "")]),
+            ("", []),
+            ("two@*", [("allow", "api"), ("allow", "logs")]),
+        ],
+    )
 
 
 def test_a_file_is_read_anew_every_time(tmp_path: Path) -> None:
     text = '<configuration name="erlang_event.conf"><settings><param name="a" value="%d"/></settings></configuration>'
     switch = write(tmp_path, text % 1)
-    assert switch.settings(FILE) == [("a", "1")]
+    assert switch.settings(FILE).params == [("a", "1")]
     write(tmp_path, text % 2)
-    assert switch.settings(FILE) == [("a", "2")]
+    assert switch.settings(FILE).params == [("a", "2")]
 
 
 def test_no_settings(tmp_path: Path) -> None:
-    assert simulated().settings(FILE) == []
-    assert simulated(conf_dir=tmp_path).settings(FILE) == []
+    assert simulated().settings(FILE) == Settings()
+    assert simulated(conf_dir=tmp_path).settings(FILE) == Settings()
 
 
 def test_settings_given_directly_go_first(tmp_path: Path) -> None:
     other = '<configuration name="other.conf"><settings><param name="a" value="1"/></settings></configuration>'
     write(tmp_path, other, "other.conf")
     switch = simulated(conf_dir=tmp_path, settings={FILE: [("cookie", "x")]})
-    switch.settings(FILE).clear()
-    assert switch.settings(FILE) == [("cookie", "x")]
-    assert switch.settings("other.conf") == [("a", "1")]
+    assert switch.settings(FILE).params == (("cookie", "x"),)
+    assert switch.settings("other.conf").params == [("a", "1")]
 
 
 @pytest.mark.parametrize(

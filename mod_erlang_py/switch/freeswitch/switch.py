@@ -6,7 +6,7 @@ import ctypes
 import logging
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from mod_erlang_py.switch.port import (
     Implementation,
     LogLine,
     Module,
+    Params,
     Session,
+    Settings,
     XmlBinding,
 )
 
@@ -107,9 +109,9 @@ class FreeSwitch:
         name: bytes = without_gil().switch_core_get_hostname()
         return name.decode(errors="replace")
 
-    def settings(self, file: str) -> list[tuple[str, str]]:
+    def settings(self, file: str) -> Settings:
         root = self._configuration(file)
-        return [] if root is None else parameters(root)
+        return Settings() if root is None else settings_in(root)
 
     def _configuration(self, file: str) -> etree._Element | None:
         """As the switch has it: read when it last read all of its XML, or answered by a binding."""
@@ -159,6 +161,10 @@ class FreeSwitch:
         return module.is_loaded()
 
 
-def parameters(configuration: etree._Element) -> list[tuple[str, str]]:
-    """The names and values in the <settings> of a <configuration>."""
-    return [(param.get("name", ""), param.get("value", "")) for param in configuration.iterfind("settings/param")]
+def settings_in(configuration: etree._Element) -> Settings:
+    nodes = [(node.get("name", ""), _params(node.iterfind("param"))) for node in configuration.iter("node")]
+    return Settings(_params(configuration.iterfind("settings/param")), nodes)
+
+
+def _params(found: Iterable[etree._Element]) -> Params:
+    return [(param.get("name", ""), param.get("value", "")) for param in found]

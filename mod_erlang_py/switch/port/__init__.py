@@ -29,7 +29,7 @@ from .events import (
 )
 from .module import Application, Completion, Module
 from .session import Session
-from .switch import ApiResult, LogLine, Switch
+from .switch import ApiResult, LogLine, Params, Settings, Switch
 from .xml import Fetch, Section, XmlBinding
 
 __all__ = [
@@ -49,9 +49,11 @@ __all__ = [
     "Implementation",
     "LogLine",
     "Module",
+    "Params",
     "Received",
     "Section",
     "Session",
+    "Settings",
     "Switch",
     "Wanted",
     "XmlBinding",

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from mod_erlang_py.log_levels import LogLevel
 
@@ -25,6 +25,17 @@ class ApiResult(NamedTuple):
     found: bool
     success: bool
     output: bytes
+
+
+Params: TypeAlias = Sequence[tuple[str, str]]
+"""Each <param name= value=>, in order."""
+
+
+class Settings(NamedTuple):
+    """A <configuration>. params: of its <settings>. nodes: of each <node> in it, the name and the params."""
+
+    params: Params = ()
+    nodes: Sequence[tuple[str, Params]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +120,8 @@ class Switch(Protocol):
     def hostname(self) -> str:
         """The machine's host name as the switch knows it (switch_core_get_hostname)."""
 
-    def settings(self, file: str) -> list[tuple[str, str]]:
-        """The <param name= value=> of the <settings> of a configuration file, in order; [] where there is none."""
+    def settings(self, file: str) -> Settings:
+        """What is in a configuration file; nothing where there is none."""
 
     def reload_xml(self) -> None:
         """Read all configuration anew. Raises SwitchError, with the reason in one line: then all is as it was."""

@@ -1,39 +1,42 @@
-"""Reading the <settings> of a configuration file."""
+"""Reading the settings of a configuration file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lxml import etree
 
 from mod_erlang_py.errors import SwitchError
-
-Params = list[tuple[str, str]]
+from mod_erlang_py.switch.port import Params, Settings
 
 _GLOBAL = re.compile(r"\$\$\{([^}]*)\}")
 
 
-def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | None]) -> Params:
-    """The params of `<conf_dir>/autoload_configs/<file>.xml`, in order; [] when there is no such file.
+def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | None]) -> Settings:
+    """What is in `<conf_dir>/autoload_configs/<file>.xml`; nothing when there is no such file.
 
     $${name} in a value is replaced by the global variable; other preprocessing is not done. Only the
     <configuration> of that name counts, as for FreeSWITCH.
     Raises SwitchError for a file that cannot be read, is no XML, or has a DOCTYPE (and so perhaps entities).
     """
     path = conf_dir / "autoload_configs" / f"{file}.xml"
-    return settings_in(parse_file(path, "settings"), file, variable) if path.exists() else []
+    return settings_in(parse_file(path, "settings"), file, variable) if path.exists() else Settings()
 
 
-def settings_in(root: etree._Element, file: str, variable: Callable[[str], str | None]) -> Params:
-    return [
-        (name, _GLOBAL.sub(lambda found: variable(found.group(1)) or "", param.get("value", "")))
-        for configuration in root.iter("configuration")
-        if configuration.get("name") == file
-        for param in configuration.iterfind("settings/param")
-        if (name := param.get("name"))
-    ]
+def settings_in(root: etree._Element, file: str, variable: Callable[[str], str | None]) -> Settings:
+    def value(of: etree._Element, name: str) -> str:
+        return _GLOBAL.sub(lambda found: variable(found.group(1)) or "", of.get(name, ""))
+
+    def params(found: Iterable[etree._Element]) -> Params:
+        return [(name, value(param, "value")) for param in found if (name := param.get("name"))]
+
+    found = [one for one in root.iter("configuration") if one.get("name") == file]
+    return Settings(
+        params(param for one in found for param in one.iterfind("settings/param")),
+        [(value(node, "name"), params(node.iterfind("param"))) for one in found for node in one.iter("node")],
+    )
 
 
 def parse_file(path: Path, what: str) -> etree._Element:

@@ -27,8 +27,10 @@ from mod_erlang_py.switch.port import (
     Implementation,
     LogLine,
     Module,
+    Params,
     Section,
     Session,
+    Settings,
     XmlBinding,
 )
 from mod_erlang_py.switch.simulated.calls import applications
@@ -54,8 +56,6 @@ from mod_erlang_py.switch.simulated.variables import Variables
 from mod_erlang_py.switch.simulated.words import c_string
 from mod_erlang_py.switch.simulated.xml_bindings import XmlBindings
 
-Settings = Mapping[str, Sequence[tuple[str, str]]]
-
 _WHITESPACE = " \t\n\r\v"
 
 DEMO_CONF = Path(__file__).resolve().parents[3] / "conf"
@@ -73,19 +73,19 @@ class SimulatedSwitch:
     def __init__(
         self,
         conf_dir: Path | None = None,
-        settings: Settings = MappingProxyType({}),
+        settings: Mapping[str, Params] = MappingProxyType({}),
         heartbeat: float = 20.0,
         log_to: TextIO | None = None,
     ) -> None:
         """
         Args:
             conf_dir: the folder with autoload_configs/, dialplan/ and directory/. Without one, dialplan/ of DEMO_CONF.
-            settings: by file ("erlang_event.conf"); goes before conf_dir.
+            settings: the params by file ("erlang_event.conf"); goes before conf_dir.
             heartbeat: seconds between two HEARTBEAT events; 0 for none.
             log_to: gets the log; standard error if None.
         """
         self._conf_dir = conf_dir
-        self._settings = {file: list(params) for file, params in settings.items()}
+        self._settings = {file: tuple(params) for file, params in settings.items()}
         self._console = ConsoleLog(sys.stderr if log_to is None else log_to)
         # Outside the tree of loggers: what a program does to those must not silence its switch.
         self._log = logging.Logger("simulated switch")  # noqa: LOG001
@@ -232,15 +232,15 @@ class SimulatedSwitch:
     def hostname(self) -> str:
         return self._core.hostname
 
-    def settings(self, file: str) -> list[tuple[str, str]]:
+    def settings(self, file: str) -> Settings:
         """Raises SwitchError for a file that is there but cannot be used."""
         if file in self._settings:
-            return list(self._settings[file])
+            return Settings(self._settings[file])
         found = self._bindings.look_up(Section.CONFIG, b"configuration", b"name", file.encode(), lambda: None)
         if found is not None:
             return settings_in(found, file, self._variable)
         if self._conf_dir is None:
-            return []
+            return Settings()
         return read_settings(self._conf_dir, file, self._variable)
 
     def reload_xml(self) -> None:
