@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mod_erlang_py.switch.port import Fetch, Section
+from mod_erlang_py.switch.port import Fetch, Section, Settings
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from tests.switch.conftest import MakeDesk, MakeSimulatedDesk
 from tests.switch.desks import WAIT, text
@@ -268,7 +268,7 @@ def test_settings_from_those_who_are_bound(switch: SimulatedSwitch) -> None:
     assert switch.settings("x.conf").params == [("a", "b")]
     assert asked == [(b"configuration", b"name", b"x.conf")]
     binding.close()
-    assert switch.settings("x.conf").params == []
+    assert switch.settings("x.conf") == Settings()
 
 
 def test_closing_waits_for_look_ups_under_way(switch: SimulatedSwitch) -> None:
