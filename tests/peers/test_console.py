@@ -106,10 +106,11 @@ def test_a_node_asks_to_be_disconnected(node: RunningNode, erl: StartErl) -> Non
     assert ping(peer, node) == "pong"
 
 
-def configure(node: RunningNode, **settings: str) -> None:
-    """Write the node's configuration anew."""
+def configure(node: RunningNode, nodes: str = "", **settings: str) -> None:
+    """Write the node's configuration anew. nodes: XML of <node> elements."""
     given = {"listen-ip": "127.0.0.1", "listen-port": str(node.port), "cookie": node.cookie}
-    write_settings(conf_dir(node), given | {name.replace("_", "-"): value for name, value in settings.items()})
+    given |= {name.replace("_", "-"): value for name, value in settings.items()}
+    write_settings(conf_dir(node), given, nodes)
 
 
 def conf_dir(node: RunningNode) -> Path:

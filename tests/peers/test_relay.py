@@ -16,8 +16,9 @@ import pytest
 from mod_erlang_py.distribution import epmd
 from mod_erlang_py.distribution.epmd import EpmdEntry
 from mod_erlang_py.distribution.flags import OURS
-from tests.conftest import RunningNode
+from tests.conftest import RunningNode, StartNode
 from tests.peers.erl import Erl
+from tests.peers.test_console import configure
 from tests.waiting import wait_until
 
 
@@ -101,7 +102,24 @@ def receive(sock: socket.socket) -> bytes:
 
 def test_a_challenge_of_an_incoming_connection(node: RunningNode, peer: Erl, impostors: list[Impostor]) -> None:
     """The digest that the dialling side would make for it opens the connection that it came from."""
-    impostor = impostors[0]
+    refuses_its_own(node, impostors[0])
+    assert peer.text(f"net_adm:ping('{node.name}')") == "pong"
+
+
+def test_a_challenge_of_a_connection_whose_name_has_another_cookie(start_node: StartNode) -> None:
+    """Whether it is that of the name that is dialled, or not."""
+    node = start_node("simulated")
+    for number, names in enumerate(("thief@*", "relay*@*", "[tr]*@*")):
+        configure(node, f'<node name="{names}"><param name="cookie" value="a-cookie-of-its-own"/></node>')
+        assert node.api("erlang reload").startswith("+OK")
+        impostor = Impostor(node, f"relay{number}")
+        try:
+            refuses_its_own(node, impostor)
+        finally:
+            impostor.close()
+
+
+def refuses_its_own(node: RunningNode, impostor: Impostor) -> None:
     with socket.create_connection(("127.0.0.1", node.port), timeout=15) as incoming:
         name = b"thief@localhost"
         send(incoming, struct.pack(">cQIH", b"N", OURS, 7, len(name)) + name)
@@ -112,7 +130,6 @@ def test_a_challenge_of_an_incoming_connection(node: RunningNode, peer: Erl, imp
         assert answer is None, "it answered its own challenge"
     assert "the peer sends a challenge of our own" in impostor.said()
     assert "thief@localhost" not in node.api("erlang listeners")
-    assert peer.text(f"net_adm:ping('{node.name}')") == "pong"
 
 
 def test_a_challenge_of_an_incoming_connection_that_has_ended(node: RunningNode, impostors: list[Impostor]) -> None:
