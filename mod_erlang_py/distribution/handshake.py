@@ -95,7 +95,7 @@ _Handlers: TypeAlias = Mapping[tuple[State, bytes], Callable[..., None]]
 class _Handshake:
     """What both machines share: packets in, packets out, events, one state.
 
-    challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
+    cookie: between us and the peer, once its name is known. challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
     refused_challenges: those that this node has sent itself, whatever the cookie. A peer that hands us one of them
     wants us to answer our own question, to give the answer where it was asked.
     """
@@ -105,12 +105,14 @@ class _Handshake:
     def __init__(
         self,
         local: LocalNode,
+        cookie: Callable[[], str],
         challenge: int,
         header: Literal[2, 4],
         refused_challenges: Container[int],
         state: State,
     ) -> None:
         self._local = local
+        self._cookie = cookie
         self._challenge = challenge
         self._refused_challenges = refused_challenges
         self._header = header
@@ -194,10 +196,6 @@ class _Handshake:
         # Of a stranger's word only what we have too: the enum keeps every combination it has seen.
         return DistFlags(self._local.flags.value & expanded(word))
 
-    def _cookie(self) -> str:
-        """Between us and the peer; asked for once its name is known."""
-        raise NotImplementedError
-
     def _verify(self, answer: bytes) -> None:
         if not hmac.compare_digest(answer, digest(self._cookie(), self._challenge)):
             raise CookieMismatch(self._state.value, "the peer has another cookie")
@@ -233,8 +231,7 @@ class AcceptorHandshake(_Handshake):
         header: Literal[2, 4] = 2,
         refused_challenges: Container[int] = (),
     ) -> None:
-        super().__init__(local, challenge, header, refused_challenges, State.NAME)
-        self._cookie_of = cookie_of
+        super().__init__(local, lambda: cookie_of(self._name), challenge, header, refused_challenges, State.NAME)
         self._name = ""
         self._flags = 0
         self._creation: int | None = None
@@ -264,9 +261,6 @@ class AcceptorHandshake(_Handshake):
             raise HandshakeError(self._state.value, f"handshake version {version}")
         self._check_flags(flags)
         self._introduce(node_name(packet[7:], self._state.value), flags, None, 5)
-
-    def _cookie(self) -> str:
-        return self._cookie_of(self._name)
 
     def _check_flags(self, flags: int) -> None:
         if flags & DistFlags.NAME_ME.value:
@@ -343,9 +337,8 @@ class InitiatorHandshake(_Handshake):
         header: Literal[2, 4] = 2,
         refused_challenges: Container[int] = (),
     ) -> None:
-        super().__init__(local, challenge, header, refused_challenges, State.STATUS)
         cookie.encode("latin-1")  # fail here rather than in the middle of a handshake
-        self._shared = cookie
+        super().__init__(local, lambda: cookie, challenge, header, refused_challenges, State.STATUS)
         self._peer_name = peer_name
         self._flags = 0
         self._creation = 0
@@ -360,9 +353,6 @@ class InitiatorHandshake(_Handshake):
         self._expect(State.OUR_ALIVE_ANSWER, "answer_alive")
         self._send(b"strue" if replace else b"sfalse")
         self._state = State.CHALLENGE if replace else State.REFUSED
-
-    def _cookie(self) -> str:
-        return self._shared
 
     def _receive_status(self, packet: bytes) -> None:
         status = _WORDS.get(packet[1:])
