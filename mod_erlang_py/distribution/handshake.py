@@ -95,7 +95,8 @@ _Handlers: TypeAlias = Mapping[tuple[State, bytes], Callable[..., None]]
 class _Handshake:
     """What both machines share: packets in, packets out, events, one state.
 
-    cookie: between us and the peer, once its name is known. challenge: a fresh_challenge(). header: bytes of a packet's length, 4 on TLS.
+    cookie: between us and the peer, asked for once its name is known. challenge: a fresh_challenge(). header: bytes of
+    a packet's length, 4 on TLS.
     refused_challenges: those that this node has sent itself, whatever the cookie. A peer that hands us one of them
     wants us to answer our own question, to give the answer where it was asked.
     """
