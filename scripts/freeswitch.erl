@@ -1,6 +1,6 @@
 %% @doc FreeSWITCH as seen from an Erlang program: one function for each request that mod_erlang_py, or
 %% mod_erlang_event, answers. The latter knows nothing of subscriptions, targets, JSON and versions: its answer to these is
-%% `{error, undef}' or `{error, badarg}'.
+%% `{error, undef}', `{error, badarg}', or `{error, eacces}' where the switch's settings deny it to this node.
 %%
 %% `Node' is always FreeSWITCH's node, for example `freeswitch@localhost'. Every text may be a string or a binary; what
 %% comes back is one or the other by the setting `encoding' in `erlang_event.conf'.

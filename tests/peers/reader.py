@@ -121,6 +121,8 @@ class Reader:
             line = etree.tostring(element, encoding="unicode", with_tail=False)
             if element.tag == "param":
                 before = with_settings(before, {str(element.get("name")): str(element.get("value"))})
+            elif element.tag == "nodes":
+                before = before.replace("</configuration>", f"  {line}\n</configuration>")
             elif element.tag == "load":
                 before = before.replace("  </modules>", f"    {line}\n  </modules>")
             else:

@@ -15,11 +15,13 @@ import pytest
 
 from mod_erlang_py.config import limits, reload
 from mod_erlang_py.config import settings as config
+from mod_erlang_py.config.rights import NAMES, Family
 from mod_erlang_py.config.settings import Config, field_of, values_of
 from mod_erlang_py.console import _COMMANDS
 from mod_erlang_py.console.printout import USAGE
 from mod_erlang_py.etf import Atom
 from mod_erlang_py.requests import registry
+from mod_erlang_py.requests.rights import INDIRECT
 from mod_erlang_py.switch.simulated.calls import applications
 from mod_erlang_py.switch.simulated.calls.dialplan import files
 from mod_erlang_py.switch.simulated.commands import built_in
@@ -144,12 +146,18 @@ def shown(name: str) -> str:
     """A setting's default, as the page has it."""
     if name == "cookie":
         return config.DEFAULT_COOKIE
-    return "none" if name == "cookie-file" else reload._shown(name, values_of(Config())[field_of(name)])
+    if name == "allow":
+        return " ".join(Config().rights.names())
+    if name in ("cookie-file", "allow-api", "deny-api"):
+        return "none"
+    return reload._shown(name, values_of(Config())[field_of(name)])
 
 
 def test_settings_are_those_of_the_code() -> None:
     table = rows("settings.md", "name", "default", "values", "from", "reload", "meaning")
-    assert [code(name) for name, *_ in table] == [[name] for name in config._PARSERS if name not in limits.PARSERS]
+    names = [name for (name,) in (code(cell) for cell, *_ in table)]
+    assert [name for name in names if name not in NAMES] == [one for one in config._PARSERS if one not in limits.PARSERS]
+    assert [name for name in names if name in NAMES] == list(NAMES)
     for cell, default, _, origin, changeable, _ in table:
         (name,) = code(cell)
         assert code(default) == [shown(name)], name
@@ -193,6 +201,27 @@ def test_messages_are_those_of_the_code() -> None:
         assert registry.find(term) is not None, (tag, elements)
     assert {tag for tag, _ in asked} == {tag for tag, _ in registry._exact}
     assert {one for one in registry._exact if one[1] != 1} <= asked
+
+
+def test_families_are_those_of_the_code() -> None:
+    """Each with its messages; those that begin with session_ are said to."""
+    table = rows("security.md", "family", "messages", "whoever has it")
+    assert [code(name) for name, *_ in table] == [[family.value] for family in Family]
+    for cell, messages, _ in table:
+        (family,) = code(cell)
+        tags = {
+            tag
+            for (tag, _), entry in registry._exact.items()
+            if isinstance(entry, registry.Entry) and entry.family is Family(family)
+        }
+        said = set(code(messages))
+        assert said == {"session_" if tag.startswith("session_") else tag for tag in tags}
+
+
+def test_commands_that_run_others_are_those_of_the_code() -> None:
+    page = (DOCS / "security.md").read_text()
+    _, _, listed = page.partition("without a wildcard: ")
+    assert set(code(listed.partition(". What")[0])) == INDIRECT | {"json_api"}
 
 
 def test_commands_are_those_of_the_console() -> None:

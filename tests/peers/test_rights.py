@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from mod_erlang_py.config.rights import Family
+from scripts import scratch
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
 from tests.peers.test_calls import called, dial, parked, with_taker
 from tests.peers.test_console import configure
+from tests.peers.test_reference_docs import code, rows
 from tests.waiting import wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["simulated", pytest.param("freeswitch", marks=pytest.mark.freeswitch)])
@@ -182,3 +185,91 @@ def test_no_spelling_of_a_command_slips_through(start_node: StartNode, erl: Star
     node.api(f"sched_api +1 none system touch {tmp_path}/last")  # after what one of them would have left behind
     wait_until((tmp_path / "last").exists)
     assert not list(tmp_path.glob("denied*"))
+
+
+# --- what rights cannot stop --------------------------------------------------------------------------------------
+
+
+def against(cell: str) -> tuple[str, str]:
+    """What docs/security.md has against it: "deny `x`" or "no `calls`", as a param."""
+    how, _, what = cell.partition(" ")
+    families = " ".join(family.value for family in Family if family.value != what.strip("`"))
+    return ("deny-api", what.strip("`")) if how == "deny" else ("allow", families)
+
+
+@pytest.mark.freeswitch
+def test_what_the_page_says_of_other_ways(start_node: StartNode, erl: StartErl, tmp_path: Path) -> None:
+    """Each does what it says though `system` is denied, and not with what the page has against it."""
+    node = start_node("freeswitch")
+    peer, operator = erl(node, name="poor"), erl(node, name="rich")
+    table = [(code(term)[0], against(how)) for term, how in rows("security.md", "as in", "against it")]
+    assert len(table) > 10
+
+    def asked(term: str, file: Path, rule: tuple[str, str]) -> str:
+        reload(node, of("poor@*", ("deny-api", "system"), rule))
+        uuid = parked(node, operator)
+        given = term.replace("/tmp/x", str(file)).replace('"U ', f'"{uuid} ').replace(" U ", f" {uuid} ")
+        answer = peer.request(node.name, given.replace(", U,", f', "{uuid}",'), 15)
+        if "sched" in term:
+            node.api(f"sched_api +1 none system touch {file}.due")
+            wait_until(Path(f"{file}.due").exists)
+        if "hangup_hook" in term:
+            node.api(f"uuid_kill {uuid}")
+        return answer
+
+    for number, (term, _) in enumerate(table):
+        file = tmp_path / f"done{number}"
+        asked(term, file, ("allow", "all"))
+        wait_until(file.exists, 10, lambda term=term: term)  # type: ignore[misc]
+    for number, (term, rule) in enumerate(table):
+        file = tmp_path / f"denied{number}"
+        assert asked(term, file, rule) == EACCES, (term, rule)
+        assert not file.exists()
+
+
+@pytest.mark.freeswitch
+def test_what_the_page_says_of_look_ups(start_node: StartNode, erl: StartErl, tmp_path: Path) -> None:
+    node = start_node("freeswitch")
+    peer = erl(node, name="poor")
+    reload(node, of("poor@*", ("deny-api", "system")))
+    file = tmp_path / "done"
+    extension = (
+        f'<extension><condition><action application=\\"system\\" data=\\"touch {file}\\"/></condition></extension>'
+    )
+    assert peer.text(f"{{x, '{node.name}'}} ! {{bind, dialplan}}, hd(collect(1, 5000))") == "ok"
+    peer.eval(f"""{{x, '{node.name}'}} ! {{bgapi, originate, "loopback/nobody/default &park()"}},
+        ID = receive {{fetch, dialplan, _, _, _, Asked, _}} -> Asked end,
+        {{x, '{node.name}'}} ! {{fetch_reply, ID, "{extension}"}}, ok""")
+    wait_until(file.exists)
+    peer.forget()
+    reload(node, of("poor@*", ("allow", "api")))
+    assert peer.request(node.name, "{bind, dialplan}") == EACCES
+    assert node.api("erlang bindings").strip() == "No bindings"
+
+
+@pytest.mark.freeswitch
+def test_what_the_page_says_of_freeswitch_itself(start_node: StartNode, erl: StartErl, tmp_path: Path) -> None:
+    variables = ("disable_system_api_commands", "disable_system_app_commands")
+    lines = "".join(f'<X-PRE-PROCESS cmd="set" data="{name}=true"/>\n' for name in variables)
+    switch = scratch._settings("switch.conf", {**scratch._SWITCH, "api-expansion": "false"})
+    start = '<document type="freeswitch/xml">'
+    assert start in scratch._FREESWITCH_XML
+    node = start_node(
+        "freeswitch",
+        files={
+            "freeswitch.xml": scratch._FREESWITCH_XML.replace(start, f"{start}\n{lines}"),
+            "autoload_configs/switch.conf.xml": switch,
+        },
+    )
+    peer = erl(node)
+    uuid = parked(node, peer)
+    file = tmp_path / "none"
+    for command in ("system", "bg_system", "spawn", "bg_spawn", "spawn_stream"):
+        assert "Command not found" in peer.request(node.name, f'{{api, {command}, "touch {file}"}}')
+    assert peer.request(node.name, '{api, eval, "${status()}"}') == '{ok,"<API execute Permission Denied>"}'
+    assert peer.request(node.name, f'{{execute, "{uuid}", set, "a=${{status()}}"}}').startswith("{ok,#{")
+    assert "UP" not in peer.request(node.name, f'{{api, uuid_getvar, "{uuid} a"}}')
+    for application in ("system", "bgsystem"):
+        call = parked(node, peer)
+        assert peer.request(node.name, f'{{execute, "{call}", {application}, "touch {file}"}}') == "{error,hangup}"
+    assert not file.exists()
