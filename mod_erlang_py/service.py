@@ -253,8 +253,7 @@ class Service:
         self._own_subscriptions.configure(limits.max_subscriptions)
         self._executes.configure(limits.max_executes, limits.max_executes_per_node)
         self._fetches.configure(settings.fetch_timeout, limits.max_fetches, _xml_limits(settings), settings.expand_xml)
-        for link in self.node.links():
-            withdraw(self._context, link)
+        withdraw(self._context)
 
     def _complain(self, settings: Config, wrong: Iterable[ConfigError]) -> None:
         for error in wrong:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fnmatch
 import hashlib
 import ipaddress
 import json
@@ -103,8 +104,10 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
         yield from check_status(status, script_dir)
         yield from check_source(status)
         yield from check_protection(status)
-    settings, finding = check_settings(ask("xml_locate configuration configuration name erlang_event.conf"))
+    located = ask("xml_locate configuration configuration name erlang_event.conf")
+    settings, finding = check_settings(located)
     node = find_node(settings, ask("global_getvar hostname"))
+    settings = with_cookie_of_ours(settings, located, node)
     by = " by TLS" if node.tls else ""
     yield finding or ok("settings", f"{node.name}, listening on {node.ip}:{node.port}{by}")
     cookie, finding = check_cookie(settings, node, switch)
@@ -331,16 +334,15 @@ class Node:
 def check_settings(located: str) -> tuple[dict[str, str], Finding | None]:
     """located: what xml_locate says. Returns the settings with their defaults, and what is wrong with them."""
     try:
-        params = [(str(p.get("name")), str(p.get("value"))) for p in ET.fromstring(located).iter("param")]
+        params = params_of(ET.fromstring(located), ".//settings/param")
     except ET.ParseError:
         return dict(DEFAULTS), warn(
             "settings", "FreeSWITCH has no erlang_event.conf: the defaults hold; `make install` puts one there"
         )
     settings = dict(DEFAULTS)
     for name, value in params:
-        if name in ("cookie", "cookie-file"):  # the last one counts
-            settings.pop("cookie", None)
-            settings.pop("cookie-file", None)
+        if name in COOKIES:  # the last one counts
+            settings = without_cookie(settings)
         settings[name] = value
     port = settings["listen-port"]
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
@@ -360,6 +362,31 @@ def find_node(settings: Mapping[str, str], hostname: str) -> Node:
     ca = None if settings.get("tls-verify") == "none" else settings.get("tls-ca")
     tls = Tls(cert, settings.get("tls-key", cert), ca, name.partition("@")[2])
     return Node(name, settings["listen-ip"], port, tls)
+
+
+COOKIES = ("cookie", "cookie-file")
+
+
+def params_of(element: ET.Element, path: str) -> list[tuple[str, str]]:
+    return [(str(param.get("name")), str(param.get("value"))) for param in element.iterfind(path)]
+
+
+def without_cookie(settings: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in settings.items() if name not in COOKIES}
+
+
+def with_cookie_of_ours(settings: dict[str, str], located: str, node: Node) -> dict[str, str]:
+    """With that of the first <node> that has the names which we connect by, if it has one."""
+    try:
+        rules = list(ET.fromstring(located).iter("node"))
+    except ET.ParseError:
+        return settings
+    ours = name_doctor(node.is_long, node.tls)
+    for rule in rules:
+        if fnmatch.fnmatchcase(ours, str(rule.get("name"))):
+            own = [(name, value) for name, value in params_of(rule, "param") if name in COOKIES]
+            return {**without_cookie(settings), **dict(own[-1:])} if own else settings
+    return settings
 
 
 def node_name(settings: Mapping[str, str], hostname: str, name_of: Callable[[str], str] | None = None) -> str:
@@ -515,6 +542,8 @@ def check_otp(node: Node, cookie: str | None, contact: Contact, epmd_port: str |
     pong, _, version = said["answer"].partition(" ")
     if pong != "pong":
         yield fail("OTP", f"{erl}: net_adm:ping says {pong}, although the node takes the cookie; see FreeSWITCH's log")
+    elif DENIED in version:
+        yield warn("OTP", f"{erl} connects: pong; {{api, version}} is {NO_RIGHT}")
     elif not version.startswith("ok "):
         yield fail("OTP", f"connected, but {{api, version}} got {version}")
     else:
@@ -522,10 +551,16 @@ def check_otp(node: Node, cookie: str | None, contact: Contact, epmd_port: str |
         yield judge_call(said.get("call", "nothing was said of it"))
 
 
+DENIED = "eacces"
+NO_RIGHT = "denied to nodes like this one, as `erlang rights doctor_0@localhost` says in fs_cli"
+
+
 def judge_call(said: str) -> Finding:
     """said: "over", or what went wrong."""
     if said == "over":
         return ok("call", "FreeSWITCH made one into the application `erlang`; a process had it, and hung it up")
+    if DENIED in said:
+        return warn("call", f"not tried: {NO_RIGHT}")
     if "CHAN_NOT_IMPLEMENTED" in said:
         return warn("call", "not tried: FreeSWITCH has no endpoint `null`, which mod_loopback brings")
     return fail(

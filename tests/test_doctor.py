@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from mod_erlang_py.config import settings as config
 from mod_erlang_py.distribution.flags import MANDATORY_26, OURS
@@ -19,6 +20,7 @@ from mod_erlang_py.distribution.handshake import AcceptorHandshake
 from mod_erlang_py.distribution.handshake_events import Established, LocalNode, NameReceived, Status
 from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.node import names
+from mod_erlang_py.switch.freeswitch.switch import settings_in
 from scripts import erlang_py_doctor as doctor
 from scripts.erlang_py_doctor import Level, Node, Process, Trouble
 
@@ -47,6 +49,35 @@ def test_the_last_cookie_counts(last: str) -> None:
     settings, _ = doctor.check_settings(located((first, "a"), (last, "b")))
     assert settings[last] == "b"
     assert first not in settings
+
+
+NODES = """<nodes>
+  <node name="other@*"><param name="cookie" value="theirs"/></node>
+  <node name="%s"><param name="allow" value="api"/>%s</node>
+  <node name="*"><param name="cookie" value="everybody's"/></node>
+</nodes></configuration>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "param", "cookie"),
+    [
+        ("doctor_*@*", '<param name="cookie" value="own"/>', {"cookie": "own"}),
+        ("doctor_*@*", '<param name="cookie-file" value="/f"/>', {"cookie-file": "/f"}),
+        ("doctor_*@*", "", {"cookie": "general"}),
+        ("*@127.0.0.1", "", {"cookie": "everybody's"}),
+    ],
+)
+def test_the_cookie_of_the_names_that_the_doctor_has(name: str, param: str, cookie: dict[str, str]) -> None:
+    """The nodes' own rules; those of other nodes change nothing."""
+    xml = located(("cookie", "general")).replace("</configuration>", NODES % (name, param))
+    settings, _ = doctor.check_settings(xml)
+    assert settings["cookie"] == "general"
+    found = doctor.with_cookie_of_ours(settings, xml, LOOPBACK)
+    assert {key: value for key, value in found.items() if key.startswith("cookie")} == cookie
+    rules = settings_in(etree.fromstring(xml)).nodes
+    if "cookie" in cookie:
+        of = config.read([("cookie", "general")], nodes=rules)[0].cookie_of("doctor_00000000@localhost")
+        assert of == cookie["cookie"]
 
 
 def test_no_settings() -> None:

@@ -114,7 +114,10 @@ class Config:
 
     def rule_of(self, node: str) -> NodeRule | None:
         """The first that is about a node of that name."""
-        return next((rule for rule in self.nodes if rule.is_of(node)), None)
+        for rule in self.nodes:
+            if rule.is_of(node):
+                return rule
+        return None
 
     def rights_of(self, node: str) -> Rights:
         rule = self.rule_of(node)

@@ -166,9 +166,10 @@ def advice(config: Config) -> tuple[str, ...]:
     found = []
     if config.cookie == DEFAULT_COOKIE and not is_loopback(config.listen_ip):
         found.append(f"the cookie is {DEFAULT_COOKIE}, which everybody knows: choose another")
+    having = [(config.cookie, config.rights)]
     for rule in config.nodes:
-        if rule.cookie is None and rule.rights != config.rights:
-            found.append(
-                f"node {rule.name} has no cookie of its own: whoever has the general one may take another name"
-            )
+        cookie = config.cookie if rule.cookie is None else rule.cookie
+        if any(other == cookie and rights != rule.rights for other, rights in having):
+            found.append(f"node {rule.name} has the cookie of nodes with other rights: each may take the other's name")
+        having.append((cookie, rule.rights))
     return tuple(found)

@@ -106,7 +106,7 @@ class Dispatcher:
         here and nowhere else."""
         then = None
         try:
-            answer = entry.denied(request) if rights.denies(link, request, entry) else entry.run(request)
+            answer = rights.run(link, request, entry)
             if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
         except BadOption as wrong:

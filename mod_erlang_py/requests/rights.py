@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 
 from mod_erlang_py.config.rights import Family, Rights
+from mod_erlang_py.etf import Term
 from mod_erlang_py.etf.show import show
 from mod_erlang_py.log_lines import about
 from mod_erlang_py.node.link import Link
 
-from .context import Context, Request
+from .context import Context, NoReply, ReplyThen, Request
 from .registry import Entry
 
 log = logging.getLogger(__name__)
@@ -26,24 +27,35 @@ def refuses(rights: Rights, command: str, arguments: bytes) -> str | None:
     return rights.refuses_command(command, arguments, command.strip().lower() in INDIRECT)
 
 
-def denies(link: Link, ask: Request, entry: Entry) -> bool:
-    """link: by which the request came, whoever it is answered to. What is denied is counted and logged. Raises as
-    entry.runs."""
-    if entry.family is None:
-        return False
-    rights = ask.context.node.config.rights_of(link.name)
-    why = rights.refuses(entry.family)
-    if why is None and entry.runs is not None:
-        why = refuses(rights, *entry.runs(ask))
-    if why is None:
-        return False
-    link.denied += 1
-    log.warning("%s: %s may not %s: %s", link.name, ask.sender, show(ask.term, 200), why, extra=about(link.name))
-    return True
+def run(link: Link, ask: Request, entry: Entry) -> Term | ReplyThen | NoReply:
+    """Run a request, if its node may ask for it; what is denied is counted and logged. Raises as the entry's functions.
+
+    link: by which it came, whoever it is answered to.
+    """
+    config = ask.context.node.config
+    why = None if entry.family is None else _refused(config.rights_of(link.name), ask, entry, entry.family)
+    if why is not None:
+        link.denied += 1
+        log.warning("%s: %s may not %s: %s", link.name, ask.sender, show(ask.term, 200), why, extra=about(link.name))
+        return entry.denied(ask)
+    answer = entry.run(ask)
+    if ask.context.node.config is not config:  # it was withdrawn, perhaps, before there was anything to withdraw
+        withdraw(ask.context)
+    return answer
 
 
-def withdraw(context: Context, link: Link) -> None:
-    """End what the node gets without asking, where it may not ask for it any more. Calls stay in its hands."""
+def _refused(rights: Rights, ask: Request, entry: Entry, family: Family) -> str | None:
+    why = rights.refuses(family)
+    return refuses(rights, *entry.runs(ask)) if why is None and entry.runs is not None else why
+
+
+def withdraw(context: Context) -> None:
+    """End what nodes get without asking, where they may not ask for it any more. Calls stay in their hands."""
+    for link in context.node.links():
+        _withdraw(context, link)
+
+
+def _withdraw(context: Context, link: Link) -> None:
     rights = context.node.config.rights_of(link.name)
     if Family.EVENTS not in rights.families:
         context.event_handlers.noevents(link)

@@ -96,8 +96,16 @@ def test_which_node(restricted: Standing) -> None:
 
 
 def test_rights_that_a_name_is_enough_for_are_a_warning(restricted: Standing) -> None:
-    (warning,) = restricted.json("status")["warnings"]
-    assert warning == "node closed@* has no cookie of its own: whoever has the general one may take another name"
+    warning = "node %s has the cookie of nodes with other rights: each may take the other's name"
+    assert restricted.json("status")["warnings"] == [warning % "closed@*"]
+    own, other, general = (f'<param name="cookie" value="{one}"/>' for one in ("own", "other", "monster"))
+    logs = '<param name="allow" value="logs"/>'
+    restricted.configure(
+        f'<node name="a@*">{own}</node><node name="b@*">{own}{logs}</node><node name="c@*">{other}{logs}</node>'
+        f'<node name="e@*"></node><node name="d@*">{general}{logs}</node>'
+    )
+    restricted.ask("reload")
+    assert restricted.json("status")["warnings"] == [warning % "b@*", warning % "d@*"]
 
 
 # --- a reload -----------------------------------------------------------------------------------------------------

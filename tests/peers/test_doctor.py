@@ -18,6 +18,7 @@ from scripts.certs import make_certificate
 from scripts.epmd import Epmd
 from scripts.install import CONFIGURATION, PACKAGES, ROOT
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
+from tests.peers.test_console import configure
 from tests.tls import make_all
 from tests.waiting import wait_until
 
@@ -220,6 +221,25 @@ def test_without_an_endpoint_for_the_call(start_node: StartNode) -> None:
     report = examine(node)
     assert report.code == 0
     assert report.line("call").startswith("warn  call           not tried: FreeSWITCH has no endpoint `null`")
+
+
+def test_nodes_with_rights_and_cookies_of_their_own(start_node: StartNode) -> None:
+    node = start_node("freeswitch")
+    for params, call in (
+        ([("allow", "none")], None),
+        ([("allow", "api"), ("allow-api", "version")], "warn  call           not tried: denied to nodes like this one"),
+        ([("allow", "api calls")], "ok    call           FreeSWITCH made one"),
+    ):
+        rule = "".join(f'<param name="{name}" value="{value}"/>' for name, value in [("cookie", COOKIE), *params])
+        configure(node, f'<node name="doctor_*@localhost">{rule}</node>')
+        assert node.api("erlang reload").startswith("+OK")
+        report = examine(node)
+        assert report.code == 0
+        if call is None:
+            assert "pong; {api, version} is denied to nodes like this one" in report.line("OTP")
+        else:
+            assert report.line("OTP").startswith("ok ")
+            assert report.line("call").startswith(call)
 
 
 def test_settings_that_are_wrong(start_node: StartNode) -> None:

@@ -168,7 +168,8 @@ class Bench:
         parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(Context))
         parts |= {"node": self.node, "switch": self.switch, "workers": self.workers}
         parts |= {"asking": self.waiting, "text": partial(as_text, config.encoding)}
-        self.dispatcher = Dispatcher(Context(**parts), etf.LIMITS)
+        self.context = Context(**parts)
+        self.dispatcher = Dispatcher(self.context, etf.LIMITS)
 
     def ask(self, term: Term, sender: Pid | None = SENDER) -> list[Term]:
         self.receive(etf.encode(term), sender)

@@ -16,8 +16,10 @@ from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.etf import Atom, Binary, List, Pid, Reference, Term, encode
 from mod_erlang_py.node.threads import Threads
 from mod_erlang_py.requests import registry
-from mod_erlang_py.requests.context import OK, Request
+from mod_erlang_py.requests import rights as module
+from mod_erlang_py.requests.context import OK, Context, Request
 from mod_erlang_py.requests.registry import Entry, Envelope
+from mod_erlang_py.switch.port import ApiResult
 from tests.etf.test_codec import terms
 from tests.requests.asking import OTHER, SENDER, Bench, FakeLink
 
@@ -289,6 +291,29 @@ def test_the_others_run(made: Callable[[Rights], Bench], given: list[tuple[str, 
     bench.ask((API, b" Show ", b" calls "))
     assert bench.switch.executed == [("status", b""), (" Show ", b" calls ")]
     assert bench.link.denied == 0
+
+
+# --- a reload meanwhile -------------------------------------------------------------------------------------------
+
+
+def test_a_right_that_is_withdrawn_while_it_is_used(
+    made: Callable[[Rights], Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it brought is withdrawn, too: the request that was under way cannot have been there to be found."""
+    bench = made(Rights())
+    withdrawn: list[Context] = []
+    monkeypatch.setattr(module, "withdraw", withdrawn.append)
+    changed = Config()
+
+    def reloads(_: bytes) -> ApiResult:
+        bench.node.config = changed
+        return ApiResult(True, True, b"done")
+
+    bench.switch.commands["slow"] = reloads
+    assert bench.ask((API, Atom("echo"), b"x")) == [(OK, b"x")]
+    assert withdrawn == []
+    assert bench.ask((API, Atom("slow"))) == [(OK, b"done")]
+    assert withdrawn == [bench.context]
 
 
 # --- what is answered, and told -----------------------------------------------------------------------------------
