@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mod_erlang_py.config.rights import Family
+from mod_erlang_py.errors import ConfigError
 from mod_erlang_py.events.interest import NOTHING, Names
 from mod_erlang_py.events.own_subscriptions import Options
 from mod_erlang_py.node.target import Target
@@ -184,7 +185,11 @@ def test_others_notice_nothing(standing: Standing) -> None:
         ('<node><param name="allow" value="none"/></node>', "node='': expected a name, NAME@HOST, "),
     ],
 )
-def test_a_right_that_cannot_be_read_changes_nothing(standing: Standing, nodes: str, why: str) -> None:
+def test_a_right_that_cannot_be_read_changes_nothing(standing: Standing, tmp_path: Path, nodes: str, why: str) -> None:
+    """And a node that is to start with it does not."""
+    with pytest.raises(ConfigError) as raised:
+        Standing(tmp_path, nodes=nodes)
+    assert str(raised.value).startswith(why)
     standing.configure(nodes=nodes, fetch_timeout="9")
     said = standing.ask("reload")
     assert said.startswith(f"-ERR {why}")

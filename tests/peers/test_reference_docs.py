@@ -156,7 +156,9 @@ def shown(name: str) -> str:
 def test_settings_are_those_of_the_code() -> None:
     table = rows("settings.md", "name", "default", "values", "from", "reload", "meaning")
     names = [name for (name,) in (code(cell) for cell, *_ in table)]
-    assert [name for name in names if name not in NAMES] == [one for one in config._PARSERS if one not in limits.PARSERS]
+    assert [name for name in names if name not in NAMES] == [
+        one for one in config._PARSERS if one not in limits.PARSERS
+    ]
     assert [name for name in names if name in NAMES] == list(NAMES)
     for cell, default, _, origin, changeable, _ in table:
         (name,) = code(cell)

@@ -154,6 +154,7 @@ EVASIONS = [
     '{api, expand, "system touch FILE"}',
     '{api, sched_api, "+1 none system touch FILE"}',
     '{api, xml_wrap, "encoded system touch FILE"}',
+    '{api, chat, "api|a|s%79stem touch FILE|x"}',
     '{api, json, "{\\"command\\":\\"fsapi\\",\\"data\\":{\\"cmd\\":\\"s\\\\u0079stem\\",\\"arg\\":\\"touch FILE\\"}}"}',
     '{json_api, #{<<"command">> => fsapi, <<"data">> => #{cmd => system, arg => <<"touch FILE">>}}}',
     '{api, eval, "${system(touch FILE)}"}',

@@ -238,6 +238,7 @@ EVASIONS: list[Term] = [
     (API, Atom("expand"), b"uuid:1 ${a}stem id"),
     (API, Atom("sched_api"), b"+1 none system id"),
     (API, Atom("xml_wrap"), b"system id"),
+    (API, Atom("chat"), b"api|a|system%20id|x"),
     (API, Atom("xml_wrap"), b"encoded system id"),
     (API, Atom("json"), b'{"command":"fsapi","data":{"cmd":"system","arg":"id"}}'),
     (API, Atom("json"), b'{"command":"fsapi","data":{"cmd":"s\\u0079stem","arg":"id"}}'),
