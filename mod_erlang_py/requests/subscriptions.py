@@ -20,7 +20,7 @@ from mod_erlang_py.switch.port import CUSTOM, Form, Switch
 from . import arguments, bounds, targets
 from .context import NO_REPLY, OK, NoReply, ReplyThen, Request, error
 from .events import event_name, named
-from .registry import request
+from .registry import EACCES, request
 
 E = TypeVar("E", bound=Enum)
 
@@ -74,7 +74,7 @@ def unsubscribe(ask: Request) -> Term:
     return OK if ask.context.own_subscriptions.unsubscribe(reference, ask.link.name) else error("notfound")
 
 
-@request("ack", 3, family=Family.EVENTS, denied=lambda _: NO_REPLY)
+@request("ack", 3, family=Family.EVENTS, denied=lambda ask: EACCES if ask.awaited else NO_REPLY)
 def ack(ask: Request) -> NoReply:
     """`{ack, SubRef, N}`: N more of its events are done with. No answer, also when it is over."""
     _, which, count = ask.term
