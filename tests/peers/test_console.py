@@ -204,7 +204,8 @@ def complete(node: RunningNode, line: str) -> list[str]:
 @pytest.mark.freeswitch
 def test_completion(start_node: StartNode, erl: StartErl) -> None:
     node = start_node("freeswitch")
-    commands = ["bindings", "connect", "debug", "disconnect", "handlers", "listeners", "reload", "sessions", "status"]
+    commands = ["bindings", "connect", "debug", "disconnect", "handlers", "listeners"]
+    commands += ["reload", "rights", "sessions", "status"]
     wait_until(lambda: complete(node, "erlang ") == commands)
     assert complete(node, "erlang st") == ["status"]
     assert complete(node, "erlang d") == ["debug", "disconnect"]
@@ -213,7 +214,7 @@ def test_completion(start_node: StartNode, erl: StartErl) -> None:
     assert complete(node, "erlang sessions ") == []  # nobody is connected
     first, second = erl(node, name="apple"), erl(node, name="pear")
     assert ping(first, node) == ping(second, node) == "pong"
-    for command in ("sessions", "disconnect"):
+    for command in ("sessions", "disconnect", "rights"):
         assert complete(node, f"erlang {command} ") == ["apple@localhost", "pear@localhost"]
         assert complete(node, f"erlang {command} pe") == ["pear@localhost"]
     for _ in range(2):

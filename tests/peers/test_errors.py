@@ -138,10 +138,10 @@ STRANGERS = {
 }
 """What is an error for who has no call."""
 
-ELSEWHERE = {"bad_xml", "duplicate_response", "badmem", "notlistening", "enotsup", "system_limit"}
+ELSEWHERE = {"bad_xml", "duplicate_response", "badmem", "notlistening", "enotsup", "system_limit", "eacces"}
 """Whose tests are test_a_bad_answer_leaves_the_others_their_chance, test_the_shape_of_a_fetch,
-test_a_session_that_takes_no_more, test_who_never_listened, and in tests/requests test_otp.py and
-test_bgapi_without_a_thread_for_it."""
+test_a_session_that_takes_no_more, test_who_never_listened, and in tests/requests test_otp.py,
+test_bgapi_without_a_thread_for_it and test_rights.py, where what is denied does not run."""
 
 
 def test_every_error_of_the_page_is_here() -> None:
