@@ -13,8 +13,8 @@ from mod_erlang_py.etf import Atom, Term
 from scripts.bench.errors import BenchError
 from scripts.bench.peers import thin
 from scripts.bench.peers.thin import ABSENT, BENCH, ThinPeers
+from scripts.trials.client import Client
 from tests.conftest import RunningNode
-from tests.peers.client import Client
 
 pytestmark = pytest.mark.erl
 

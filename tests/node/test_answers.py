@@ -16,8 +16,8 @@ from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import Atom, Pid, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import step_aside
+from scripts.trials.client import Client
 from tests.node.nodes import LocalNode
-from tests.peers.client import Client
 from tests.waiting import DEADLINE, wait_until
 
 RUN = (Atom("run"), Atom("job"))

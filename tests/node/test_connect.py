@@ -19,10 +19,10 @@ from mod_erlang_py.errors import HandshakeError, NotConnected
 from mod_erlang_py.node import handshakes
 from mod_erlang_py.node import node as node_module
 from mod_erlang_py.node.link import Link
+from scripts.trials.client import Client
 from tests.node.conftest import InThread, Running
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode
-from tests.peers.client import Client
 from tests.waiting import DEADLINE, wait_until
 
 

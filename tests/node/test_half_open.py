@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mod_erlang_py.node.half_open import HalfOpen
+from scripts.trials.client import Client
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode
-from tests.peers.client import Client
 from tests.waiting import DEADLINE, wait_until
 
 

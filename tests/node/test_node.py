@@ -31,9 +31,9 @@ from mod_erlang_py.node.node import Node
 from mod_erlang_py.node.outbox import Room
 from mod_erlang_py.node.receiving import UNREADABLE
 from mod_erlang_py.node.ticker import INTENSITY
+from scripts.trials.client import Client
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode, Receiver
-from tests.peers.client import Client
 from tests.waiting import DEADLINE, wait_until
 
 

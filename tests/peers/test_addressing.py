@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartErl
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 from tests.waiting import wait_until
 

@@ -9,8 +9,8 @@ import pytest
 
 from mod_erlang_py import etf
 from mod_erlang_py.etf import Atom, Term
+from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartErl, StartNode
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 from tests.peers.handlers import Handler, subscribed
 from tests.waiting import wait_until

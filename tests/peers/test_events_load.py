@@ -14,9 +14,9 @@ from mod_erlang_py.config.settings import Config
 from mod_erlang_py.etf import Atom, Term
 from scripts.bench import inside
 from scripts.bench.peers.erlang import ErlangPeer
+from scripts.trials.client import Client
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
 from tests.peers.allocated import ALLOCATED
-from tests.peers.client import Client
 from tests.peers.handlers import Handler
 from tests.waiting import wait_until
 

@@ -8,8 +8,8 @@ import uuid as uuids
 
 import pytest
 
+from scripts.trials.client import Client
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 from tests.peers.test_calls import called, dial, parked, with_taker
 from tests.waiting import wait_until

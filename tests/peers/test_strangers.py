@@ -13,8 +13,8 @@ from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.distribution.handshake import InitiatorHandshake
 from mod_erlang_py.distribution.handshake_events import LocalNode
 from mod_erlang_py.errors import HandshakeError
+from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartErl
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 from tests.waiting import wait_until
 

@@ -1,4 +1,4 @@
-"""Erlang nodes that run bench.erl."""
+"""Erlang nodes that run bench.erl, or another module that is asked in the same way."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ _unique = count(1)
 class ErlangPeer:
     """One node, which is asked for one measurement at a time."""
 
-    def __init__(self, folder: Path, epmd_port: int, cookie: str, certs: Path | None = None) -> None:
-        """folder: where bench.erl is compiled to, its home too. certs: a folder with those for TLS. Raises BenchError,
+    def __init__(
+        self, folder: Path, epmd_port: int, cookie: str, source: Path = SOURCE, certs: Path | None = None
+    ) -> None:
+        """folder: where the source is compiled to, its home too. certs: a folder with those for TLS. Raises BenchError,
         OSError."""
-        if not (folder / "bench.beam").exists():
-            subprocess.run(["erlc", "-o", str(folder), str(SOURCE)], check=True)
+        module = source.stem
+        if not (folder / f"{module}.beam").exists():
+            subprocess.run(["erlc", "-o", str(folder), str(source)], check=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
-        self.name = f"bench{os.getpid()}_{next(_unique)}@localhost"
+        self.name = f"{module}{os.getpid()}_{next(_unique)}@localhost"
         node = ["-sname", self.name, "-setcookie", cookie, *_ARGUMENTS]
         if certs is not None:
             options = folder / "inet_tls.conf"
             options.write_text(optfile(certs, "localhost"))
             node += ["-proto_dist", "inet_tls", "-ssl_dist_optfile", str(options)]
         self._process = subprocess.Popen(
-            ["erl", "-noshell", "-hidden", *_QUIET, *node, "-pa", str(folder), "-s", "bench"],
+            ["erl", "-noshell", "-hidden", *_QUIET, *node, "-pa", str(folder), "-s", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -44,7 +47,7 @@ class ErlangPeer:
         self._expect("ready")
 
     def measure(self, function: str, *arguments: object) -> list[float]:
-        """The numbers that the function of bench.erl returns. Raises BenchError."""
+        """The numbers that the function of the module returns. Raises BenchError."""
         self.begin(function, *arguments)
         return self.end()
 

@@ -1,0 +1,138 @@
+"""A scratch FreeSWITCH with the node in it, for one trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from scripts.bench.switch import environment
+from scripts.epmd import Epmd, wait_until_registered
+from scripts.scratch import FreeSwitch, ScratchFreeSwitch, find_freeswitch, free_port, local_host_name
+from scripts.trials.usage import Usage, usage
+
+COOKIE = "ClueCon"
+CONTEXT = "trials"
+"""Of the dialplan. Its number `TARGET-NODE` leads to the process that the action `erlang` calls TARGET on that node."""
+_START_SECONDS = 30.0
+_unique = count(1)
+
+_DIALPLAN = """\
+<include>
+  <context name="trials">
+    <extension name="handled">
+      <condition field="destination_number" expression="^([^-]+)-(.+)$">
+        <action application="erlang" data="$1 $2"/>
+      </condition>
+    </extension>
+  </context>
+</include>
+"""
+
+_LOG = """\
+<configuration name="logfile.conf">
+  <settings/>
+  <profiles>
+    <profile name="default">
+      <settings><param name="rollover" value="0"/></settings>
+      <mappings><map name="all" value="warning,err,crit,alert"/></mappings>
+    </profile>
+  </profiles>
+</configuration>
+"""
+
+
+class TrialError(Exception):
+    """Why something could not be tried, in a line."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One that runs. name: the node's. port: where it takes links. epmd: its own, where one runs."""
+
+    scratch: ScratchFreeSwitch
+    name: str
+    port: int
+    epmd_port: int
+
+    @property
+    def folder(self) -> Path:
+        return self.scratch.folder
+
+    @property
+    def pid(self) -> int:
+        return self.scratch.pid
+
+    def fs_cli(self, command: str, timeout: float = 30.0) -> str:
+        """What the command printed. Raises ScratchError."""
+        return self.scratch.fs_cli(command, timeout)
+
+    def usage(self) -> Usage:
+        """Raises OSError when it is gone."""
+        return usage(self.pid)
+
+    def wait_until_registered(self, timeout: float = _START_SECONDS) -> bool:
+        """That the node stands in epmd with its port, so that others can connect."""
+        name = self.name.partition("@")[0]
+        return wait_until_registered(name, self.port, self.epmd_port, lambda: self.scratch.alive, timeout)
+
+    def tracebacks(self) -> int:
+        """How many the log has: there is to be none."""
+        return self.scratch.log().count("Traceback (most recent call last)")
+
+
+@contextmanager
+def started(
+    folder: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+    epmd_port: int | None = None,
+    shared: Path | None = None,
+) -> Iterator[Switch]:
+    """Ended with the block, however that ends.
+
+    folder: for everything of it; may be that of several. settings: of erlang_event.conf, beside address and cookie.
+    files: more of conf_dir, path -> text. epmd_port: of an epmd that runs; without it one is started. shared: as for
+    ScratchFreeSwitch. Raises TrialError, EpmdError, ScratchError.
+    """
+    found = find_freeswitch()
+    if not isinstance(found, FreeSwitch):
+        raise TrialError(found)
+    with ExitStack() as stack:
+        if epmd_port is None:
+            epmd = Epmd(free_port())
+            stack.callback(epmd.stop)
+            epmd_port = epmd.port
+        port = free_port()
+        address = {"listen-ip": "127.0.0.1", "listen-port": str(port), "cookie": COOKIE, "shortname": "true"}
+        scratch = ScratchFreeSwitch(
+            found,
+            folder / f"freeswitch{next(_unique)}",
+            settings=address | dict(settings or {}),
+            epmd_port=epmd_port,
+            shared=shared or folder / "shared",
+            files={"dialplan/trials.xml": _DIALPLAN, "autoload_configs/logfile.conf.xml": _LOG} | dict(files or {}),
+            environment=environment(),
+        )
+        stack.callback(scratch.kill)
+        scratch.start()
+        switch = Switch(scratch, f"freeswitch@{local_host_name()}", port, epmd_port)
+        if not switch.wait_until_registered():
+            raise TrialError(f"the node did not start: {scratch.log()[-1000:]}")
+        for setting in ("sps 10000", "max_sessions 10000"):
+            switch.fs_cli(f"fsctl {setting}")
+        yield switch
+
+
+def wait_until(found: Callable[[], bool], timeout: float) -> bool:
+    """Whether it became true within so many seconds."""
+    deadline = time.monotonic() + timeout
+    while not found():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
