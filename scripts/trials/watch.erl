@@ -6,14 +6,15 @@
 -define(PATIENCE, 30000). % milliseconds after which what has not come is lost
 -define(BURST, 10).       % events at once
 
-%% A row of the table `watch`: {Kind, Done, Lost, Doubled, Told, Slowest, Began}. Told: ended by a nodedown, of which the
-%% asker heard. Began: of what is under way, 0 when nothing is.
+%% A row of the table `watch`: {Kind, Done, Lost, Doubled, Refused, Told, Slowest, Began}. Refused: answered by an error.
+%% Told: ended by a nodedown, of which the asker heard. Began: of what is under way, 0 when nothing is.
 -define(DONE, 2).
 -define(LOST, 3).
 -define(DOUBLED, 4).
--define(TOLD, 5).
--define(SLOWEST, 6).
--define(BEGAN, 7).
+-define(REFUSED, 5).
+-define(TOLD, 6).
+-define(SLOWEST, 7).
+-define(BEGAN, 8).
 
 %% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() -> spawn(fun() -> io:put_chars("=> ready\n"), serve() end).
@@ -34,21 +35,22 @@ watch(Node) ->
     ets:new(watch, [named_table, public]),
     ets:new(takers, [named_table, public]), % {UUID, Pid}, of the call under way
     ets:new(over, [named_table, public]), % {UUID}, of calls that ended as they should
-    [ets:insert(watch, {Kind, 0, 0, 0, 0, 0, 0}) || Kind <- ?KINDS],
+    [ets:insert(watch, {Kind, 0, 0, 0, 0, 0, 0, 0}) || Kind <- ?KINDS],
     register(watch_desk, spawn(fun desk/0)),
     [register(Kind, spawn(fun() -> process_flag(trap_exit, true), enter(Kind, Node, 1) end)) || Kind <- ?KINDS],
     [1].
 
-%% What was seen since it was last asked, Done, Lost, Doubled, Told, Slowest for each of KINDS. What is under way is as
+%% What was seen since it was last asked, Done, Lost, Doubled, Refused, Told, Slowest for each of KINDS. What is under way is as
 %% slow as it is by now.
 take() -> lists:append([taken(Kind) || Kind <- ?KINDS]).
 
 taken(Kind) ->
     Now = now_us(),
-    [{_, Done, Lost, Doubled, Told, Slowest, Began}] = ets:lookup(watch, Kind),
-    ets:update_counter(watch, Kind, [{?DONE, -Done}, {?LOST, -Lost}, {?DOUBLED, -Doubled}, {?TOLD, -Told}]),
+    [{_, Done, Lost, Doubled, Refused, Told, Slowest, Began}] = ets:lookup(watch, Kind),
+    Taken = [{?DONE, -Done}, {?LOST, -Lost}, {?DOUBLED, -Doubled}, {?REFUSED, -Refused}, {?TOLD, -Told}],
+    ets:update_counter(watch, Kind, Taken),
     ets:update_element(watch, Kind, {?SLOWEST, 0}),
-    [Done, Lost, Doubled, Told, case Began of 0 -> Slowest; _ -> max(Slowest, Now - Began) end].
+    [Done, Lost, Doubled, Refused, Told, case Began of 0 -> Slowest; _ -> max(Slowest, Now - Began) end].
 
 %% Begin nothing more, wait for what is under way, and look for what comes twice: as take/0.
 finish() ->
@@ -84,13 +86,17 @@ rounds(Kind, Node, State, Number) ->
     ets:update_element(watch, Kind, {?BEGAN, Began}),
     {Outcome, Next} = round(Kind, Node, State, Number),
     Took = now_us() - Began,
-    [{_, _, _, _, _, Slowest, _}] = ets:lookup(watch, Kind),
+    [{_, _, _, _, _, _, Slowest, _}] = ets:lookup(watch, Kind),
     Slow = case Kind of machine -> Took - 10000; _ -> Took end,
     ets:update_element(watch, Kind, [{?BEGAN, 0}, {?SLOWEST, max(Slowest, Slow)}]),
-    ets:update_counter(watch, Kind, {case Outcome of done -> ?DONE; lost -> ?LOST; told -> ?TOLD end, 1}),
+    ets:update_counter(watch, Kind, {column(Outcome), 1}),
     case Outcome of
-        told -> leave_or(fun() -> enter(Kind, Node, Number + 1) end);
-        _ ->
+        told ->
+            leave_or(fun() -> enter(Kind, Node, Number + 1) end);
+        NotDone when NotDone =/= done ->
+            erlang:monitor_node(Node, false),
+            leave_or(fun() -> enter(Kind, Node, Number + 1) end);
+        done ->
             receive
                 finish -> doubled(Kind, [One || One <- flush(300), counts(One, State)])
             after pause(Kind) ->
@@ -98,6 +104,11 @@ rounds(Kind, Node, State, Number) ->
                 rounds(Kind, Node, Next, Number + 1)
             end
     end.
+
+column(done) -> ?DONE;
+column(lost) -> ?LOST;
+column(refused) -> ?REFUSED;
+column(told) -> ?TOLD.
 
 pause(api) -> 2;
 pause(machine) -> 0;
@@ -123,6 +134,8 @@ doubled(_, []) -> ok;
 doubled(Kind, Found) ->
     complain(Kind, {nobody_awaited, Found}),
     ets:update_counter(watch, Kind, {?DOUBLED, length(Found)}).
+
+refused(Kind, What) -> complain(Kind, What), refused.
 
 %% To the operator.
 complain(Kind, What) -> io:format(standard_error, "~s: ~0tp~n", [Kind, What]).
@@ -178,7 +191,8 @@ api(Node, Text) ->
     receive
         {nodedown, Node} -> told;
         {ok, Text} -> done;
-        {Word, _} = Found when Word =:= ok; Word =:= error -> doubled(api, [Found]), api(Node, Text)
+        {error, _} = Found -> refused(api, Found);
+        {ok, _} = Found -> doubled(api, [Found]), api(Node, Text)
     after ?PATIENCE -> lost
     end.
 
@@ -199,8 +213,7 @@ events(Node, Subscription, Next, Last, Replies) ->
                     events(Node, Subscription, Other + 1, Last, Replies)
             end;
         {error, _} = Error ->
-            complain(event, Error),
-            lost
+            refused(event, Error)
     after ?PATIENCE -> lost
     end.
 
@@ -218,9 +231,9 @@ call(Node, UUID, Left) ->
         ok -> came(Node, UUID, sent, Left);
         {call_hangup, UUID} -> came(Node, UUID, over, Left);
         {call_hangup, _} = Other -> doubled(call, [Other || counts(Other, UUID)]), call(Node, UUID, Left);
-        {error, _} = Found -> complain(call, Found), lost;
-        {call_taken, UUID} = Found -> complain(call, Found), lost;
-        {bgerror, UUID, _} = Found -> complain(call, Found), lost
+        {error, _} = Found -> refused(call, Found);
+        {call_taken, UUID} = Found -> refused(call, Found);
+        {bgerror, UUID, _} = Found -> refused(call, Found)
     after ?PATIENCE ->
         complain(call, {never_came, UUID, Left}),
         lost
@@ -248,8 +261,8 @@ fetch(Node, User, Found, Replies) ->
             fetch(Node, User, Found, Replies + 1);
         {ok, "true"} when Found =:= none -> fetch(Node, User, true, Replies);
         {ok, ID} when length(ID) > 5, Replies > 0 -> fetch(Node, User, Found, Replies - 1);
-        {Word, _} = Other when Word =:= ok; Word =:= error -> complain(fetch, Other), lost;
-        {error, _, _} = Other -> complain(fetch, Other), lost
+        {Word, _} = Other when Word =:= ok; Word =:= error -> refused(fetch, Other);
+        {error, _, _} = Other -> refused(fetch, Other)
     after ?PATIENCE -> lost
     end.
 

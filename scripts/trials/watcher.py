@@ -32,14 +32,18 @@ class Kind(Enum):
     """A sleep of 10 ms, and how much too long it was: what the machine itself delays."""
 
 
+TRAFFIC = (Kind.API, Kind.EVENTS, Kind.CALL, Kind.LOOKUP)
+
+
 @dataclass(frozen=True)
 class Seen:
-    """Of one kind. lost: never came, or failed, though the link was up. doubled: answers and events that nobody
-    awaited. told: ended by a nodedown. slowest: seconds, of what is still under way too."""
+    """Of one kind. lost: never came, though the link was up. doubled: answers and events that nobody awaited. refused:
+    answered by an error. told: ended by a nodedown. slowest: seconds, of what is still under way too."""
 
     done: int
     lost: int
     doubled: int
+    refused: int
     told: int
     slowest: float
 
@@ -48,12 +52,13 @@ class Seen:
             self.done + later.done,
             self.lost + later.lost,
             self.doubled + later.doubled,
+            self.refused + later.refused,
             self.told + later.told,
             max(self.slowest, later.slowest),
         )
 
 
-NOTHING = Seen(0, 0, 0, 0, 0.0)
+NOTHING = Seen(0, 0, 0, 0, 0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -102,11 +107,11 @@ class Watcher:
 
 
 def watched(numbers: list[float]) -> Watched:
-    """Of what watch.erl tells: five numbers for each kind."""
-    rows = [numbers[at : at + 5] for at in range(0, len(numbers), 5)]
+    """Of what watch.erl tells: six numbers for each kind."""
+    rows = [numbers[at : at + 6] for at in range(0, len(numbers), 6)]
     return Watched(
         {
-            kind: Seen(int(done), int(lost), int(doubled), int(told), slowest / 1e6)
-            for kind, (done, lost, doubled, told, slowest) in zip(Kind, rows, strict=True)
+            kind: Seen(int(done), int(lost), int(doubled), int(refused), int(told), slowest / 1e6)
+            for kind, (done, lost, doubled, refused, told, slowest) in zip(Kind, rows, strict=True)
         }
     )

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.trials.switch import Switch, started, wait_until
-from scripts.trials.watcher import Kind, Watched, Watcher, watched
-
-TRAFFIC = [Kind.API, Kind.EVENTS, Kind.CALL, Kind.LOOKUP]
+from scripts.trials.watcher import TRAFFIC, Kind, Watched, Watcher, watched
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +62,12 @@ def test_a_node_that_goes_and_comes_back(switch: Switch, tmp_path: Path) -> None
 
 
 def test_what_is_told_of_each_kind_is_read() -> None:
-    found = watched([1, 0, 0, 0, 1000, 2, 1, 0, 0, 2000, 3, 0, 1, 0, 500000, 4, 0, 0, 1, 4, 9, 0, 0, 0, 9e6])
+    found = watched(
+        [1, 0, 0, 0, 0, 1000, 2, 1, 0, 0, 0, 2000, 3, 0, 1, 0, 0, 500000, 4, 0, 0, 2, 1, 4, 9, 0, 0, 0, 0, 9e6]
+    )
     assert found.seen[Kind.EVENTS].lost == 1
     assert found.seen[Kind.CALL].doubled == 1
+    assert (found.seen[Kind.LOOKUP].refused, found.seen[Kind.LOOKUP].told) == (2, 1)
     assert found.seen[Kind.MACHINE].slowest == 9.0
     assert (found.others.done, found.others.told, found.others.slowest) == (10, 1, 0.5)
     assert (found + found).others.done == 20
