@@ -39,6 +39,12 @@ class Epmd:
                 )
             time.sleep(0.005)
 
+    @property
+    def pid(self) -> int:
+        """The operating system's."""
+        assert self._process is not None, "not running"
+        return self._process.pid
+
     def stop(self) -> None:
         """Ends it, and with it every registration; the nodes see their connection to it close."""
         if self._process is not None:

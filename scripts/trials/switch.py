@@ -51,12 +51,16 @@ class TrialError(Exception):
 
 @dataclass(frozen=True)
 class Switch:
-    """One that runs. name: the node's. port: where it takes links. epmd: its own, where one runs."""
+    """One that runs. name: the node's. port: where it takes links. epmd: the one that it registers with."""
 
     scratch: ScratchFreeSwitch
     name: str
     port: int
-    epmd_port: int
+    epmd: Epmd
+
+    @property
+    def epmd_port(self) -> int:
+        return self.epmd.port
 
     @property
     def folder(self) -> Path:
@@ -79,6 +83,13 @@ class Switch:
         name = self.name.partition("@")[0]
         return wait_until_registered(name, self.port, self.epmd_port, lambda: self.scratch.alive, timeout)
 
+    def ready(self) -> None:
+        """It takes as many calls as there are. Raises TrialError when the node does not start."""
+        if not self.wait_until_registered():
+            raise TrialError(f"the node did not start: {self.scratch.log()[-1000:]}")
+        for setting in ("sps 10000", "max_sessions 10000"):
+            self.fs_cli(f"fsctl {setting}")
+
     def tracebacks(self) -> int:
         """How many the log has: there is to be none."""
         return self.scratch.log().count("Traceback (most recent call last)")
@@ -90,41 +101,34 @@ def started(
     *,
     settings: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
-    epmd_port: int | None = None,
     shared: Path | None = None,
 ) -> Iterator[Switch]:
     """Ended with the block, however that ends.
 
     folder: for everything of it; may be that of several. settings: of erlang_event.conf, beside address and cookie.
-    files: more of conf_dir, path -> text. epmd_port: of an epmd that runs; without it one is started. shared: as for
-    ScratchFreeSwitch. Raises TrialError, EpmdError, ScratchError.
+    files: more of conf_dir, path -> text. shared: as for ScratchFreeSwitch. Raises TrialError, EpmdError, ScratchError.
     """
     found = find_freeswitch()
     if not isinstance(found, FreeSwitch):
         raise TrialError(found)
     with ExitStack() as stack:
-        if epmd_port is None:
-            epmd = Epmd(free_port())
-            stack.callback(epmd.stop)
-            epmd_port = epmd.port
+        epmd = Epmd(free_port())
+        stack.callback(epmd.stop)
         port = free_port()
         address = {"listen-ip": "127.0.0.1", "listen-port": str(port), "cookie": COOKIE, "shortname": "true"}
         scratch = ScratchFreeSwitch(
             found,
             folder / f"freeswitch{next(_unique)}",
             settings=address | dict(settings or {}),
-            epmd_port=epmd_port,
+            epmd_port=epmd.port,
             shared=shared or folder / "shared",
             files={"dialplan/trials.xml": _DIALPLAN, "autoload_configs/logfile.conf.xml": _LOG} | dict(files or {}),
             environment=environment(),
         )
         stack.callback(scratch.kill)
         scratch.start()
-        switch = Switch(scratch, f"freeswitch@{local_host_name()}", port, epmd_port)
-        if not switch.wait_until_registered():
-            raise TrialError(f"the node did not start: {scratch.log()[-1000:]}")
-        for setting in ("sps 10000", "max_sessions 10000"):
-            switch.fs_cli(f"fsctl {setting}")
+        switch = Switch(scratch, f"freeswitch@{local_host_name()}", port, epmd)
+        switch.ready()
         yield switch
 
 

@@ -118,6 +118,7 @@ pause(_) -> 20.
 flush(After) ->
     receive
         {nodedown, _} = Down -> self() ! Down, [];
+        finish -> self() ! finish, [];
         {call_event, _} -> flush(After);
         {'EXIT', _, _} -> flush(After); % the switch is linked to those to whom it has given something
         Any -> [Any | flush(After)]

@@ -46,6 +46,11 @@ class ErlangPeer:
         )
         self._expect("ready")
 
+    @property
+    def pid(self) -> int:
+        """The operating system's."""
+        return self._process.pid
+
     def measure(self, function: str, *arguments: object) -> list[float]:
         """The numbers that the function of the module returns. Raises BenchError."""
         self.begin(function, *arguments)

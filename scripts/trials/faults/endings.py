@@ -1,0 +1,90 @@
+"""The switch, or the node in it, ends with calls, look-ups and requests under way, and begins again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from scripts.trials.faults.fault import Fault, Trial
+from scripts.trials.faults.victim import Victim
+
+CALLS = 20
+_STOP_SECONDS = 25.0
+_UNLOAD_SECONDS = 15.0
+
+Stage = Callable[[Trial, Victim], None]
+End = Callable[[Trial], None]
+
+
+def _idle(_trial: Trial, _victim: Victim) -> None:
+    pass
+
+
+def _busy(trial: Trial, victim: Victim) -> None:
+    trial.check(victim.busy(CALLS) == CALLS, "the victim did not get its calls")
+
+
+def _pending(_trial: Trial, victim: Victim) -> None:
+    victim.pending()
+
+
+def _connecting(_trial: Trial, victim: Victim) -> None:
+    victim.reach()
+
+
+STAGES: tuple[Stage, ...] = (_idle, _connecting, _busy, _pending)
+
+
+def _at_each_stage(end: End) -> Callable[[Trial], int]:
+    def inflict(trial: Trial) -> int:
+        rounds = trial.tries(2) if not trial.quick else 1
+        for _ in range(rounds):
+            for stage in STAGES:
+                with trial.victim() as victim:
+                    stage(trial, victim)
+                    end(trial)
+                    if stage in (_busy, _pending):
+                        tally = victim.quiet()
+                        trial.check(tally.unanswered == 0, f"{stage.__name__}: {tally.unanswered} heard nothing")
+                        trial.check(tally.answered_again == 0, f"{stage.__name__}: answered twice")
+                        trial.check(tally.hung_up_again == 0, f"{stage.__name__}: hung up twice")
+                    victim.reach()
+        return rounds * len(STAGES)
+
+    return inflict
+
+
+def _shutdown(trial: Trial) -> None:
+    began = time.monotonic()
+    code = trial.switch.scratch.stop()
+    took = time.monotonic() - began
+    trial.check(code == 0, f"FreeSWITCH ended with exit code {code}")
+    trial.check(took < _STOP_SECONDS, f"the shutdown took {took:.0f} s")
+    trial.switch.scratch.start()
+    trial.switch.ready()
+
+
+def _unload(trial: Trial) -> None:
+    _within(trial, "unload mod_erlang_py", "+OK")
+    _within(trial, "pyrun erlang_py", "")
+    trial.check(trial.switch.wait_until_registered(), "it did not start again")
+
+
+def _reload(trial: Trial) -> None:
+    _within(trial, "reload mod_erlang_py", "")
+    trial.check(trial.switch.wait_until_registered(), "it did not start again")
+
+
+def _within(trial: Trial, command: str, expected: str) -> None:
+    began = time.monotonic()
+    answer = trial.switch.fs_cli(command, timeout=60)
+    took = time.monotonic() - began
+    trial.check(expected in answer, f"{command}: {answer}")
+    trial.check(took < _UNLOAD_SECONDS, f"{command} took {took:.0f} s")
+
+
+FAULTS = (
+    Fault("shutdown", "FreeSWITCH shut down and started, at each stage", _at_each_stage(_shutdown), refuses=True),
+    Fault("unload", "unload mod_erlang_py, pyrun erlang_py, at each stage", _at_each_stage(_unload), refuses=True),
+    Fault("reload", "reload mod_erlang_py, at each stage", _at_each_stage(_reload), refuses=True),
+)

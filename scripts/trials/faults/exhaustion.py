@@ -1,0 +1,125 @@
+"""No threads, descriptors, memory or disk to be had: limits of the process, while all is used."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mod_erlang_py.errors import HandshakeError
+from mod_erlang_py.etf import Atom, Binary
+from scripts.trials.faults.fault import Fault, Trial
+from scripts.trials.limits import NoLimit, without_descriptors, without_memory, without_threads
+
+_MEBIBYTE = 1 << 20
+
+
+def _no_threads(trial: Trial) -> int:
+    """FreeSWITCH has none for calls either. A node that does not read, one that is dialled, jobs: all need one."""
+    tries = trial.tries(3)
+    for _ in range(tries):
+        with trial.victim() as victim, trial.victim() as deaf:
+            victim.busy(10)
+            deaf.busy(5)
+            with without_threads(trial.switch.pid):
+                deaf.stop()
+                _sendevent(trial, 40 * _MEBIBYTE)
+                trial.check(trial.switch.fs_cli("erlang connect nobody@localhost").startswith("-ERR"), "connected")
+                for number in range(20):
+                    with contextlib.suppress(HandshakeError, OSError), trial.client(f"threadless{number}") as client:
+                        client.send((Atom("bgapi"), Atom("status")))
+                trial.others_for(2)
+            deaf.resume()
+            victim.hang_up()
+            trial.all_came(victim.quiet())
+    return tries
+
+
+def _sendevent(trial: Trial, size: int) -> None:
+    """So many bytes of events, of which every node that wants them takes its share."""
+    with trial.client("sender") as client:
+        for _ in range(size // _MEBIBYTE):
+            client.send((Atom("sendevent"), Atom("CUSTOM"), b"trials::big", [(b"big", Binary(b"x" * _MEBIBYTE))]))
+            client.receive()
+
+
+def _no_descriptors(trial: Trial) -> int:
+    """Nobody can connect, nor be connected to; those who are connected go on."""
+    tries = trial.tries(5)
+    for _ in range(tries):
+        with trial.victim() as victim, contextlib.ExitStack() as held:
+            victim.busy(10)
+            with without_descriptors(trial.switch.pid):
+                for _ in range(100):
+                    held.enter_context(socket.create_connection(("127.0.0.1", trial.switch.port), timeout=10))
+                trial.others_for(2)
+            victim.hang_up()
+            trial.all_came(victim.quiet())
+    return tries
+
+
+def _no_memory(trial: Trial) -> int:
+    """There is some, but not for all that one node sends."""
+    tries = trial.tries(20)
+    with trial.victim() as victim:
+        victim.busy(10)
+        with without_memory(trial.switch.pid, 48 * _MEBIBYTE):
+            for number in range(tries):
+                with contextlib.suppress(HandshakeError, OSError), trial.client(f"fat{number}") as client:
+                    client.sock.settimeout(5)
+                    client.send((Atom("api"), Atom("echo"), Binary(b"x" * (60 * _MEBIBYTE))))
+                    client.receive()
+        victim.hang_up()
+        trial.all_came(victim.quiet())
+    return tries
+
+
+_LOG = """\
+<configuration name="logfile.conf">
+  <settings/>
+  <profiles>
+    <profile name="default">
+      <settings><param name="logfile" value="{}/freeswitch.log"/><param name="rollover" value="0"/></settings>
+      <mappings><map name="all" value="debug,info,notice,warning,err,crit,alert"/></mappings>
+    </profile>
+  </profiles>
+</configuration>
+"""
+
+
+@contextlib.contextmanager
+def _small_disk(folder: Path) -> Iterator[Mapping[str, str]]:
+    """A megabyte, for the log alone."""
+    disk = folder / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)], capture_output=True, text=True)
+    if made.returncode:
+        raise NoLimit(made.stderr.strip())
+    try:
+        yield {"autoload_configs/logfile.conf.xml": _LOG.format(disk)}
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def _full_disk(trial: Trial) -> int:
+    """It fills up with the log of calls, at its level DEBUG; then there is room again."""
+    log = trial.folder / "disk" / "freeswitch.log"
+    with trial.victim() as victim:
+        victim.busy(30)
+        trial.until(lambda: log.stat().st_size >= 0.9 * _MEBIBYTE, 60, "the disk was never full")
+        trial.others_for(3)
+        victim.hang_up()
+        trial.all_came(victim.quiet())
+    log.write_bytes(b"")
+    trial.until(lambda: b"switch_core" in log.read_bytes(), 10, "the log does not go on")
+    return 1
+
+
+FAULTS = (
+    Fault("no-threads", "no thread to be had", _no_threads, refuses=True),
+    Fault("no-descriptors", "no descriptor to be had", _no_descriptors),
+    Fault("no-memory", "no memory to be had for frames of 60 MiB", _no_memory),
+    Fault("full-disk", "a full disk under the log", _full_disk, room=_small_disk),
+)

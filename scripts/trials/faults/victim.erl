@@ -1,0 +1,179 @@
+%% A node to which something happens while it has calls, look-ups, log lines, events and requests under way.
+-module(victim).
+-export([start/0, busy/2, pending/1, tally/0, hang_up/0, quiet/0, reach/1, leave/1]).
+
+-define(PATIENCE, 30000).
+
+%% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
+start() -> spawn(fun() -> io:put_chars("=> ready\n"), serve() end).
+
+serve() ->
+    case io:get_line("") of
+        Line when is_list(Line) ->
+            {ok, Tokens, _} = erl_scan:string(Line),
+            {ok, {Function, Arguments}} = erl_parse:parse_term(Tokens),
+            io:format("=> ~w~n", [catch apply(?MODULE, Function, Arguments)]),
+            serve();
+        _ ->
+            erlang:halt(0, [{flush, false}])
+    end.
+
+%% Have Calls calls, answer look-ups of the directory with nothing, get all events and log lines, and go on asking, until
+%% quiet/0: [calls that it has].
+busy(Node, Calls) ->
+    prepare(Node),
+    Desk = process(fun() -> desk(Node) end),
+    register(victim_desk, Desk),
+    [process(fun() -> handler(Node, Requests) end) || Requests <- [
+        [{bind, directory}],
+        [register_log_handler, {set_log_level, debug}],
+        [register_event_handler, {event, 'ALL'}],
+        [{subscribe, all, [{format, map}]}]
+    ]],
+    [process(fun() -> ask(Node, 1) end) || _ <- lists:seq(1, 5)],
+    [{foo, Node} ! dial(victim_desk) || _ <- lists:seq(1, Calls)],
+    wait(fun() -> count(calls) >= Calls end),
+    [count(calls)].
+
+%% One of each request that is not answered for long, of a call that is asked for and of a look-up: [].
+pending(Node) ->
+    prepare(Node),
+    register(victim_mute, process(fun() -> mute() end)),
+    process(fun() -> {foo, Node} ! {bind, directory}, mute() end),
+    [process(fun() -> asked(Node, Request) end) || Request <- [
+        {api, msleep, "20000"},
+        {api, user_exists, "id 1 pending"},
+        {api, originate, "null/1 &sleep(20000)"}
+    ]],
+    [process(fun() -> asked_in_background(Node, Request) end) || Request <- [
+        {bgapi, msleep, "20000"},
+        {bgapi, user_exists, "id 2 pending"}
+    ]],
+    {foo, Node} ! dial(victim_mute),
+    timer:sleep(200), % all are under way: there is nothing that says so
+    [].
+
+prepare(Node) ->
+    process_flag(trap_exit, true),
+    ets:info(victim) =:= undefined andalso ets:new(victim, [named_table, public]),
+    [exit(Pid, kill) || {{process, Pid}, _} <- ets:tab2list(victim)],
+    wait(fun() -> not lists:any(fun is_process_alive/1, [Pid || {{process, Pid}, _} <- ets:tab2list(victim)]) end),
+    ets:delete_all_objects(victim),
+    wait(fun() -> net_adm:ping(Node) =:= pong end).
+
+process(Run) ->
+    Pid = spawn(fun() -> process_flag(trap_exit, true), Run() end),
+    ets:insert(victim, {{process, Pid}, true}),
+    Pid.
+
+dial(Desk) -> {bgapi, originate, lists:concat(["null/1 ", Desk, ":!-", node(), " XML trials"])}.
+
+%% [calls, call_hangups, calls that had more than one, requests, answers, answers too many, requests told of a nodedown,
+%% events, log lines, look-ups].
+tally() ->
+    Hangups = [N || {{hangup, _}, N} <- ets:tab2list(victim)],
+    [count(calls), length(Hangups), length([N || N <- Hangups, N > 1])
+     | [count(What) || What <- [asked, answered, answered_again, told, events, logs, lookups]]].
+
+%% End all calls, and wait for their call_hangup: [how many came].
+hang_up() ->
+    [Pid ! hang_up || {{call, _}, Pid} <- ets:tab2list(victim)],
+    wait(fun() -> length([ok || {{hangup, _}, _} <- ets:tab2list(victim)]) >= count(calls) end),
+    timer:sleep(200), % for one that comes twice
+    tally().
+
+%% Ask nothing more, and wait for what is under way: as tally/0.
+quiet() ->
+    ets:insert(victim, {quiet, true}),
+    wait(fun() -> count(asked) =:= count(answered) + count(told) end),
+    tally().
+
+%% Connect, as often as it takes: [milliseconds].
+reach(Node) ->
+    Began = erlang:monotonic_time(millisecond),
+    wait(fun() -> net_adm:ping(Node) =:= pong end),
+    [erlang:monotonic_time(millisecond) - Began].
+
+leave(Node) -> [case erlang:disconnect_node(Node) of true -> 1; _ -> 0 end].
+
+wait(True) -> wait(True, erlang:monotonic_time(millisecond) + ?PATIENCE).
+
+wait(True, Deadline) ->
+    True() orelse erlang:monotonic_time(millisecond) > Deadline orelse begin timer:sleep(20), wait(True, Deadline) end.
+
+count(What) -> case ets:lookup(victim, What) of [{_, N}] -> N; [] -> 0 end.
+
+add(What) -> ets:update_counter(victim, What, 1, {What, 0}).
+
+%% --- its processes
+
+desk(Node) ->
+    receive
+        {get_pid, UUID, Ref, Switch} -> Switch ! {Ref, process(fun() -> take(Node, UUID) end)};
+        _ -> ok
+    end,
+    desk(Node).
+
+take(Node, UUID) ->
+    receive
+        {call, _} -> ets:insert(victim, {{call, UUID}, self()}), add(calls);
+        {call_hangup, UUID} -> add({hangup, UUID});
+        hang_up -> {foo, Node} ! {sendmsg, UUID, [{"call-command", "hangup"}]};
+        _ -> ok
+    end,
+    take(Node, UUID).
+
+handler(Node, Requests) ->
+    [{foo, Node} ! Request || Request <- Requests],
+    handle(Node).
+
+handle(Node) ->
+    receive
+        {fetch, _, _, _, _, ID, _} -> add(lookups), {foo, Node} ! {fetch_reply, ID, ""};
+        {event, _} -> add(events);
+        {event, _, _} -> add(events);
+        {log, _} -> add(logs);
+        _ -> ok
+    end,
+    handle(Node).
+
+ask(Node, Number) ->
+    Text = integer_to_list(Number),
+    ets:member(victim, quiet) andalso exit(normal),
+    erlang:monitor_node(Node, true),
+    add(asked),
+    {foo, Node} ! {api, echo, Text},
+    answered(Node, Text),
+    erlang:monitor_node(Node, false),
+    timer:sleep(5),
+    ask(Node, Number + 1).
+
+answered(Node, Text) ->
+    receive
+        {ok, Text} -> add(answered);
+        {ok, _} -> add(answered_again), answered(Node, Text);
+        {nodedown, Node} -> add(told), exit(normal)
+    end.
+
+asked(Node, Request) ->
+    erlang:monitor_node(Node, true),
+    add(asked),
+    {foo, Node} ! Request,
+    receive
+        {ok, _} -> add(answered);
+        {error, _} -> add(answered);
+        {nodedown, Node} -> add(told)
+    end,
+    receive {_, _} -> add(answered_again) after 1000 -> ok end.
+
+asked_in_background(Node, Request) ->
+    erlang:monitor_node(Node, true),
+    add(asked),
+    {foo, Node} ! Request,
+    receive
+        {bgok, _, _} -> add(answered);
+        {bgerror, _, _} -> add(answered);
+        {nodedown, Node} -> add(told)
+    end.
+
+mute() -> receive never -> ok end.
