@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.etf import Atom, Binary
+from scripts.trials.client import Client
 from scripts.trials.faults.fault import Fault, Trial
 from scripts.trials.limits import NoLimit, without_descriptors, without_memory, without_threads
 
@@ -20,12 +21,12 @@ def _no_threads(trial: Trial) -> int:
     """FreeSWITCH has none for calls either. A node that does not read, one that is dialled, jobs: all need one."""
     tries = trial.tries(3)
     for _ in range(tries):
-        with trial.victim() as victim, trial.victim() as deaf:
+        with trial.victim() as victim, trial.victim() as deaf, trial.client("sender") as sender:
             victim.busy(10)
             deaf.busy(5)
             with without_threads(trial.switch.pid):
                 deaf.stop()
-                _sendevent(trial, 40 * _MEBIBYTE)
+                _sendevent(sender, 40)
                 trial.check(trial.switch.fs_cli("erlang connect nobody@localhost").startswith("-ERR"), "connected")
                 for number in range(20):
                     with contextlib.suppress(HandshakeError, OSError), trial.client(f"threadless{number}") as client:
@@ -37,12 +38,11 @@ def _no_threads(trial: Trial) -> int:
     return tries
 
 
-def _sendevent(trial: Trial, size: int) -> None:
-    """So many bytes of events, of which every node that wants them takes its share."""
-    with trial.client("sender") as client:
-        for _ in range(size // _MEBIBYTE):
-            client.send((Atom("sendevent"), Atom("CUSTOM"), b"trials::big", [(b"big", Binary(b"x" * _MEBIBYTE))]))
-            client.receive()
+def _sendevent(client: Client, count: int) -> None:
+    """So many events of a mebibyte, which go to all that want all."""
+    for _ in range(count):
+        client.send((Atom("sendevent"), Atom("CUSTOM"), b"trials::big", [(b"big", Binary(b"x" * _MEBIBYTE))]))
+        client.receive()
 
 
 def _no_descriptors(trial: Trial) -> int:

@@ -26,8 +26,8 @@ busy(Node, Calls) ->
     register(victim_desk, Desk),
     [process(fun() -> handler(Node, Requests) end) || Requests <- [
         [{bind, directory}],
-        [register_log_handler, {set_log_level, debug}],
-        [register_event_handler, {event, 'ALL'}],
+        [register_log_handler, {set_log_level, info}],
+        [register_event_handler, {event, 'CHANNEL_CREATE', 'CHANNEL_HANGUP_COMPLETE'}],
         [{subscribe, all, [{format, map}]}]
     ]],
     [process(fun() -> ask(Node, 1) end) || _ <- lists:seq(1, 5)],
