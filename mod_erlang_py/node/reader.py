@@ -158,6 +158,8 @@ class Reader:
             stream.shut_down(f"{error}")
         except OSError as error:
             stream.shut_down(f"read: {error}")
+        except MemoryError:
+            stream.shut_down("no memory for what it sends")
         except Exception as error:
             log.exception("reading failed")
             stream.shut_down(f"{type(error).__name__} in reading")

@@ -130,12 +130,12 @@ class Dispatcher:
                 extra=about(request.link.name),
             )
             answer = _nobody(nobody)
-        except Exhausted as no_more:
+        except (Exhausted, MemoryError) as no_more:
             log.error(
                 "%s: request of %s refused: %s",
                 request.link.name,
                 request.sender,
-                no_more,
+                str(no_more) or "no memory",
                 extra=about(request.link.name),
             )
             answer = SYSTEM_LIMIT
@@ -159,6 +159,9 @@ class Dispatcher:
             link.send(sender, term)
         except TermError as wrong:
             log.error("%s: a reply to %s cannot be encoded: %s", link.name, sender, wrong, extra=about(link.name))
+        except MemoryError:
+            log.error("%s: no memory for a reply to %s", link.name, sender, extra=about(link.name))
+            link.send(sender, SYSTEM_LIMIT)
 
 
 def _nobody(why: NotConnected | NoAnswer) -> Term:

@@ -34,11 +34,11 @@ class PipedStream(Stream):
 
     def __init__(self) -> None:
         super().__init__()
-        self.incoming: queue.SimpleQueue[bytes | OSError] = queue.SimpleQueue()
+        self.incoming: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
 
     def recv(self, size: int) -> bytes:
         data = self.incoming.get()
-        if isinstance(data, OSError):
+        if isinstance(data, Exception):
             raise data
         return data
 

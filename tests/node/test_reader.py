@@ -157,14 +157,16 @@ def test_a_link_that_ends_while_a_job_runs(bench: Bench) -> None:
         (b"\0\0\0\1x", "no job"),
         (b"\xff\0\0\0", "over the limit"),
         (ConnectionResetError(104, "reset"), "read: "),
+        (MemoryError(), "no memory for what it sends"),
     ],
-    ids=["closed", "violation", "frame too long", "error"],
+    ids=["closed", "violation", "frame too long", "error", "no memory"],
 )
-def test_how_a_link_ends(bench: Bench, data: bytes | OSError, reason: str) -> None:
+def test_how_a_link_ends(bench: Bench, data: bytes | Exception, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     bench.ask(1, 1)
     bench.stream.incoming.put(data)
     assert reason in bench.ended.get(timeout=DEADLINE)
     assert bench.ran == [(1, 1)]
+    assert caplog.records == []
 
 
 def test_a_job_that_raises_is_logged_and_holds_nobody_up(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

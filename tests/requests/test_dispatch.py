@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mod_erlang_py import etf
 from mod_erlang_py.errors import BadArg, NotText, ProtocolViolation
 from mod_erlang_py.etf import Atom, Binary, Reference, Term, encode
 from mod_erlang_py.node.reader import Job
@@ -117,6 +118,37 @@ def test_what_a_request_raises_is_its_answer(
         assert str(SENDER) in record.getMessage()
         assert record.exc_info is not None
     assert bench.ask(Atom("getpid")) != []
+
+
+def test_a_request_without_memory_is_refused(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    @request("greedy", 0)
+    def greedy(_: Request) -> Term:
+        raise MemoryError
+
+    assert bench.ask(Atom("greedy")) == [(ERROR, Atom("system_limit"))]
+    (record,) = caplog.records
+    assert record.getMessage().endswith(f"request of {SENDER} refused: no memory")
+    assert record.exc_info is None
+
+
+def test_a_reply_without_memory_is_refused(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = etf.encode
+
+    def greedy(term: Term) -> bytes:
+        if isinstance(term, tuple) and isinstance(term[1], bytes):
+            raise MemoryError
+        return encode(term)
+
+    monkeypatch.setattr(etf, "encode", greedy)
+
+    @request("big", 0)
+    def big(_: Request) -> Term:
+        return (OK, b"big")
+
+    assert bench.ask(Atom("big")) == [(ERROR, Atom("system_limit"))]
+    assert [record.getMessage() for record in caplog.records] == [f"peer@localhost: no memory for a reply to {SENDER}"]
 
 
 def test_a_reply_that_is_no_term_is_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
