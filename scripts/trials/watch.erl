@@ -5,6 +5,7 @@
 -define(KINDS, [api, event, call, fetch, machine]).
 -define(PATIENCE, 30000). % milliseconds after which what has not come is lost
 -define(BURST, 10).       % events at once
+-define(COMPLAINTS, 10).
 
 %% A row of the table `watch`: {Kind, Done, Lost, Doubled, Refused, Told, Slowest, Began}. Refused: answered by an error.
 %% Told: ended by a nodedown, of which the asker heard. Began: of what is under way, 0 when nothing is.
@@ -35,8 +36,10 @@ watch(Node) ->
     ets:new(watch, [named_table, public]),
     ets:new(takers, [named_table, public]), % {UUID, Pid}, of the call under way
     ets:new(over, [named_table, public]), % {UUID}, of calls that ended as they should
+    ets:insert(watch, {complaints, 0}),
     [ets:insert(watch, {Kind, 0, 0, 0, 0, 0, 0, 0}) || Kind <- ?KINDS],
     register(watch_desk, spawn(fun desk/0)),
+    spawn(fun() -> process_flag(trap_exit, true), bind(Node) end),
     [register(Kind, spawn(fun() -> process_flag(trap_exit, true), enter(Kind, Node, 1) end)) || Kind <- ?KINDS],
     [1].
 
@@ -138,8 +141,10 @@ doubled(Kind, Found) ->
 
 refused(Kind, What) -> complain(Kind, What), refused.
 
-%% To the operator.
-complain(Kind, What) -> io:format(standard_error, "~s: ~0tp~n", [Kind, What]).
+%% To the operator, a few times.
+complain(Kind, What) ->
+    ets:update_counter(watch, complaints, 1) =< ?COMPLAINTS andalso
+        io:format(standard_error, "~s: ~ts~n", [Kind, string:slice(io_lib:format("~0tp", [What]), 0, 300)]).
 
 now_us() -> erlang:monotonic_time(microsecond).
 
@@ -155,8 +160,8 @@ prepare(event, Node) ->
     after ?PATIENCE -> erlang:monitor_node(Node, false)
     end;
 prepare(fetch, Node) ->
-    {foo, Node} ! {bind, directory},
-    receive ok -> {ready, none}; {nodedown, Node} -> down after ?PATIENCE -> erlang:monitor_node(Node, false) end;
+    {foo, Node} ! {api, user_exists, "id 0 watched.0"},
+    receive {ok, "true"} -> {ready, none}; {nodedown, Node} -> down; {_, _} -> erlang:monitor_node(Node, false) end;
 prepare(_, _) -> {ready, none}.
 
 round(machine, _, State, _) ->
@@ -185,7 +190,7 @@ round(call, Node, State, Number) ->
 round(fetch, Node, State, Number) ->
     User = integer_to_list(Number),
     {foo, Node} ! {api, user_exists, lists:append(["id ", User, " watched.", User])},
-    {fetch(Node, User, none, 0), State}.
+    {fetch(Node), State}.
 
 %% Another reply than that is one too many.
 api(Node, Text) ->
@@ -252,23 +257,31 @@ desk() ->
     end,
     desk().
 
-%% FreeSWITCH asks this process for a user, about whom it has asked itself. Replies: those not acknowledged yet.
-fetch(_, _, true, 0) -> done;
-fetch(Node, User, Found, Replies) ->
+%% FreeSWITCH asks another process here for the user, about whom it is asked.
+fetch(Node) ->
     receive
         {nodedown, Node} -> told;
-        {fetch, directory, _, _, _, ID, [_ | Parameters]} ->
-            {foo, Node} ! {fetch_reply, ID, answer(User, proplists:get_value("user", Parameters))},
-            fetch(Node, User, Found, Replies + 1);
-        {ok, "true"} when Found =:= none -> fetch(Node, User, true, Replies);
-        {ok, ID} when length(ID) > 5, Replies > 0 -> fetch(Node, User, Found, Replies - 1);
-        {Word, _} = Other when Word =:= ok; Word =:= error -> refused(fetch, Other);
-        {error, _, _} = Other -> refused(fetch, Other)
+        {ok, "true"} -> done;
+        {Word, _} = Other when Word =:= ok; Word =:= error -> refused(fetch, Other)
     after ?PATIENCE -> lost
     end.
 
-%% Nothing about users of others.
-answer(User, User) ->
+%% Answers look-ups, whenever the node is there.
+bind(Node) ->
+    erlang:monitor_node(Node, true),
+    {foo, Node} ! {bind, directory},
+    answer(Node).
+
+answer(Node) ->
+    receive
+        {nodedown, Node} -> timer:sleep(20), bind(Node);
+        {fetch, directory, _, _, "watched." ++ User, ID, _} ->
+            {foo, Node} ! {fetch_reply, ID, directory(User)},
+            answer(Node);
+        {fetch, _, _, _, _, ID, _} -> {foo, Node} ! {fetch_reply, ID, ""}, answer(Node);
+        _ -> answer(Node)
+    end.
+
+directory(User) ->
     lists:append(["<document type=\"freeswitch/xml\"><section name=\"directory\"><domain name=\"watched.", User,
-                  "\"><user id=\"", User, "\"/></domain></section></document>"]);
-answer(_, _) -> "".
+                  "\"><user id=\"", User, "\"/></domain></section></document>"]).

@@ -69,9 +69,11 @@ class Trial:
         if not true:
             self.failures.append(told)
 
-    def all_came(self, tally: Tally) -> None:
-        """That the victim lost nothing, nor got anything twice."""
-        self.check(tally.hung_up == tally.calls, f"{tally.calls - tally.hung_up} call_hangup lost")
+    def all_came(self, tally: Tally, link_lost: bool = False) -> None:
+        """That the victim lost nothing, nor got anything twice. link_lost: its link may have ended meanwhile."""
+        missing = tally.calls - tally.hung_up - tally.calls_told
+        self.check(missing == 0, f"{missing} call_hangup lost")
+        self.check(link_lost or tally.calls_told + tally.told == 0, "the victim's link ended")
         self.check(tally.hung_up_again == 0, f"{tally.hung_up_again} call_hangup doubled")
         self.check(tally.unanswered == 0, f"{tally.unanswered} requests of the victim lost")
         self.check(tally.answered_again == 0, f"{tally.answered_again} answers to the victim doubled")
@@ -93,7 +95,8 @@ def no_room(_folder: Path) -> Iterator[Mapping[str, str]]:
 class Fault:
     """name: on the command line. title: in the table. inflict: does it until it is over; returns how often. Raises
     NoLimit where this machine cannot do it. allowed: seconds that others may be delayed, beside what the machine
-    delays them. refuses: others' requests may be answered by an error meanwhile. settings: of the node. room: what must
+    delays them. refuses: others' requests may be answered by an error meanwhile. keeps: descriptors that the
+    node has for it from then on. settings: of the node. room: what must
     be there before the switch starts; gives files of its configuration."""
 
     name: str
@@ -101,5 +104,6 @@ class Fault:
     inflict: Callable[[Trial], int]
     allowed: float = 1.0
     refuses: bool = False
+    keeps: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
     room: Room = no_room

@@ -81,7 +81,7 @@ _EXTERNAL, _BUILTIN = {"epmd": "external"}, {"epmd": "builtin"}
 
 FAULTS = (
     Fault("epmd-gone", "epmd gone", _gone, settings=_EXTERNAL),
-    Fault("epmd-for-good", "epmd gone for good, the built-in one in its place", _for_good, settings=_BUILTIN),
+    Fault("epmd-for-good", "epmd gone for good, the built-in one in its place", _for_good, keeps=8, settings=_BUILTIN),
     Fault("epmd-hangs", "epmd hung (SIGSTOP)", _hangs, settings=_EXTERNAL),
     Fault("epmd-lies", "epmd lying, in nine ways", _lies, settings=_EXTERNAL),
 )

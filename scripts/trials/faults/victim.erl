@@ -68,17 +68,18 @@ process(Run) ->
 
 dial(Desk) -> {bgapi, originate, lists:concat(["null/1 ", Desk, ":!-", node(), " XML trials"])}.
 
-%% [calls, call_hangups, calls that had more than one, requests, answers, answers too many, requests told of a nodedown,
+%% [calls, call_hangups, calls that had more than one, calls that ended by a nodedown, requests, answers, answers too many, requests told of a nodedown,
 %% events, log lines, look-ups].
 tally() ->
     Hangups = [N || {{hangup, _}, N} <- ets:tab2list(victim)],
     [count(calls), length(Hangups), length([N || N <- Hangups, N > 1])
-     | [count(What) || What <- [asked, answered, answered_again, told, events, logs, lookups]]].
+     | [count(What) || What <- [calls_told, asked, answered, answered_again, told, events, logs, lookups]]].
 
-%% End all calls, and wait for their call_hangup: [how many came].
+%% End all calls, and wait for their call_hangup: as tally/0.
 hang_up() ->
     [Pid ! hang_up || {{call, _}, Pid} <- ets:tab2list(victim)],
-    wait(fun() -> length([ok || {{hangup, _}, _} <- ets:tab2list(victim)]) >= count(calls) end),
+    Over = fun() -> length([ok || {{hangup, _}, _} <- ets:tab2list(victim)]) + count(calls_told) end,
+    wait(fun() -> Over() >= count(calls) end),
     timer:sleep(200), % for one that comes twice
     tally().
 
@@ -116,7 +117,8 @@ desk(Node) ->
 
 take(Node, UUID) ->
     receive
-        {call, _} -> ets:insert(victim, {{call, UUID}, self()}), add(calls);
+        {call, _} -> erlang:monitor_node(Node, true), ets:insert(victim, {{call, UUID}, self()}), add(calls);
+        {nodedown, _} -> ets:member(victim, {hangup, UUID}) orelse add(calls_told);
         {call_hangup, UUID} -> add({hangup, UUID});
         hang_up -> {foo, Node} ! {sendmsg, UUID, [{"call-command", "hangup"}]};
         _ -> ok
@@ -164,7 +166,11 @@ asked(Node, Request) ->
         {error, _} -> add(answered);
         {nodedown, Node} -> add(told)
     end,
-    receive {_, _} -> add(answered_again) after 1000 -> ok end.
+    receive
+        {ok, _} -> add(answered_again);
+        {error, _} -> add(answered_again)
+    after 1000 -> ok
+    end.
 
 asked_in_background(Node, Request) ->
     erlang:monitor_node(Node, true),
