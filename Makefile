@@ -1,6 +1,6 @@
 # Everything a developer or an operator types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-otp coverage lint bench install uninstall doctor certs lock clean
+.PHONY: help run test test-otp coverage lint bench faults install uninstall doctor certs lock clean
 .DELETE_ON_ERROR:
 
 VENV   := .venv
@@ -46,6 +46,9 @@ lint: $(READY) ## ruff and mypy
 
 bench: $(READY) erlang tcmalloc measuring ## measure beside mod_erlang_event; ARGS="events calls --rounds 5", --quick, --publish
 	@$(PY) -m scripts.bench $(ARGS)
+
+faults: $(READY) erlang ## do to the node what may be done to it, in FreeSWITCHes; ARGS="kill reload", --quick, --publish
+	@$(PY) -m scripts.trials.faults $(ARGS)
 
 install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON= EVENT_SOURCE=]
 	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.install --python '$(PYTHON)' $(FOLDERS) \

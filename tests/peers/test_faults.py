@@ -7,11 +7,12 @@ import contextlib
 import socket
 import uuid as uuids
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 import pytest
 
 from scripts.epmd import Epmd
+from scripts.trials.limits import NoLimit, without_threads
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
 from tests.peers.test_calls import KINDS, api, called, dial, exists, gone, hang_up, parked, with_module, with_taker
@@ -168,27 +169,15 @@ def test_the_log_when_somebody_means_ill(kind: str, start_node: StartNode, erl: 
     assert peer.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
 
 
-PIDS = Path("/sys/fs/cgroup/pids")
-
-
 @contextlib.contextmanager
-def without_threads(pid: int) -> Iterator[None]:
-    """The process has those threads that it has, and gets no more."""
-    group = PIDS / f"mod_erlang_py_{pid}"
-    try:
-        group.mkdir()
-        (group / "cgroup.procs").write_text(str(pid))
-    except OSError as error:
-        pytest.skip(f"no pids cgroup to be had: {error}")
-    try:
-        (group / "pids.max").write_text("1")
+def limited(limit: AbstractContextManager[None]) -> Iterator[None]:
+    """As the limit, where this machine can do it; else the test is skipped."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(limit)
+        except NoLimit as error:
+            pytest.skip(str(error))
         yield
-    finally:
-        (group / "pids.max").write_text("max")
-        with contextlib.suppress(ProcessLookupError):
-            (PIDS / "cgroup.procs").write_text(str(pid))
-        wait_until(lambda: not (group / "tasks").read_text())
-        group.rmdir()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,7 +196,7 @@ def test_a_moment_without_threads(kind: str, start_node: StartNode, erl: StartEr
     connect = f'{{api, erlang, "connect {dialled.name}"}}'
     deaf.suspend()
     try:
-        with without_threads(node.pid):
+        with limited(without_threads(node.pid)):
             each = f"begin {{foo, '{node.name}'}} ! {big}, receive {{event, _}} -> ok after 9000 -> lost end end"
             assert peer.text(f"lists:usort([{each} || _ <- lists:seq(1, 300)])", 30) == "[ok]"  # more than sockets take
             wait_until(lambda: f"node down: {deaf.name}" in node.log(), 10, node.log)

@@ -113,21 +113,20 @@ class Proxy:
 
     def _pass(self, source: socket.socket, sink: socket.socket, fate: Callable[[], Fate]) -> None:
         """Until either closes, or the wire is cut; then the other direction ends, too."""
-        how = socket.SHUT_RDWR
         try:
             while data := source.recv(65536):
                 for piece in fate()(data):
                     sink.sendall(piece)
         except WireCut:
             if self.reset:
-                how = socket.SHUT_RD  # says nothing yet: what is closed with this option is reset
                 for one in (source, sink):
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         except OSError:
             pass
         for one in (source, sink):
             with contextlib.suppress(OSError):
-                one.shutdown(how)
+                reset = one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET
+                one.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)  # the one says nothing yet: closing does
 
     def close(self) -> None:
         """No more connections; those that are there go on."""

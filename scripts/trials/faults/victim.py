@@ -17,8 +17,8 @@ SOURCE = Path(__file__).with_name("victim.erl")
 
 @dataclass(frozen=True)
 class Tally:
-    """hung_up: calls that got a call_hangup; hung_up_again: those that got several. calls_told, told: calls and requests
-    that ended by a nodedown."""
+    """hung_up: calls that got a call_hangup; hung_up_again: those that got several. calls_told, told: calls and
+    requests that ended by a nodedown."""
 
     calls: int
     hung_up: int
