@@ -7,6 +7,7 @@
     erl             makes Erlang nodes that end with the test: erl(node) beside a node, erl() alone
     start_node      makes nodes of ours that end with the test, for tests that stop, kill or configure them
     epmd            an epmd of the test's own, to stop and start again; shared nodes never use it
+    installed       the folder that FreeSWITCHes share, for those that a test starts itself
     free_port       a port on 127.0.0.1
 
 Tests run in the order of _ORDER, the fast ones first. A test that needs `erl` or FreeSWITCH is skipped, with the
@@ -352,6 +353,12 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shared]:
         shared.close()
     finally:
         shutil.rmtree(shared.launcher.shared_folder, ignore_errors=True)  # 13 MB; the logs stay for a while
+
+
+@pytest.fixture(scope="session")
+def installed(_shared: _Shared) -> Path:
+    """What the FreeSWITCHes of a run share: the first of them fills it."""
+    return _shared.launcher.shared_folder
 
 
 def _erl_folder(base: Path) -> Path:

@@ -15,8 +15,8 @@ from scripts.trials.watcher import TRAFFIC, Kind, Watched, Watcher, watched
 
 
 @pytest.fixture(scope="module")
-def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
-    with started(tmp_path_factory.mktemp("trial")) as found:
+def switch(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[Switch]:
+    with started(tmp_path_factory.mktemp("trial"), shared=installed) as found:
         yield found
 
 

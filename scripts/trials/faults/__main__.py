@@ -26,7 +26,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="faults.") as folder:
             for fault in chosen:
                 started = time.monotonic()
-                row = attempt(fault, Path(folder) / fault.name, given.quick)
+                row = attempt(fault, Path(folder) / fault.name, Path(folder) / "shared", given.quick)
                 rows.append(row)
                 _tell(f"{len(rows)}/{len(chosen)} {fault.name}: {_verdict(row)}, {time.monotonic() - started:.0f} s")
                 for line in row.wrong:

@@ -9,17 +9,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mod_erlang_py.errors import HandshakeError
-from mod_erlang_py.etf import Atom, Binary
+from mod_erlang_py.etf import Atom, Binary, atom_text
 from scripts.trials.client import Client
 from scripts.trials.faults.fault import Fault, Trial
 from scripts.trials.limits import NoLimit, without_descriptors, without_memory, without_threads
 
 _MEBIBYTE = 1 << 20
+_JOBS = 20
 
 
 def _no_threads(trial: Trial) -> int:
     """FreeSWITCH has none for calls either. A node that does not read, one that is dialled, jobs: all need one."""
     tries = trial.tries(3)
+    dialled = trial.victim()
     for _ in range(tries):
         with trial.victim() as victim, trial.victim() as deaf, trial.client("sender") as sender:
             victim.busy(10)
@@ -27,17 +29,46 @@ def _no_threads(trial: Trial) -> int:
             with without_threads(trial.switch.pid):
                 deaf.stop()
                 _sendevent(sender, 40)
-                for _ in range(20):
-                    sender.send((Atom("bgapi"), Atom("msleep"), b"100"))
-                sender.send((Atom("bgapi"), Atom("erlang"), b"connect nobody@localhost"))
+                for number in range(_JOBS):
+                    sender.send((Atom("bgapi"), Atom("msleep"), b"100", _job(number)))
+                sender.send((Atom("api"), Atom("erlang"), f"connect {dialled.name}".encode()))
                 for number in range(20):
                     with contextlib.suppress(HandshakeError, OSError):
                         trial.client(f"threadless{number}").close()
                 trial.others_for(2)
+            trial.check(_jobs_answered(sender), "a job that was accepted is never heard of")
+            answer = trial.switch.fs_cli(f"erlang connect {dialled.name}")
+            trial.check(answer.startswith("+OK"), f"a node that was dialled in that moment: {answer}")
+            trial.switch.fs_cli(f"erlang disconnect {dialled.name}")
             deaf.resume()
             victim.hang_up()
             trial.all_came(victim.quiet(), link_lost=True)  # a socket that is full would need a thread
     return tries
+
+
+def _job(number: int) -> bytes:
+    """Its UUID."""
+    return b"job-%d" % number
+
+
+def _jobs_answered(client: Client) -> bool:
+    """Whether each of its jobs was refused, or accepted and done; and what it asked behind them is answered."""
+    refused, accepted, done, asked = 0, 0, 0, False
+    while refused + done < _JOBS or not asked:
+        try:
+            answer = client.answer()
+        except OSError:
+            return False
+        match answer:
+            case (tag, bytes(uuid)) if atom_text(tag) == "ok" and uuid.startswith(b"job-"):
+                accepted += 1
+            case (tag, reason) if isinstance(reason, Atom):
+                refused += 1
+            case (tag, _, _):
+                done += 1
+            case _:
+                asked = True
+    return accepted == done
 
 
 def _sendevent(client: Client, count: int) -> None:

@@ -42,7 +42,9 @@ class Row:
             found += [f"{seen.doubled} doubled"] if seen.doubled else []
             found += [f"{seen.refused} refused"] if seen.refused and not self.refuses else []
             if seen.slowest > self.allowed + self.machine:
-                found.append(f"others waited {seen.slowest:.2f} s, of {self.allowed:g} allowed")
+                waited = {kind: one.slowest for kind, one in self.others.seen.items() if kind is not Kind.MACHINE}
+                what = max(waited, key=lambda kind: waited[kind]).value
+                found.append(f"others waited {seen.slowest:.2f} s for {what}, of {self.allowed:g} allowed")
         found += ["it does not work again"] if self.again is None else []
         return found
 

@@ -31,15 +31,14 @@ MORE = 5
 _ROUNDS = 3
 
 
-def attempt(fault: Fault, folder: Path, quick: bool) -> Row:
-    """Raises nothing that the fault may bring about: that is a failure of its row."""
+def attempt(fault: Fault, folder: Path, shared: Path, quick: bool) -> Row:
+    """folder: of its own. shared: as for ScratchFreeSwitch. Raises nothing that the fault may bring about: that is a
+    failure of its row. For the main thread."""
     folder.mkdir()
     try:
         with ExitStack() as stack, _deadline(SECONDS):
             files = stack.enter_context(fault.room(folder))
-            switch = stack.enter_context(
-                started(folder, settings=fault.settings, files=files, shared=folder.parent / "shared")
-            )
+            switch = stack.enter_context(started(folder, settings=fault.settings, files=files, shared=shared))
             return _attempt(fault, Trial(switch, folder, stack, quick))
     except NoLimit as error:
         return _row(fault, skipped=str(error))
