@@ -34,7 +34,7 @@ class Shared:
         """That Erlang node; started when first asked for. tls: of those that connect by TLS. Raises BenchError."""
         key = number, tls
         if key not in self._erlang:
-            self._erlang[key] = ErlangPeer(self.folder, self.epmd_port, COOKIE, self.certs if tls else None)
+            self._erlang[key] = ErlangPeer(self.folder, self.epmd_port, COOKIE, certs=self.certs if tls else None)
         return self._erlang[key]
 
     def forget_erlang(self) -> None:

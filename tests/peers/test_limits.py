@@ -15,8 +15,8 @@ from mod_erlang_py.config.limits import PARSERS
 from mod_erlang_py.errors import HandshakeError
 from scripts.epmd import Epmd
 from scripts.scratch import free_port
+from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartErl, _Shared
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 from tests.peers.test_calls import parked
 from tests.peers.test_console import configure

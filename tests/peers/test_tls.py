@@ -14,8 +14,8 @@ import pytest
 from mod_erlang_py.config.tls import ProtoDist
 from mod_erlang_py.node.streams.tls_errors import PLAIN
 from scripts.certs import make_certificate, optfile
+from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartErl, StartNode
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 from tests.peers.test_calls import called, dial, exists, gone, hang_up, with_module
 from tests.peers.test_scripts_calls import give_dialplan

@@ -37,7 +37,7 @@ STAGES: tuple[Stage, ...] = (_idle, _connecting, _busy, _pending)
 
 def _at_each_stage(end: End) -> Callable[[Trial], int]:
     def inflict(trial: Trial) -> int:
-        rounds = 1 if trial.quick else 3
+        rounds = 1 if trial.quick else 2
         for _ in range(rounds):
             for stage in STAGES:
                 with trial.victim() as victim:

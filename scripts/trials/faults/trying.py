@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,7 +43,15 @@ def attempt(fault: Fault, folder: Path, shared: Path, quick: bool) -> Row:
             return _attempt(fault, Trial(switch, folder, stack, quick))
     except NoLimit as error:
         return _row(fault, skipped=str(error))
-    except (TrialError, BenchError, EpmdError, ScratchError, HandshakeError, OSError) as error:
+    except (
+        TrialError,
+        BenchError,
+        EpmdError,
+        ScratchError,
+        HandshakeError,
+        OSError,
+        subprocess.CalledProcessError,
+    ) as error:
         return _row(fault, failures=(f"{type(error).__name__}: {error}"[:300],))
 
 
