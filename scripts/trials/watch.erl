@@ -223,9 +223,12 @@ events(Node, Subscription, Next, Last, Replies) ->
     after ?PATIENCE -> lost
     end.
 
-%% Dialled, handed to this process, hung up by it. Left: what is to come, in whatever order that it may.
-call(_, UUID, []) -> ets:insert(over, {UUID}), done;
-call(Node, UUID, Left) ->
+%% Dialled, handed to this process, hung up by it. Left: what is to come, in whatever order that it may. Since: when
+%% something came last.
+call(Node, UUID, Left) -> call(Node, UUID, Left, erlang:monotonic_time(millisecond)).
+
+call(_, UUID, [], _) -> ets:insert(over, {UUID}), done;
+call(Node, UUID, Left, Since) ->
     receive
         {nodedown, Node} -> told;
         {ok, UUID} -> came(Node, UUID, job, Left);
@@ -240,10 +243,19 @@ call(Node, UUID, Left) ->
         {error, _} = Found -> refused(call, Found);
         {call_taken, UUID} = Found -> refused(call, Found);
         {bgerror, UUID, _} = Found -> refused(call, Found)
-    after ?PATIENCE ->
-        complain(call, {never_came, UUID, Left}),
-        lost
+    after 2000 ->
+        Late = erlang:monotonic_time(millisecond) - Since > ?PATIENCE,
+        case lists:member(call, Left) andalso not lists:member(done, Left) andalso exists(Node, UUID) of
+            "false" -> refused(call, {freeswitch_has_ended_it, UUID});
+            _ when Late -> complain(call, {never_came, UUID, Left}), lost;
+            _ -> call(Node, UUID, Left, Since)
+        end
     end.
+
+%% Whether FreeSWITCH has that call, which nobody has had yet: without a thread or memory for it, it has not.
+exists(Node, UUID) ->
+    {foo, Node} ! {api, uuid_exists, UUID},
+    receive {ok, Found} when Found =/= UUID -> Found; {error, _} -> unknown after ?PATIENCE -> unknown end.
 
 came(Node, UUID, What, Left) ->
     lists:member(What, Left) orelse doubled(call, [What]),

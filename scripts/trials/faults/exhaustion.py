@@ -95,7 +95,7 @@ def _no_descriptors(trial: Trial) -> int:
 
 def _no_memory(trial: Trial) -> int:
     """There is some, but not for all that one node sends."""
-    tries = trial.tries(20)
+    tries = trial.tries(8)
     with trial.victim() as victim:
         victim.busy(10)
         with without_memory(trial.switch.pid, 48 * _MEBIBYTE):
@@ -151,8 +151,8 @@ def _full_disk(trial: Trial) -> int:
 
 
 FAULTS = (
-    Fault("no-threads", "no thread to be had", _no_threads, refuses=True),
+    Fault("no-threads", "no thread to be had", _no_threads, allowed=5.0, refuses=True),
     Fault("no-descriptors", "no descriptor to be had", _no_descriptors),
-    Fault("no-memory", "no memory to be had for frames of 60 MiB", _no_memory),
+    Fault("no-memory", "no memory to be had for frames of 60 MiB", _no_memory, allowed=3.0, refuses=True),
     Fault("full-disk", "a full disk under the log", _full_disk, room=_small_disk),
 )
