@@ -30,6 +30,8 @@ AGAIN_SECONDS = 30.0
 MORE = 5
 """Threads, and descriptors, that may be there afterwards: others have calls, which have threads and timers."""
 _ROUNDS = 3
+_JOBS = 64
+"""At a time: more than any fault has. Their threads stay for the next ones."""
 
 
 def attempt(fault: Fault, folder: Path, shared: Path, quick: bool) -> Row:
@@ -112,6 +114,11 @@ def _warm(trial: Trial) -> None:
     with trial.victim() as victim:
         victim.busy(60)
         victim.hang_up()
+    with trial.client("warm") as client:
+        for _ in range(_JOBS):
+            client.send((Atom("bgapi"), Atom("msleep"), b"500"))
+        for _ in range(2 * _JOBS):
+            client.receive()
 
 
 def _until_each_did(watcher: Watcher, rounds: int) -> tuple[Watched, bool]:
