@@ -11,6 +11,7 @@ import pytest
 from mod_erlang_py.distribution.connection import Frames
 from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.node.outbox import Outbox, Room
+from mod_erlang_py.node.pool import Pool
 from mod_erlang_py.node.streams.stream import Stream
 from tests.models.scheduler import Scheduler
 from tests.models.schedules import DEPTH, explore
@@ -62,7 +63,7 @@ class OutboxWorld:
         self.scheduler = scheduler
         self.stream = PlayedStream(scheduler, room, breaks)
         self._no_thread = no_thread
-        self.outbox = Outbox(self.stream, Room(1000, 100), self._start)
+        self.outbox = Outbox(self.stream, Room(1000, 100), self._start, Pool(1 << 20))
         self.sent: dict[str, list[bytes]] = {}
         self.ended = False
 

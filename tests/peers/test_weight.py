@@ -11,8 +11,8 @@ from mod_erlang_py import etf
 from mod_erlang_py.distribution import control
 from mod_erlang_py.distribution.connection import encode_frame
 from mod_erlang_py.etf import Atom, Term
+from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartNode
-from tests.peers.client import Client
 from tests.peers.erl import Erl
 
 WAIT = 1.0

@@ -121,7 +121,7 @@ def test_what_a_request_raises_is_its_answer(
 
 
 def test_a_request_without_memory_is_refused(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    @request("greedy", 0)
+    @request("greedy", 0, family=None)
     def greedy(_: Request) -> Term:
         raise MemoryError
 
@@ -143,7 +143,7 @@ def test_a_reply_without_memory_is_refused(
 
     monkeypatch.setattr(etf, "encode", greedy)
 
-    @request("big", 0)
+    @request("big", 0, family=None)
     def big(_: Request) -> Term:
         return (OK, b"big")
 
