@@ -88,7 +88,7 @@ Request: TypeAlias = AliveRequest | PortPleaseRequest | NamesRequest | DumpReque
 KILL_OK, KILL_NO = b"OK", b"NO"
 _ENTRY = struct.Struct(">HBBHHH")  # port, node type, protocol, highest, lowest, length of the name
 _TCP_IPV4 = 0
-_NAME_LINE = re.compile(r"name (\S+) at port (\d+)")
+_NAME_LINE = re.compile(r"name (\S+) at port (\d{1,5})", re.ASCII)
 
 
 # --- the node's side ---

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -213,3 +214,25 @@ def test_mutations(control: bytes, data: st.DataObject) -> None:
 def test_a_name_that_is_no_atom() -> None:
     with pytest.raises(EncodeError):
         encode_control(RegSend(C, "n" * 256))
+
+
+ELEMENTS: list[Term] = [X, Atom("n"), None, 1, -1, 2**70, 1.5, b"text", [], {}, C, R, (), (Atom("m"), Atom("f"), 0)]
+
+
+@pytest.mark.parametrize("op", range(45))
+def test_every_number_with_every_arity(op: int) -> None:
+    """And with every type of element in each place of what may be right, and of what is not."""
+    right = [elements[1:] for _, elements, _ in MESSAGES if elements[0] == op]
+    arities = {len(fields) for fields in right} if op != ControlOp.ALTACT_SIG_SEND else {3, 4, 5, 6, 7, 8}
+    for arity, base in product(range(9), [*right, (C, U, R, TOKEN, REASON, X, C, C)]):
+        fields = (*base, *ELEMENTS)[:arity]
+        for place, element in product(range(arity), ELEMENTS):
+            data = encode_bare((op, *fields[:place], element, *fields[place + 1 :]))
+            try:
+                message = decode_control(data)
+            except ProtocolViolation:
+                continue
+            assert arity in arities
+            written = encode_control(message)
+            if op != ControlOp.ALTACT_SIG_SEND:  # whose token may be `undefined`, as if there were none
+                assert encode_control(decode_control(written)) == written

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mod_erlang_py.distribution.epmd import (
@@ -153,3 +156,27 @@ def test_epmd_answers_by_the_highest_version(highest: int, reply: str) -> None:
 def test_requests_that_are_none(body: bytes) -> None:
     with pytest.raises(EpmdError):
         decode_request(body)
+
+
+RESPONSES: list[Callable[[bytes], object]] = [decode_alive2_response, decode_port2_response, decode_names_response]
+REPLIES = [bytes.fromhex("76 00 6b036535"), bytes.fromhex("79 00 0003"), PORT2, names_response(4369, [CN1] * 3)]
+
+
+@given(st.binary(max_size=60))
+@example(b"\0\0\x11\x11name otp at port " + b"1" * 5000)
+def test_any_reply(data: bytes) -> None:
+    for decode in RESPONSES:
+        with suppress(EpmdError):
+            decode(data)
+
+
+@given(st.sampled_from(REPLIES), st.data())
+def test_a_broken_reply(reply: bytes, choice: st.DataObject) -> None:
+    broken = bytearray(reply)
+    broken[choice.draw(st.integers(0, len(broken) - 1))] = choice.draw(st.integers(0, 255))
+    test_any_reply.hypothesis.inner_test(bytes(broken))  # type: ignore[attr-defined]
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z0-9_.-]{1,20}", fullmatch=True), u16, max_size=5))
+def test_names_are_listed_with_their_ports(listed: dict[str, int]) -> None:
+    assert decode_names_response(names_response(4369, (EpmdEntry(*one) for one in listed.items()))) == listed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from mod_erlang_py.distribution import epmd_server
 from mod_erlang_py.distribution.epmd import (
@@ -20,6 +21,7 @@ from mod_erlang_py.errors import EpmdError
 
 CN1 = EpmdEntry("cn1", 5001)
 REFUSED = bytes.fromhex("76 01 00000063")
+SIZES = st.lists(st.integers(1, 20), min_size=1, max_size=4)
 DUMP, KILL, STOP = b"\0\1d", b"\0\1k", b"\0\4scn1"
 
 
@@ -199,3 +201,80 @@ def test_any_request(body: bytes) -> None:
         decode_alive2_response(reply)
     except EpmdError:
         assert not conversation.name
+
+
+class Epmd(RuleBasedStateMachine):
+    """Nodes that come and go by their connections, some of them from other machines, in pieces of any size."""
+
+    connections = Bundle("connections")
+    names = st.sampled_from(["a", "b", "c"])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mapper = PortMapper(4369, 1)
+        self.held: dict[str, tuple[EpmdEntry, Conversation]] = {}
+        self.local: dict[Conversation, bool] = {}
+
+    @rule(target=connections, local=st.booleans())
+    def connect(self, local: bool) -> Conversation:
+        conversation = Conversation(self.mapper, local, 7)
+        self.local[conversation] = local
+        return conversation
+
+    def feed(self, conversation: Conversation, data: bytes, sizes: list[int]) -> bytes:
+        """What it answers; one that is over is no longer read from."""
+        said = b""
+        while data and not conversation.over:
+            size = sizes[len(said) % len(sizes)]
+            said += conversation.receive_data(data[:size])
+            data = data[size:]
+        return said
+
+    def is_fresh(self, conversation: Conversation) -> bool:
+        return not conversation.over and not conversation._answered and not conversation._data
+
+    @rule(conversation=connections, name=names, port=st.integers(1, 65535), sizes=SIZES)
+    def register(self, conversation: Conversation, name: str, port: int, sizes: list[int]) -> None:
+        fresh = self.is_fresh(conversation)
+        entry = EpmdEntry(name, port)
+        reply = self.feed(conversation, alive2_request(entry), sizes)
+        if not fresh:
+            self.forget(conversation)
+        elif not self.local[conversation]:
+            assert (reply, conversation.over) == (b"", True)
+        elif name in self.held:
+            assert (reply, conversation.over) == (REFUSED, False)
+        else:
+            assert decode_alive2_response(reply)
+            self.held[name] = (entry, conversation)
+
+    @rule(conversation=connections, data=st.binary(min_size=1, max_size=20), sizes=SIZES)
+    def say_anything(self, conversation: Conversation, data: bytes, sizes: list[int]) -> None:
+        answered = conversation._answered
+        self.feed(conversation, data, sizes)
+        if answered:
+            self.forget(conversation)
+
+    @rule(conversation=connections)
+    def close(self, conversation: Conversation) -> None:
+        conversation.end()
+        self.forget(conversation)
+
+    def forget(self, conversation: Conversation) -> None:
+        assert conversation.over
+        self.held = {name: one for name, one in self.held.items() if one[1] is not conversation}
+
+    @rule(local=st.booleans())
+    def kill(self, local: bool) -> None:
+        reply, _ = ask(self.mapper, KILL, local)
+        assert reply == ((b"NO" if self.held else b"OK") if local else b"")
+
+    @invariant()
+    def those_that_are_connected_are_known(self) -> None:
+        assert [entry for entry, _ in self.mapper.entries()] == [entry for entry, _ in reversed(self.held.values())]
+        for name in ("a", "b", "c"):
+            known = self.held[name][0] if name in self.held else None
+            assert ask(self.mapper, port_please2_request(name), local=False)[0] == port2_response(known)
+
+
+TestEpmd = Epmd.TestCase

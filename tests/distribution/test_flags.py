@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mod_erlang_py.distribution.flags import (
     MANDATORY_23,
@@ -68,3 +70,12 @@ def test_strangers_words_leave_nothing_behind() -> None:
     for bit in range(40, 64):
         missing(OURS.value | 1 << bit)
     assert len(DistFlags._value2member_map_) <= before + 1
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_any_word(word: int, more: int) -> None:
+    lacking = missing(word)
+    assert not lacking.value & expanded(word)
+    assert missing(word | lacking.value) == DistFlags(0)
+    assert missing(word | more) in lacking
+    assert names(lacking).split(", ") == ([flag.name for flag in DistFlags if flag in lacking] or [""])

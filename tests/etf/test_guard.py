@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mod_erlang_py.errors import DecodeError, LimitExceeded
-from mod_erlang_py.etf import LIMITS, Limits, scan
+from mod_erlang_py.etf import LIMITS, Limits, List, Term, encode_bare, scan
+from tests.etf.test_codec import terms
 from tests.etf.vectors import BOTH_WAYS, DECODE_ONLY, FUN_HEX, Vector
 
 EVERY = [*BOTH_WAYS, *DECODE_ONLY]
@@ -217,3 +221,50 @@ def test_many_bignums() -> None:
     times = integer(2**64 - 1) * 10_000
     data = b"l" + struct.pack(">I", 10_000) + times + b"j"
     assert scan(data, 0) == len(data)
+
+
+def inside(term: Term) -> list[Any]:
+    """What a term holds; a list's tail is none of its elements."""
+    if isinstance(term, dict):
+        return [one for pair in term.items() for one in pair]
+    if isinstance(term, List):
+        return term.value
+    return list(term) if isinstance(term, (list, tuple)) else []
+
+
+def levels(term: Term) -> int:
+    within = inside(term)
+    return 1 + max(map(levels, within)) if within else int(isinstance(term, tuple))
+
+
+def elements(term: Term) -> int:
+    within = inside(term)
+    tail = isinstance(term, List) and term.improper
+    return len(within) - tail + sum(map(elements, within))
+
+
+@given(terms, st.integers(0, 8), st.integers(0, 30))
+def test_what_is_over_the_limits(term: Term, most_levels: int, most_elements: int) -> None:
+    data = encode_bare(term)
+    over = levels(term) > most_levels or elements(term) > most_elements
+    try:
+        assert scan(data, 0, Limits(depth=most_levels, elements=most_elements)) == len(data)
+        assert not over
+    except LimitExceeded:
+        assert over
+
+
+@given(terms, st.binary(max_size=8), st.binary(max_size=8), st.data())
+def test_what_stands_around_it(term: Term, before: bytes, behind: bytes, choice: st.DataObject) -> None:
+    data = bytearray(encode_bare(term))
+    for _ in range(choice.draw(st.integers(0, 2))):
+        data[choice.draw(st.integers(0, len(data) - 1))] = choice.draw(st.integers(0, 255))
+    try:
+        end = scan(bytes(data), 0)
+    except LimitExceeded:
+        return
+    except DecodeError:
+        with pytest.raises(DecodeError):
+            scan(before + bytes(data), len(before))
+        return
+    assert scan(before + bytes(data) + behind, len(before)) == len(before) + end

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mod_erlang_py import etf
 from mod_erlang_py.etf import Atom, Binary, List, Pid, Reference, Term
 from mod_erlang_py.etf.show import LIMIT, show
 from tests.conftest import StartErl
+from tests.etf.test_codec import terms
 
 SHOWN: list[tuple[Term, str]] = [
     (1, "1"),
@@ -95,3 +98,10 @@ def test_deep_terms() -> None:
     for _ in range(100_000):
         term = [term]
     assert show(term) == "[" * LIMIT + "…"
+
+
+@given(terms, st.integers(0, 100))
+def test_what_is_cut_is_the_beginning(term: Term, limit: int) -> None:
+    whole = show(term, 1 << 20)
+    assert show(term, limit) == (whole if len(whole) <= limit else whole[:limit] + "…")
+    assert show(etf.decode(etf.encode(term)), 1 << 20) == whole
