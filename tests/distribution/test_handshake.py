@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from mod_erlang_py.distribution.flags import MANDATORY_25, OURS, DistFlags
 from mod_erlang_py.distribution.handshake import (
@@ -543,3 +544,106 @@ def test_random_bytes(accepting: bool, data: bytes) -> None:
         machine.receive_data(data)
     except HandshakeError:
         assert machine.state in (State.FAILED, State.REFUSED)
+
+
+# --- somebody without the cookie ---
+
+
+class Stranger(RuleBasedStateMachine):
+    """Somebody without the cookie, on several connections with a node at once, to it and from it. He knows the
+    protocol, passes on from one to another what he is told, breaks packets, and sends them in any pieces."""
+
+    machines = Bundle("machines")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[int] = []  # the node's challenges, which it does not answer itself
+        self.all: list[Machine] = []
+        self.digests = [bytes(16), digest("", 1)]
+        self.challenges = [0, THEIR_CHALLENGE]
+
+    def made(self, machine: Machine) -> Machine:
+        self.all.append(machine)
+        self.listen(machine)
+        return machine
+
+    @rule(target=machines)
+    def connects(self) -> Machine:
+        self.sent.append(len(self.sent) + 100)
+        return self.made(AcceptorHandshake(US, "secret", self.sent[-1], refused_challenges=self.sent))
+
+    @rule(target=machines)
+    def is_dialled(self) -> Machine:
+        self.sent.append(len(self.sent) + 100)
+        return self.made(InitiatorHandshake(US, PEER.name, "secret", self.sent[-1], refused_challenges=self.sent))
+
+    def listen(self, machine: Machine) -> None:
+        data = machine.data_to_send()
+        while data:
+            size = int.from_bytes(data[:2], "big")
+            one, data = data[2 : 2 + size], data[2 + size :]
+            if one[:1] == b"r":
+                self.digests.append(one[5:])
+                self.challenges.append(int.from_bytes(one[1:5], "big"))
+            elif one[:1] == b"a":
+                self.digests.append(one[1:])
+            elif one[:1] == b"N" and isinstance(machine, AcceptorHandshake):
+                self.challenges.append(int.from_bytes(one[9:13], "big"))
+
+    def say(self, machine: Machine, data: bytes, status: Status = Status.OK, cut: int = 0) -> None:
+        """status: what the node finds to say to a name."""
+        over = machine.state in (State.FAILED, State.REFUSED)
+        try:
+            for piece in (data[:cut], data[cut:]):
+                machine.receive_data(piece)
+                for event in machine.events_received():
+                    assert not isinstance(event, Established)
+                    if isinstance(event, NameReceived) and isinstance(machine, AcceptorHandshake):
+                        machine.send_status(status)
+                    elif event == StatusReceived(Status.ALIVE) and isinstance(machine, InitiatorHandshake):
+                        machine.answer_alive(status is not Status.ALIVE)
+            assert not over
+        except HandshakeError:
+            assert machine.state in (State.FAILED, State.REFUSED)
+        self.listen(machine)
+
+    def packets(self, number: int, proof: bytes) -> dict[State, bytes]:
+        return {
+            State.NAME: name(),
+            State.ALIVE_ANSWER: status(b"true"),
+            State.COMPLEMENT: complement(),
+            State.REPLY: packet(struct.pack(">cI", b"r", number) + proof),
+            State.STATUS: status(b"ok"),
+            State.CHALLENGE: challenge(number=number),
+            State.ACK: packet(b"a" + proof),
+        }
+
+    @rule(machine=machines, steps=st.integers(1, 3), old=st.booleans())
+    def goes_on(self, machine: Machine, steps: int, old: bool) -> None:
+        """With what the other side waits for, and what he heard last."""
+        for _ in range(steps):
+            fitting = self.packets(self.challenges[-1], self.digests[-1]) | ({State.NAME: name_v5()} if old else {})
+            self.say(machine, fitting.get(machine.state, b""))
+
+    @rule(machine=machines, status=st.sampled_from(Status), choice=st.data())
+    def says_what_belongs_somewhere(self, machine: Machine, status: Status, choice: st.DataObject) -> None:
+        data = bytearray(choice.draw(self.anything()))
+        if choice.draw(st.booleans()):
+            data[choice.draw(st.integers(0, len(data) - 1))] = choice.draw(st.integers(0, 255))
+        self.say(machine, bytes(data), status, choice.draw(st.integers(0, len(data))))
+
+    def anything(self) -> st.SearchStrategy[bytes]:
+        packets = st.builds(self.packets, st.sampled_from(self.challenges), st.sampled_from(self.digests))
+        statuses = st.sampled_from([b"alive", b"nok", b"not_allowed", b"ok_simultaneous", b"false"]).map(status)
+        return packets.flatmap(lambda one: st.sampled_from(list(one.values()))) | statuses
+
+    @rule(machine=machines, data=st.binary(max_size=40))
+    def says_anything(self, machine: Machine, data: bytes) -> None:
+        self.say(machine, data)
+
+    @invariant()
+    def is_not_let_in(self) -> None:
+        assert all(machine.state is not State.CONNECTED for machine in self.all)
+
+
+TestStranger = Stranger.TestCase
