@@ -18,7 +18,7 @@ _ATTRIBUTE = rb"""\b%s\s*=\s*(?:"([^"]*)"|'([^']*)')"""
 _COMMAND, _DATA = (re.compile(_ATTRIBUTE % name, re.IGNORECASE) for name in (b"cmd", b"data"))
 _VARIABLE = re.compile(rb"\$\$\{([^{}]*)\}")
 _EITHER = re.compile(
-    _VARIABLE.pattern + rb"""|<X-PRE-PROCESS\b((?:[^>"']|"[^"]*"|'[^']*')*)>(?:\s*</X-PRE-PROCESS\s*>)?""",
+    _VARIABLE.pattern + rb"""|<X-PRE-PROCESS\b((?:[^<>"']|"[^"]*"|'[^']*')*)>(?:\s*</X-PRE-PROCESS\s*>)?""",
     re.IGNORECASE,
 )
 

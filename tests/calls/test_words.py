@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mod_erlang_py.calls.dialplan import AskPid, Group, Named, Rpc, Spawn, Wish, destination
 from mod_erlang_py.calls.words import words
@@ -76,3 +78,29 @@ def test_destination(data: bytes, wish: Wish, nodes: list[str]) -> None:
 def test_no_destination(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"expected NAME|not UTF-8"):
         destination(data)
+
+
+TEXTS = st.text("ab \\'\":;^|@!pgsawn\xff", max_size=30).map(lambda text: text.encode("latin-1"))
+DELIMITERS = st.sampled_from([b" ", b":", b";"])
+
+
+@given(TEXTS, DELIMITERS, st.integers(1, 5))
+def test_any_text(text: bytes, delimiter: bytes, most: int) -> None:
+    found = words(text, delimiter, most)
+    assert len(found) <= most
+    assert sum(map(len, found)) <= len(text)
+
+
+@given(st.lists(st.text("ab :;\xff", min_size=1, max_size=8).map(str.encode), min_size=1, max_size=6), DELIMITERS)
+def test_what_is_in_quotes_is_one_word(parts: list[bytes], delimiter: bytes) -> None:
+    assert words(delimiter.join(b"'%b'" % part for part in parts), delimiter) == parts
+
+
+@given(TEXTS)
+def test_any_destination(data: bytes) -> None:
+    try:
+        _, nodes = destination(data)
+    except ValueError:
+        return
+    assert nodes
+    assert all("@" in node for node in nodes)

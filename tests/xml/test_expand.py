@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mod_erlang_py.xml.expand import expand
 from mod_erlang_py.xml.limits import BadXml
@@ -56,3 +61,33 @@ def test_it_does_not_grow_without_end() -> None:
     assert expanded("$${long}" * 10)[0] == "x" * 1000
     with pytest.raises(BadXml, match="more than 1000 bytes"):
         expanded("$${long}" * 11)
+
+
+PIECES = st.sampled_from(
+    ["$${host}", "$${x}", "$${long}", "$${", "}", "$", "<X-PRE-PROCESS ", "cmd='set' ", 'data="x=', "'"]
+)
+PIECES |= st.sampled_from(['"', "/>", "></X-PRE-PROCESS>", "<a>", "<", ">", " ", "x=1", "é"])
+
+
+@given(st.lists(PIECES, max_size=15).map("".join), st.integers(0, 200))
+def test_any_text(text: str, most: int) -> None:
+    try:
+        found, own = expand(text.encode(), KNOWN.get, most)
+    except BadXml:
+        assert "$${" in text or "X-PRE-PROCESS" in text
+        return
+    assert len(found) <= len(text.encode()) + most
+    if "$${" not in text and "X-PRE-PROCESS" not in text:
+        assert (found, own) == (text.encode(), {})
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"<X-PRE-PROCESS ", b"<X-PRE-PROCESS '", b"<X-PRE-PROCESS '\"", b"<X-PRE-PROCESS cmd='set' data='", b"$${", b" "],
+)
+def test_a_long_one_is_read_once(piece: bytes) -> None:
+    """The time grows as the text does."""
+    began = time.process_time()
+    with suppress(BadXml):
+        expand(piece * 50_000, KNOWN.get, 1000)
+    assert time.process_time() - began < 2
