@@ -1,6 +1,6 @@
 # Everything a developer or an operator types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-otp coverage lint bench faults install uninstall doctor certs lock clean
+.PHONY: help run test test-otp coverage lint bench faults fuzz install uninstall doctor certs lock clean
 .DELETE_ON_ERROR:
 
 VENV   := .venv
@@ -16,6 +16,10 @@ PYTHON ?= /usr/bin/python3
 FOLDERS = $(if $(FS_CONF_DIR),--conf-dir '$(FS_CONF_DIR)') $(if $(FS_SCRIPT_DIR),--script-dir '$(FS_SCRIPT_DIR)')
 # What tests to run, for example: make test ARGS="tests/etf -k atom"
 ARGS   ?=
+# For how long something is tried with the node.
+MINUTES ?= 5
+# What `make fuzz` tries: a node in a real switch, and functions of their own (tests/fuzz/targets.py).
+TARGETS ?= switch guard frames handshake epmd events
 # What `make run` needs, without what developers do.
 RUN    := .run
 
@@ -49,6 +53,12 @@ bench: $(READY) erlang tcmalloc measuring ## measure beside mod_erlang_event; AR
 
 faults: $(READY) erlang ## do to the node what may be done to it, in FreeSWITCHes; ARGS="kill reload", --quick, --publish
 	@$(PY) -m scripts.trials.faults $(ARGS)
+
+fuzz: $(READY) erlang fuzzing ## broken bytes for a node in a real FreeSWITCH, then for functions; MINUTES=5 of each, SEED= ONLY= TARGETS=
+	@$(if $(filter switch,$(TARGETS)),$(PY) -m scripts.trials.fuzz --minutes $(MINUTES) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS))
+	@$(if $(filter-out switch,$(TARGETS)),$(PY) -m tests.fuzz --minutes $(MINUTES) \
+		$(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) $(filter-out switch,$(TARGETS)))
 
 install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON= EVENT_SOURCE=]
 	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.install --python '$(PYTHON)' $(FOLDERS) \
@@ -160,6 +170,14 @@ tcmalloc:
 		{ $(INSTALL) libtcmalloc-minimal4; } >/dev/null || \
 			echo "libtcmalloc-minimal4 could not be installed; FreeSWITCH is measured without" >&2; \
 	fi
+
+# What looks for inputs of functions; there is none for each machine.
+.PHONY: fuzzing
+fuzzing: $(READY)
+	@[ -z "$(filter-out switch,$(TARGETS))" ] || $(PY) -c 'import atheris' 2>/dev/null || \
+		{ echo "Installing atheris into $(VENV)"; \
+		$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' || \
+		echo "it could not be installed: make test tries the inputs that are kept, nothing looks for more" >&2; }
 
 # What `make bench` compiles, draws and calls with; what cannot be installed is left out of it.
 .PHONY: measuring
