@@ -42,7 +42,10 @@ from scripts.scratch import free_port as find_free_port
 from tests.peers.erl import Erl, missing
 from tests.waiting import wait_until
 
-settings.register_profile("few", max_examples=10)
+# How long an example takes on a busy machine says nothing; the run's timeout ends what hangs.
+settings.register_profile("tests", deadline=None)
+settings.register_profile("few", deadline=None, max_examples=10)
+settings.load_profile("tests")
 
 # folders of tests/; "" is any other
 _ORDER = ["etf", "distribution", "node", "events", "requests", "", "switch", "in_switch", "peers"]

@@ -104,11 +104,11 @@ def test_what_is_judged() -> None:
     usage = Usage(30, 20, 50_000)
     report = Report()
     report.add(Outcome("noise", 3, End.CLOSED))
-    report.see(_watched(0.35), waited=0.2)
+    report.see(_watched(0.35), 0.2, 8)
     report.judge(usage, usage)
     assert (report.faults, report.slow) == ([], 1)
-    assert report.see(_watched(0.4, lost=1), waited=0.1) == 0.4
-    assert report.faults.pop() == "others waited 400 ms, for the machine 200 at most"
+    assert report.see(_watched(0.4, lost=1), 0.1, 9) == 0.4
+    assert report.faults.pop() == "around round 9: others waited 400 ms, for the machine 200 at most"
     report.judge(usage, Usage(31, 20, 50_001 + GROWTH))
     assert [fault.split()[0] for fault in report.faults] == ["1", "1", str(GROWTH + 1)]
     assert "| noise | 0 | 1 | 0 |" in report.tables(usage, usage)

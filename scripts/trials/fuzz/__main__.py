@@ -92,7 +92,7 @@ def _fuzz(
         now = time.monotonic()
         if now - looked > 1:
             looked = now
-            slowest = report.see(watcher.take(), waits.take())
+            slowest = report.see(watcher.take(), waits.take(), number)
             _look(log, number, report)
             if now - told > 10 and switch.scratch.alive:
                 told = now
@@ -102,7 +102,7 @@ def _fuzz(
         report.crashes += 1
         report.faults.append(f"FreeSWITCH ended around round {number}, exit code {switch.scratch.wait()}")
         return before, None
-    report.see(watcher.finish(), waits.take())
+    report.see(watcher.finish(), waits.take(), number)
     after = _settled(switch, before)
     _look(log, number, report)
     report.judge(before, after)

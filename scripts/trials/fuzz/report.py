@@ -39,15 +39,17 @@ class Report:
         self.frames += outcome.frames
         self.ends[outcome.what, outcome.end] += 1
 
-    def see(self, watched: Watched, waited: float) -> float:
+    def see(self, watched: Watched, waited: float, number: int) -> float:
         """What became of the others since they were last looked at; returns their worst delay, in seconds. waited: how
-        long the switch has waited for a processor meanwhile, which delays an answer as much as the others' own wait."""
+        long the switch has waited for a processor meanwhile, which delays an answer as much as the others' own wait.
+        number: of the round."""
         slowest = max(watched.seen[kind].slowest for kind in ANSWERS)
         self.slow += slowest > OTHERS
         delayed = waited + watched.seen[Kind.MACHINE].slowest
         if slowest > OTHERS + delayed:
             self.late += 1
-            self.faults.append(f"others waited {slowest * 1000:.0f} ms, for the machine {delayed * 1000:.0f} at most")
+            late = f"others waited {slowest * 1000:.0f} ms, for the machine {delayed * 1000:.0f} at most"
+            self.faults.append(f"around round {number}: {late}")
         self.watched = watched if self.watched is None else self.watched + watched
         return slowest
 
@@ -58,6 +60,7 @@ class Report:
         for count, what in (
             (others.lost, "lost replies, events or calls of others"),
             (others.doubled, "doubled ones of others"),
+            (others.refused, "requests of others refused"),
             (others.told, "times others lost their link"),
             (max(0, after.threads - before.threads), "more threads afterwards"),
             (max(0, after.descriptors - before.descriptors), "more descriptors afterwards"),
@@ -93,9 +96,16 @@ class Report:
     def _others(self) -> str:
         rows = []
         for kind, seen in self.watched.seen.items() if self.watched is not None else ():
-            lost = ("", "") if kind is Kind.MACHINE else (f"{seen.lost:,}", f"{seen.doubled:,}")
-            rows.append((kind.value, f"{seen.done:,}", *lost, f"{seen.slowest * 1000:.0f} ms"))
-        return _table(("the others", "done", "lost", "doubled", "slowest"), rows)
+            wrong = [f"{count:,}" for count in (seen.lost, seen.doubled, seen.refused)]
+            rows.append(
+                (
+                    kind.value,
+                    f"{seen.done:,}",
+                    *(wrong if kind is not Kind.MACHINE else [""] * 3),
+                    f"{seen.slowest * 1000:.0f} ms",
+                )
+            )
+        return _table(("the others", "done", "lost", "doubled", "refused", "slowest"), rows)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
