@@ -110,12 +110,7 @@ class Rounds:
             return End.CLOSED
         if last.in_step:
             return End.ANSWERED if client.answered(b"behind") else End.CLOSED
-        client.link.sock.settimeout(MOMENT)
-        try:
-            client.link.wait_closed()
-        except TimeoutError:
-            return End.LEFT
-        return End.CLOSED
+        return _left(client.link.sock)
 
     def _stranger(self, random: Random, _: int) -> Outcome:
         """A handshake with us, with the cookie or without, in which one step is spoiled."""
@@ -155,13 +150,9 @@ class Rounds:
         with socket.create_connection(("127.0.0.1", self._node.epmd_port), MOMENT) as sock:
             try:
                 sock.sendall(data)
-                while sock.recv(65536):
-                    pass
-            except TimeoutError:
-                return Outcome("requests to epmd", count, End.LEFT)
             except ConnectionError:
-                pass
-            return Outcome("requests to epmd", count, End.CLOSED)
+                return Outcome("requests to epmd", count, End.CLOSED)
+            return Outcome("requests to epmd", count, _left(sock))
 
 
 class _Asking:
@@ -208,6 +199,21 @@ class _Asking:
                 if wanted(term):
                     return term
         raise Fault(f"a link that is up did not answer in {PATIENCE:g} s")
+
+
+def _left(sock: socket.socket) -> End:
+    """Whether it is closed upon within a moment, whatever else comes."""
+    sock.settimeout(MOMENT)
+    until = time.monotonic() + MOMENT
+    try:
+        while sock.recv(65536):
+            if time.monotonic() > until:
+                return End.LEFT
+    except TimeoutError:
+        return End.LEFT
+    except ConnectionError:
+        pass
+    return End.CLOSED
 
 
 def _local(name: str) -> LocalNode:
