@@ -87,7 +87,7 @@ def _run(
             command=_command(),
             began=moment.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began),
-            machine=machine.described(made, load),
+            machine=machine.described(made.found, load),
             samples=tuple(one for one in found if isinstance(one, Sample)),
             failures=tuple(one for one in found if isinstance(one, Failure)),
             skipped=tuple(skipped.items()),

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.bench.results import Machine
-from scripts.bench.shared import Shared
 from scripts.bench.switch import environment
 from scripts.install import ROOT
+from scripts.scratch import FreeSwitch
 
 BUSY = 0.7
 """The load average from which on the figures are not to be trusted."""
@@ -22,15 +22,15 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
-def described(shared: Shared, load_before: float) -> Machine:
-    switch = _output([str(shared.found.binary), "-version"])
+def described(found: FreeSwitch, load_before: float) -> Machine:
+    switch = _output([str(found.binary), "-version"])
     return Machine(
         processors=os.cpu_count() or 1,
         model=_processor(),
         kernel=platform.release(),
         versions={
             "FreeSWITCH": (switch.split() + ["?"] * 3)[2].partition("+")[0],
-            "Python": _output([shared.found.python, "--version"]).removeprefix("Python "),
+            "Python": _output([found.python, "--version"]).removeprefix("Python "),
             "OTP": _output(["erl", "-noshell", "-eval", _OTP]),
         },
         preloaded=" ".join(map("=".join, environment().items())),
