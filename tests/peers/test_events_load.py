@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,22 +15,12 @@ from scripts.bench import inside
 from scripts.bench.peers.erlang import ErlangPeer
 from scripts.trials.client import Client
 from tests.conftest import FreeSwitchHost, RunningNode, StartErl, StartNode
-from tests.peers.allocated import ALLOCATED
 from tests.peers.handlers import Handler
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.freeswitch, pytest.mark.timeout(180)]
 
 BENCH = "{event, 'CUSTOM', 'erlang_py::bench'}"
-
-IN_USE = """\
-import os, sys
-
-def runtime(_):
-    with open("{found}.new", "w") as file:
-        print(mib(), sys.getallocatedblocks(), file=file)
-    os.rename("{found}.new", "{found}")
-"""
 
 
 class Load:
@@ -55,19 +44,6 @@ class Load:
     def fire(self, events: int, rate: int = 0) -> None:
         answer = self.node.api(f"pyrun {inside.fire(self._library, events, rate)}")
         assert answer.startswith("OK")
-
-    def in_use(self) -> tuple[int, int]:
-        """What is allocated: MB by malloc, and Python's small objects. VmRSS has what was freed, too, in pieces."""
-        assert isinstance(self.node.host, FreeSwitchHost)
-        script = self.node.host.switch.script_dir / "in_use.py"
-        found = self._folder / "in_use"
-        found.unlink(missing_ok=True)
-        script.write_text(ALLOCATED + IN_USE.format(found=found))
-        time.sleep(2)  # FreeSWITCH destroys memory pools once a second
-        assert self.node.api("pyrun in_use").startswith("OK")
-        wait_until(found.exists)
-        megabytes, objects = map(int, found.read_text().split())
-        return megabytes, objects
 
     def receive(self, measurer: ErlangPeer, events: int, rate: int = 0) -> float:
         """How many of so many events did not come, or came out of order."""
@@ -143,18 +119,3 @@ def ask(client: Client, term: Term) -> None:
     client.send(term)
     while client.receive().payload != etf.encode(Atom("ok")):
         pass
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(900)
-def test_memory_stays_as_it_is_over_1000000_events(load: Callable[..., Load]) -> None:
-    """In bursts of 50,000, the first of which take what there is to take."""
-    loaded = load()
-    measurer = loaded.measurer()
-    in_use = []
-    for _ in range(20):
-        assert loaded.receive(measurer, 50_000) == 0
-        in_use.append(loaded.in_use())
-    megabytes, objects = zip(*in_use, strict=True)
-    assert max(megabytes[10:]) - max(megabytes[2:10]) < 10, in_use
-    assert max(objects[10:]) - max(objects[2:10]) < 10_000, in_use
