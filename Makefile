@@ -1,6 +1,6 @@
 # Everything a developer or an operator types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-otp coverage lint bench faults fuzz install uninstall doctor certs lock clean
+.PHONY: help run test test-otp coverage lint bench faults fuzz soak install uninstall doctor certs lock clean
 .DELETE_ON_ERROR:
 
 VENV   := .venv
@@ -59,6 +59,9 @@ fuzz: $(READY) erlang fuzzing ## broken bytes for a node in a real FreeSWITCH, t
 		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS))
 	@$(if $(filter-out switch,$(TARGETS)),$(PY) -m tests.fuzz --minutes $(MINUTES) \
 		$(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) $(filter-out switch,$(TARGETS)))
+
+soak: $(READY) erlang tcmalloc measuring ## everything together in a scratch FreeSWITCH, for MINUTES=30; ARGS=--publish
+	@$(PY) -m scripts.trials.soak $(or $(MINUTES),2) $(ARGS)
 
 install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON= EVENT_SOURCE=]
 	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.install --python '$(PYTHON)' $(FOLDERS) \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.bench.switch import environment
 from scripts.epmd import Epmd, wait_until_registered
-from scripts.scratch import FreeSwitch, ScratchFreeSwitch, find_freeswitch, free_port, local_host_name
+from scripts.scratch import MODULES, FreeSwitch, ScratchFreeSwitch, find_freeswitch, free_port, local_host_name
 from scripts.trials.usage import Usage, usage
 
 COOKIE = "ClueCon"
@@ -91,8 +91,9 @@ class Switch:
             self.fs_cli(f"fsctl {setting}")
 
     def tracebacks(self) -> int:
-        """How many the log has: there is to be none."""
-        return self.scratch.log().count("Traceback (most recent call last)")
+        """How many the log has, with what of it was rotated away: there is to be none."""
+        files = (self.folder / "log").glob("freeswitch.log*")
+        return sum(file.read_text(errors="replace").count("Traceback (most recent call last)") for file in files)
 
 
 @contextmanager
@@ -101,12 +102,14 @@ def started(
     *,
     settings: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
+    modules: Sequence[str] = (),
     shared: Path | None = None,
 ) -> Iterator[Switch]:
     """Ended with the block, however that ends.
 
     folder: for everything of it; may be that of several. settings: of erlang_event.conf, beside address and cookie.
-    files: more of conf_dir, path -> text. shared: as for ScratchFreeSwitch. Raises TrialError, EpmdError, ScratchError.
+    files: more of conf_dir, path -> text. modules: more of FreeSWITCH's. shared: as for ScratchFreeSwitch. Raises
+    TrialError, EpmdError, ScratchError.
     """
     found = find_freeswitch()
     if not isinstance(found, FreeSwitch):
@@ -121,6 +124,7 @@ def started(
             folder / f"freeswitch{next(_unique)}",
             settings=address | dict(settings or {}),
             epmd_port=epmd.port,
+            modules=[*MODULES, *modules],
             shared=shared or folder / "shared",
             files={"dialplan/trials.xml": _DIALPLAN, "autoload_configs/logfile.conf.xml": _LOG} | dict(files or {}),
             environment=environment(),

@@ -1,0 +1,80 @@
+"""What the FreeSWITCH of a soak reads, beside what every trial has."""
+
+from __future__ import annotations
+
+SETTINGS = {"fetch-timeout": "60", "handler-timeout": "60"}
+"""So that what is slow, on a machine that does other work too, is late and not lost."""
+
+# Whoever dials puts a number behind the word. Where the process dies, or its node, the dialplan goes on to the desk.
+_DIALPLAN = """\
+<include>
+  <context name="soak">
+    <extension name="taken">
+      <condition field="destination_number" expression="^(sip|taken-[0-9]+)$">
+        <action application="erlang" data="soak_desk:! ${soak_desk}"/>
+      </condition>
+    </extension>
+    <extension name="dying">
+      <condition field="destination_number" expression="^dying-[0-9]+$">
+        <action application="erlang" data="soak_desk:! ${soak_desk}"/>
+        <action application="erlang" data="soak_desk:! ${soak_desk}"/>
+      </condition>
+    </extension>
+    <extension name="doomed">
+      <condition field="destination_number" expression="^doomed-[0-9]+-(.+)$">
+        <action application="erlang" data="soak_doomed:! $1"/>
+        <action application="erlang" data="soak_desk:! ${soak_desk}"/>
+      </condition>
+    </extension>
+    <extension name="parked">
+      <condition field="destination_number" expression="^parked$">
+        <action application="park"/>
+      </condition>
+    </extension>
+  </context>
+</include>
+"""
+
+_SOFIA = """\
+<configuration name="sofia.conf">
+  <profiles>
+    <profile name="soak">
+      <settings>
+        <param name="sip-ip" value="127.0.0.1"/>
+        <param name="sip-port" value="{port}"/>
+        <param name="rtp-ip" value="127.0.0.1"/>
+        <param name="context" value="soak"/>
+        <param name="dialplan" value="XML"/>
+        <param name="auth-calls" value="false"/>
+        <param name="inbound-codec-prefs" value="PCMU"/>
+        <param name="outbound-codec-prefs" value="PCMU"/>
+        <param name="rtp-timer-name" value="soft"/>
+      </settings>
+    </profile>
+  </profiles>
+</configuration>
+"""
+
+_LOG = """\
+<configuration name="logfile.conf">
+  <settings/>
+  <profiles>
+    <profile name="default">
+      <settings>
+        <param name="rollover" value="10485760"/>
+        <param name="maximum-rotate" value="2"/>
+      </settings>
+      <mappings><map name="all" value="warning,err,crit,alert"/></mappings>
+    </profile>
+  </profiles>
+</configuration>
+"""
+
+
+def files(sip_port: int) -> dict[str, str]:
+    """By their path in conf_dir. sip_port: where mod_sofia is to listen."""
+    return {
+        "dialplan/soak.xml": _DIALPLAN,
+        "autoload_configs/sofia.conf.xml": _SOFIA.format(port=sip_port),
+        "autoload_configs/logfile.conf.xml": _LOG,
+    }

@@ -1,0 +1,93 @@
+"""The course of a soak: a warm-up, rest, the work, rest."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.bench.switch import environment
+from scripts.scratch import free_port
+from scripts.trials.soak import configuration, growth
+from scripts.trials.soak.counts import Counts, together
+from scripts.trials.soak.nodes import Nodes
+from scripts.trials.soak.result import Result, line
+from scripts.trials.soak.series import Sample, Series, sample
+from scripts.trials.switch import Switch, TrialError, started, wait_until
+from scripts.trials.usage import Usage
+
+WARM_UP_SECONDS = 30.0
+"""After which there is what is only made when it is first needed: threads, pools."""
+_EVERY = 10.0
+"""Seconds between two samples."""
+_LINE_EVERY = 30.0
+_CALM_SECONDS = 20.0
+_REST_SECONDS = 180.0
+"""That threads of FreeSWITCH may take to end."""
+
+
+def soak(minutes: float, tell: Callable[[str], None]) -> Result:
+    """Raises TrialError, BenchError, EpmdError, ScratchError, OSError."""
+    sip_port = free_port()
+    with (
+        tempfile.TemporaryDirectory(prefix="soak.") as made,
+        started(
+            Path(made),
+            settings=configuration.SETTINGS,
+            files=configuration.files(sip_port),
+            modules=["mod_sofia"],
+        ) as switch,
+    ):
+        folder = Path(made)
+        tell(f"FreeSWITCH runs as {switch.pid} with {environment()}; a warm-up of {WARM_UP_SECONDS:.0f} s")
+        warm, _ = _work(switch, sip_port, folder, WARM_UP_SECONDS, tell)
+        before = _calm(switch)
+        tell(f"at rest: {before}")
+        main, series = _work(switch, sip_port, folder, minutes * 60, tell)
+        wait_until(lambda: not growth.more(before, switch.usage()), _REST_SECONDS)
+        after = switch.usage()
+        tell(f"at rest: {after}")
+        return Result(
+            minutes * 60,
+            together([warm, main]),
+            tuple(series.samples),
+            before,
+            after,
+            switch.tracebacks(),
+            switch.scratch.stop(),
+        )
+
+
+def _work(
+    switch: Switch, sip_port: int, folder: Path, seconds: float, tell: Callable[[str], None]
+) -> tuple[Counts, Series]:
+    series = Series()
+    began = time.monotonic()
+    told: Sample | None = None
+    with Nodes(switch, sip_port, folder) as nodes:
+        while (left := began + seconds - time.monotonic()) > 0:
+            time.sleep(min(_EVERY, left))
+            if not switch.scratch.alive:
+                raise TrialError(f"FreeSWITCH has ended: {switch.scratch.log()[-1000:]}")
+            now = sample(time.monotonic() - began, switch.usage(), nodes.counts())
+            series.add(now)
+            told = told or now
+            if now.seconds - told.seconds >= _LINE_EVERY:
+                tell(line(told, now))
+                told = now
+        last = nodes.rest()
+        series.add(sample(time.monotonic() - began, switch.usage(), last))
+        return last, series
+
+
+def _calm(switch: Switch) -> Usage:
+    """What it takes once that has not become less for a while."""
+    deadline = time.monotonic() + _REST_SECONDS
+    least, since = switch.usage(), time.monotonic()
+    while time.monotonic() < min(deadline, since + _CALM_SECONDS):
+        time.sleep(0.5)
+        now = switch.usage()
+        if growth.more(now, least):
+            least, since = now, time.monotonic()
+    return least
