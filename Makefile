@@ -60,8 +60,8 @@ fuzz: $(READY) erlang fuzzing ## broken bytes for a node in a real FreeSWITCH, t
 	@$(if $(filter-out switch,$(TARGETS)),$(PY) -m tests.fuzz --minutes $(MINUTES) \
 		$(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) $(filter-out switch,$(TARGETS)))
 
-soak: $(READY) erlang tcmalloc measuring ## everything together in a scratch FreeSWITCH, for MINUTES=30; ARGS=--publish
-	@$(PY) -m scripts.trials.soak $(or $(MINUTES),2) $(ARGS)
+soak: $(READY) erlang tcmalloc measuring ## everything together in a scratch FreeSWITCH, for MINUTES=5; ARGS=--publish
+	@$(PY) -m scripts.trials.soak $(MINUTES) $(ARGS)
 
 install: python ## install into a FreeSWITCH [FS_CONF_DIR= FS_SCRIPT_DIR= DIALPLAN=yes EXTRAS=prometheus WHEELS= PYTHON= EVENT_SOURCE=]
 	@$(FIND_PYTHON); exec "$$(find_python any)" -m scripts.install --python '$(PYTHON)' $(FOLDERS) \

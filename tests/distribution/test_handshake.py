@@ -570,7 +570,7 @@ class Stranger(RuleBasedStateMachine):
     @rule(target=machines)
     def connects(self) -> Machine:
         self.sent.append(len(self.sent) + 100)
-        return self.made(AcceptorHandshake(US, "secret", self.sent[-1], refused_challenges=self.sent))
+        return self.made(AcceptorHandshake(US, lambda _: "secret", self.sent[-1], refused_challenges=self.sent))
 
     @rule(target=machines)
     def is_dialled(self) -> Machine:

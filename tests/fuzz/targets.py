@@ -111,7 +111,7 @@ def handshake(data: bytes) -> None:
     if how[0] & 1:
         machine = InitiatorHandshake(local, PEER, COOKIE, CHALLENGE, refused_challenges={1, 2, 3})
     else:
-        machine = AcceptorHandshake(local, COOKIE, CHALLENGE, refused_challenges={1, 2, 3})
+        machine = AcceptorHandshake(local, lambda _: COOKIE, CHALLENGE, refused_challenges={1, 2, 3})
     try:
         for at in range(0, len(data), step):
             machine.receive_data(data[at : at + step])

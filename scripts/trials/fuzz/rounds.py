@@ -141,7 +141,7 @@ class Rounds:
             stack.enter_context(sock)
             sock.settimeout(MOMENT)
             knows = random.random() < 0.5
-            machine = AcceptorHandshake(_local(name), COOKIE if knows else "no", random.randrange(2**32))
+            machine = AcceptorHandshake(_local(name), lambda _: COOKIE if knows else "no", random.randrange(2**32))
             return _shaken(random, sock, machine, name, knows, "handshakes from it")
 
     def _epmd(self, random: Random, _: int) -> Outcome:
