@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,18 @@ def test_a_difference_names_its_line() -> None:
     with pytest.raises(AssertionError, match=r"docs/tutorial\.md:12: net_adm:ping") as caught:
         check(step, "pang\n")
     assert str(caught.value).endswith("--- the page says\npong\n--- what came\npang")
+
+
+def test_the_tests_of_threats_are_there() -> None:
+    """Each row of SECURITY.md names some."""
+    page = (ROOT / "SECURITY.md").read_text()
+    rows = [
+        row for row in page.splitlines() if row.startswith("| ") and not row.startswith(("| **", "| --", "| threat"))
+    ]
+    assert rows
+    for row in rows:
+        named = re.findall(r"`(?:(\S+\.py)(?:::(\w+))?|make (?:fuzz|faults|soak))`", row.split(" | ")[2])
+        assert named, row
+        for file, test in named:
+            text = (ROOT / "tests" / file).read_text() if file else ""
+            assert not test or re.search(rf"^ *(def|class) {test}\b|^{test} = ", text, re.MULTILINE), (file, test)
