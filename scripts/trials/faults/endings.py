@@ -58,7 +58,8 @@ def _shutdown(trial: Trial) -> None:
     began = time.monotonic()
     code = trial.switch.scratch.stop()
     took = time.monotonic() - began
-    trial.check(code == 0, f"FreeSWITCH ended with exit code {code}")
+    said = (trial.switch.folder / "log" / "stdout").read_text(errors="replace")[-300:]
+    trial.check(code == 0, f"FreeSWITCH ended with exit code {code}: {' '.join(said.split())}")
     trial.check(took < _STOP_SECONDS, f"the shutdown took {took:.0f} s")
     trial.switch.scratch.start()
     trial.switch.ready()
