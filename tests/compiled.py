@@ -8,6 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -49,8 +50,10 @@ def build_stand_in(folder: Path, flags: Sequence[str] = ("-O2",)) -> Path:
     return made
 
 
-def load_stand_in(folder: Path) -> ctypes.CDLL:
-    """As FreeSWITCH's library is loaded: what is in it is found in the process."""
+@cache
+def load_stand_in() -> ctypes.CDLL:
+    """As FreeSWITCH's library is loaded: what is in it is found in the process. So there is one for all who want it."""
     if FOLDER in os.environ:
         return ctypes.CDLL(str(Path(os.environ[FOLDER]) / "stand_in.so"), ctypes.RTLD_GLOBAL)
-    return ctypes.CDLL(str(build_stand_in(folder)), ctypes.RTLD_GLOBAL)
+    with tempfile.TemporaryDirectory() as folder:
+        return ctypes.CDLL(str(build_stand_in(Path(folder))), ctypes.RTLD_GLOBAL)

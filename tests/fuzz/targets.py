@@ -6,12 +6,10 @@ tests/fuzz/corpus has what each is to be tried with in every run of the tests; `
 from __future__ import annotations
 
 import ctypes
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ctypes import c_char_p, c_int, c_void_p
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from mod_erlang_py.distribution.connection import Bodies, FrameReader, Received, decode_body
@@ -199,8 +197,7 @@ def _compiled() -> tuple[_Compiled, ctypes.CDLL, Any]:
 
     if reason := missing():
         raise ImportError(reason)
-    with tempfile.TemporaryDirectory() as folder:
-        library = load_stand_in(Path(folder))
+    library = load_stand_in()
     library.stand_in_create.argtypes = (c_int, c_char_p, c_char_p)
     library.stand_in_create.restype = c_void_p
     library.stand_in_add.argtypes = (c_void_p, c_char_p, c_char_p)

@@ -67,8 +67,8 @@ class StandIn:
 
 
 @pytest.fixture(scope="module")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
-    return StandIn(load_stand_in(tmp_path_factory.mktemp("stand_in")))
+def stand_in() -> StandIn:
+    return StandIn(load_stand_in())
 
 
 class TestCompiledSource(SourceContract):
