@@ -18,8 +18,8 @@ MAX_NAMES = 1000
 """Names of events and subclasses in one request."""
 MAX_HEADERS = 1000
 """Headers of an event or of a command: FreeSWITCH writes, finds and replaces them in their square."""
-MAX_HEADER_BYTES = 256 * 1024
-"""Of all of their names and values, but for the body: to read escapes in them takes Python 0.1 s."""
+MAX_HEADER_BYTES = 1024 * 1024
+"""Of all of their names and values, but for the body: to read escapes in them takes Python half a second."""
 MAX_ELEMENTS = 1000
 MAX_ELEMENT_BYTES = 64 * 1024
 """Of what becomes arrays: FreeSWITCH writes all of an array anew for each of its elements."""

@@ -60,7 +60,7 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     "an array that is taken": lambda: fired((b"a", b"ARRAY::" + b"|:".join([b"x" * 60] * 1000))),
     "elements by their index": lambda: fired(*[(b"a[%d]" % (4 * number), b"x") for number in range(900)]),
     "escapes": lambda: fired((b"a", etf.Binary(b"%41" * 5_000_000))),
-    "escapes that are taken": lambda: fired((b"a", b"%41" * 87_000)),
+    "escapes that are taken": lambda: fired((b"a", b"%41" * 349_000)),
     "a body": lambda: fired((b"body", b"%41" * 300_000)),
     "headers of a command": lambda: etf.encode((Atom("sendmsg"), b"x", [(b"a", b"b")] * 30_000)),
     "arguments": lambda: etf.encode((Atom("api"), Atom("echo"), etf.Binary(b"x" * 15_000_000))),

@@ -40,7 +40,7 @@ TOO_MUCH = {
     "filters": ((Atom("filter"), *[b"A b"] * (bounds.MAX_FILTERS + 1)), b"filter"),
     "a long filter": ((Atom("filter"), b"A " + b"b" * bounds.MAX_FILTER), b"filter"),
     "headers": (headers(*[(b"a", b"b")] * (bounds.MAX_HEADERS + 1)), b"headers: expected up to 1000"),
-    "bytes of headers": (headers((b"a", b"b" * bounds.MAX_HEADER_BYTES)), b"headers: expected up to 262144 bytes"),
+    "bytes of headers": (headers((b"a", b"b" * bounds.MAX_HEADER_BYTES)), b"headers: expected up to 1048576 bytes"),
     "a body": (headers((b"body", b"b" * (bounds.MAX_TEXT + 1))), b"a text"),
     "an array": (headers((b"a", b"ARRAY::" + b"|:".join([b"b"] * (bounds.MAX_ELEMENTS + 1)))), b"arrays"),
     "bytes of an array": (headers((b"a[1]", b"b" * (bounds.MAX_ELEMENT_BYTES + 1))), b"arrays"),
