@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.bench.contenders import Contender
+from scripts.sofia import sofia
 
 _NO_STARTUP_SCRIPT = '<configuration name="python.conf"><settings/></configuration>\n'
 
@@ -59,26 +60,6 @@ _DIALPLAN = """\
 </include>
 """
 
-_SOFIA = """\
-<configuration name="sofia.conf">
-  <profiles>
-    <profile name="bench">
-      <settings>
-        <param name="sip-ip" value="127.0.0.1"/>
-        <param name="sip-port" value="{port}"/>
-        <param name="rtp-ip" value="127.0.0.1"/>
-        <param name="context" value="bench"/>
-        <param name="dialplan" value="XML"/>
-        <param name="auth-calls" value="false"/>
-        <param name="inbound-codec-prefs" value="PCMU"/>
-        <param name="outbound-codec-prefs" value="PCMU"/>
-        <param name="rtp-timer-name" value="soft"/>
-      </settings>
-    </profile>
-  </profiles>
-</configuration>
-"""
-
 
 def files(contender: Contender, sip_port: int | None) -> dict[str, str]:
     """By their path in conf_dir. sip_port: where mod_sofia is to listen, if it is to."""
@@ -86,5 +67,5 @@ def files(contender: Contender, sip_port: int | None) -> dict[str, str]:
     if contender.module != "mod_python3":
         found["autoload_configs/python.conf.xml"] = _NO_STARTUP_SCRIPT
     if sip_port:
-        found["autoload_configs/sofia.conf.xml"] = _SOFIA.format(port=sip_port)
+        found["autoload_configs/sofia.conf.xml"] = sofia("bench", sip_port)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scripts.sofia import sofia
+
 SETTINGS = {"fetch-timeout": "60", "handler-timeout": "60"}
 """So that what is slow, on a machine that does other work too, is late and not lost."""
 
@@ -35,26 +37,6 @@ _DIALPLAN = """\
 </include>
 """
 
-_SOFIA = """\
-<configuration name="sofia.conf">
-  <profiles>
-    <profile name="soak">
-      <settings>
-        <param name="sip-ip" value="127.0.0.1"/>
-        <param name="sip-port" value="{port}"/>
-        <param name="rtp-ip" value="127.0.0.1"/>
-        <param name="context" value="soak"/>
-        <param name="dialplan" value="XML"/>
-        <param name="auth-calls" value="false"/>
-        <param name="inbound-codec-prefs" value="PCMU"/>
-        <param name="outbound-codec-prefs" value="PCMU"/>
-        <param name="rtp-timer-name" value="soft"/>
-      </settings>
-    </profile>
-  </profiles>
-</configuration>
-"""
-
 _LOG = """\
 <configuration name="logfile.conf">
   <settings/>
@@ -75,6 +57,6 @@ def files(sip_port: int) -> dict[str, str]:
     """By their path in conf_dir. sip_port: where mod_sofia is to listen."""
     return {
         "dialplan/soak.xml": _DIALPLAN,
-        "autoload_configs/sofia.conf.xml": _SOFIA.format(port=sip_port),
+        "autoload_configs/sofia.conf.xml": sofia("soak", sip_port),
         "autoload_configs/logfile.conf.xml": _LOG,
     }
