@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _ssl
+import ctypes
 import ssl
 from pathlib import Path
 
@@ -71,3 +73,19 @@ def _with(context: ssl.SSLContext, folder: Path, name: str | None, version: ssl.
     if version is not None:
         context.minimum_version = context.maximum_version = version
     return context
+
+
+def ask_for_new_keys(connection: ssl.SSLObject, times: int) -> None:
+    """As whoever speaks TLS 1.3 may at any time; Python's ssl has no function for it. What is to be sent is then
+    in its BIO."""
+    openssl = ctypes.CDLL(_ssl.__file__)  # by which it is found, too
+    openssl.SSL_key_update.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    openssl.SSL_do_handshake.argtypes = [ctypes.c_void_p]
+    *_, its_ssl = (ctypes.c_void_p * 4).from_address(id(connection._sslobj))  # type: ignore[attr-defined]  # PySSLSocket
+    for _ in range(times):
+        assert openssl.SSL_key_update(its_ssl, _UPDATE_REQUESTED) == 1
+        assert openssl.SSL_do_handshake(its_ssl) == 1
+
+
+_UPDATE_REQUESTED = 1
+"""SSL_KEY_UPDATE_REQUESTED."""

@@ -4,7 +4,7 @@ OpenSSL works in memory, on an SSLObject between two MemoryBIOs, and we move the
 lock, which is held while something is encrypted or decrypted, or offered to a socket that does not block, and never
 while somebody waits. What the socket does not take of the encrypted bytes is kept, at most BATCH of them and their
 framing, and goes first; until it is gone nothing else is encrypted. What TLS itself has to say while the socket is full
-goes with the next write, a tick at the latest.
+goes with the next write, a tick at the latest; a peer who asks for more than BATCH of it without reading is let go.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class TlsStream(Stream):
     # reading
 
     def recv(self, size: int) -> bytes:
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
         came = b""
         while True:
             with self._read_on:
@@ -83,9 +84,11 @@ class TlsStream(Stream):
                 if came:
                     self._must_read = False
                     self._read_on.notify_all()
-                self._offer()  # what TLS itself has to say
+                self._answer()
             if data is not None:
                 return data
+            if came and deadline is not None:
+                self._sock.settimeout(_left(deadline))  # of all that a record comes in
             came = self._sock.recv(size)
             if not came:
                 return b""
@@ -112,6 +115,12 @@ class TlsStream(Stream):
             if not parts:
                 raise TlsError(words(error)) from None
         return b"".join(parts) if parts or self._over else None
+
+    def _answer(self) -> None:
+        """With the lock held: send what TLS itself has to say to what came. Each request for new keys (RFC 8446, 4.6.3)
+        has an answer, which would be kept for a peer who only asks."""
+        if not self._offer() and self._outgoing.pending > BATCH:
+            raise TlsError("the peer asks for more than it reads")
 
     # writing
 

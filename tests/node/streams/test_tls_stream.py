@@ -23,7 +23,7 @@ from mod_erlang_py.node.streams.tls import BATCH, TlsStream, shake_hands
 from mod_erlang_py.node.streams.tls_errors import TlsError
 from mod_erlang_py.node.threads import Threads
 from tests.node.conftest import InThread
-from tests.tls import client_context, make_all, tls
+from tests.tls import ask_for_new_keys, client_context, make_all, tls
 from tests.waiting import DEADLINE
 
 Pair = tuple[socket.socket, socket.socket]
@@ -306,6 +306,55 @@ def test_a_timeout_is_for_the_handshake_of_distribution(bench: Bench) -> None:
     bench.stream._must_read = True
     with pytest.raises(TimeoutError):
         bench.stream.wait_writable()
+
+
+def test_a_record_that_trickles_gets_no_further_time(bench: Bench, in_thread: InThread) -> None:
+    """Each byte is one, for the socket; the handshake of distribution has one deadline."""
+    bench.peer.tls.write(b"x" * 1000)
+    data = bench.peer.outgoing.read()
+    bench.stream.set_timeout(0.3)
+    reading = in_thread(lambda: bench.stream.recv(100))
+    over = threading.Event()
+
+    def trickle() -> None:
+        for byte in data:
+            bench.peer.sock.send(bytes([byte]))
+            if over.wait(0.05):
+                return
+
+    trickling = in_thread(trickle)
+    with pytest.raises(TimeoutError):
+        reading.result(3.0)
+    over.set()
+    trickling.result()
+
+
+def test_a_peer_that_asks_and_asks_without_reading_is_let_go(pair: Pair, certs: Path, in_thread: InThread) -> None:
+    """Each request for new keys is answered. What is not read of that is not kept without end."""
+    bench = Bench(pair, certs, in_thread, ssl.TLSVersion.TLSv1_3)
+    bench.peer.sock.settimeout(0.2)  # once nobody reads
+
+    def ask() -> None:
+        with contextlib.suppress(TimeoutError):
+            for _ in range(1000):
+                ask_for_new_keys(bench.peer.tls, 1000)
+                bench.peer.move()
+
+    asking = in_thread(ask)
+    with pytest.raises(TlsError, match="the peer asks for more than it reads"):
+        bench.stream.recv(65536)
+    asking.result()
+    assert len(bench.stream._kept) + bench.stream._outgoing.pending < 4 * BATCH
+
+
+def test_new_keys_are_given_to_whoever_reads(pair: Pair, certs: Path, in_thread: InThread) -> None:
+    bench = Bench(pair, certs, in_thread, ssl.TLSVersion.TLSv1_3)
+    ask_for_new_keys(bench.peer.tls, 3)
+    bench.peer.tls.write(b"hello")
+    bench.peer.move()
+    assert bench.stream.recv(100) == b"hello"
+    assert bench.stream.send([b"world"]) == 5
+    assert bench.peer.read(5) == b"world"
 
 
 def test_a_silent_peer_has_so_long_and_no_longer(pair: Pair, certs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
