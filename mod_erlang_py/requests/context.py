@@ -61,12 +61,14 @@ def as_text(encoding: Encoding, value: bytes) -> Term:
 class Request:
     """One request, out of its envelope.
 
-    link: to the sender's node. to: the process that it was sent to, by its pid or by a registered name. term: the
+    by: the link that it came by, whose node's rights count. link: to the sender's node, which in an envelope may be
+    another. to: the process that it was sent to, by its pid or by a registered name. term: the
     request. reply: the answer, by the way the request came; once, at once or later. awaited: whether somebody waits for
     the answer, as for that of a call.
     """
 
     context: Context
+    by: Link
     link: Link
     sender: Pid | None
     to: Pid | str

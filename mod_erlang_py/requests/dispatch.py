@@ -65,11 +65,11 @@ class Dispatcher:
             raise ProtocolViolation(f"a message of {sender}: {broken}") from None
         if traffic.is_shown():
             traffic.received(link.name, sender, term)
-        request = Request(self._context, link, sender, to, term, reply)
+        request = Request(self._context, link, link, sender, to, term, reply)
         try:
             entry = self._find(term)
             if isinstance(entry, registry.Envelope):
-                return self._opened(link, sender, *entry.open(request))
+                return self._opened(sender, *entry.open(request))
         except BadArg:
             return Job(sender, partial(reply, BADARG))
         if entry is None:
@@ -77,21 +77,20 @@ class Dispatcher:
                 log.debug("%s: %s sent an error, which nobody waits for", link.name, sender)
                 return None
             return Job(sender, partial(reply, UNDEF))
-        return self._opened(link, sender, request, entry)
+        return self._opened(sender, request, entry)
 
     def spawned(self, link: Link, message: SpawnRequest, payload: bytes) -> Job | None:
         """The same for a function that is called by erpc. Raises ProtocolViolation."""
         link.requests += 1
         opened = rpc.spawned(self._context, link, message, payload, self._limits)
-        return self._opened(link, message.from_pid, *opened) if opened is not None else None
+        return self._opened(message.from_pid, *opened) if opened is not None else None
 
-    def _opened(self, link: Link, sender: Pid | None, request: Request, entry: registry.Entry) -> Job | None:
-        """link, sender: of the envelope, whose rights count, and whose order is kept; what is in it may be asked for
-        another."""
+    def _opened(self, sender: Pid | None, request: Request, entry: registry.Entry) -> Job | None:
+        """sender: of the envelope, whose order is kept; what is in it may be asked for another."""
         if entry.urgent:
-            self._answer(link, request, entry)
+            self._answer(request, entry)
             return None
-        return Job(sender, partial(self._answer, link, request, entry), request.term)
+        return Job(sender, partial(self._answer, request, entry), request.term)
 
     def _find(self, term: Term) -> registry.Entry | registry.Envelope | None:
         if isinstance(term, tuple) and term and not isinstance(term[0], Atom):
@@ -101,12 +100,12 @@ class Dispatcher:
                 return rpc.by_pid
         return registry.find(term)
 
-    def _answer(self, link: Link, request: Request, entry: registry.Entry) -> None:
-        """Run the request, if the node of that link may ask for it. Whatever it raises becomes a term for its sender,
-        here and nowhere else."""
+    def _answer(self, request: Request, entry: registry.Entry) -> None:
+        """Run the request, if its node may ask for it. Whatever it raises becomes a term for its sender, here and
+        nowhere else."""
         then = None
         try:
-            answer = rights.run(link, request, entry)
+            answer = rights.run(request, entry)
             if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
         except BadOption as wrong:

@@ -30,8 +30,8 @@ def link(ask: Request) -> NoReply:
 
 @request("exit", 0, family=None)
 def exit_(ask: Request) -> ReplyThen:
-    """`ok`, and the connection is closed."""
-    return ReplyThen(OK, lambda: ask.link.end("asked to exit"))
+    """`ok`, and the connection that it came by is closed: nobody ends that of another node."""
+    return ReplyThen(OK, lambda: ask.by.end("asked to exit"))
 
 
 def _spawn_reply(ask: Request) -> Term | NoReply:

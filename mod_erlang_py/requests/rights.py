@@ -27,12 +27,10 @@ def refuses(rights: Rights, command: str, arguments: bytes) -> str | None:
     return rights.refuses_command(command, arguments, command.strip().lower() in INDIRECT)
 
 
-def run(link: Link, ask: Request, entry: Entry) -> Term | ReplyThen | NoReply:
-    """Run a request, if its node may ask for it; what is denied is counted and logged. Raises as the entry's functions.
-
-    link: by which it came, whoever it is answered to.
-    """
-    config = ask.context.node.config
+def run(ask: Request, entry: Entry) -> Term | ReplyThen | NoReply:
+    """Run a request, if its node may ask for it; what is denied is counted and logged. Raises as the entry's
+    functions."""
+    config, link = ask.context.node.config, ask.by
     why = None if entry.family is None else _refused(config.rights_of(link.name), ask, entry, entry.family)
     if why is not None:
         link.denied += 1

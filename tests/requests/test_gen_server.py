@@ -132,6 +132,14 @@ def test_a_caller_on_another_node_is_answered_there(bench: Bench) -> None:
     assert whose == [third]
 
 
+def test_nobody_ends_the_connection_of_another_node(bench: Bench) -> None:
+    third = FakeLink("third@localhost")
+    bench.node.links.append(third)
+    assert sent(bench, call(Atom("exit"), caller=ELSEWHERE)) == []
+    assert third.sent.get(timeout=1) == (ELSEWHERE, (REF, OK))
+    assert (bench.link.ended, third.ended) == (["asked to exit"], [])
+
+
 @pytest.mark.parametrize(
     "term",
     [
