@@ -282,8 +282,8 @@ class Service:
         if isinstance(who, Pid):
             _tell(partial(self._fetches.exited, who))
 
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
-        _tell(partial(self._asking.monitor_down, reference, reason))
+    def monitor_down(self, link: Link, reference: Reference, reason: Term) -> None:
+        _tell(partial(self._asking.monitor_down, link, reference, reason))
 
     def down(self, link: Link) -> None:
         """Whoever waits for the node first."""

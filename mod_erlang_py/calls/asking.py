@@ -245,17 +245,20 @@ class Asking:
             self._monitors[monitor] = target.link, lost
         self._node.processes.monitor(target.link, target.to, monitor)
 
-    def answered(self, reference: Reference, answer: Term) -> bool:
-        """`{Ref, Answer}` came. False when nobody waits for it."""
+    def answered(self, reference: Reference, answer: Term, by: Link | None = None) -> bool:
+        """`{Ref, Answer}` came. False when nobody waits for it. by: of the node that may answer, if it was asked; None:
+        whoever was, he may have had another do it."""
         with self._lock:
-            _, question = self._questions.get(reference, (None, None))
-        if question is not None and question.settle(answer):
+            asked, question = self._questions.get(reference, (None, None))
+        if question is not None and by in (None, asked) and question.settle(answer):
             return True
         with self._lock:
-            _, late = self._late.pop(reference, (None, None))
-        if late is not None:
-            late(answer)
-        return late is not None
+            asked, late = self._late.get(reference, (None, None))
+            if late is None or by not in (None, asked):
+                return False
+            del self._late[reference]
+        late(answer)
+        return True
 
     def watch(self, found: Found, lost: Lost) -> bool:
         """From now on a process that was asked is watched for its call. False when it is gone already."""
@@ -276,12 +279,15 @@ class Asking:
                 return
         self._node.processes.demonitor(found.target.link, found.target.to, found.monitor)
 
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
-        """A process that we monitor is gone, or was never there."""
+    def monitor_down(self, link: Link, reference: Reference, reason: Term) -> None:
+        """A process that we monitor is gone, or was never there. Only its own node can know: another one that says so
+        has guessed the reference."""
         with self._lock:
-            _, lost = self._monitors.pop(reference, (None, None))
-        if lost is not None:
-            lost(reason)
+            over, lost = self._monitors.get(reference, (None, None))
+            if lost is None or over is not link:
+                return
+            del self._monitors[reference]
+        lost(reason)
 
     def down(self, link: Link) -> None:
         """A node is gone: whoever waits for it hears of that now."""

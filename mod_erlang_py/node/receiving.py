@@ -39,15 +39,18 @@ class Receiver(Protocol):
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         """A process that we were linked to has ended, or tells us to."""
 
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
-        """What we monitor has ended, or never was."""
+    def monitor_down(self, link: Link, reference: Reference, reason: Term) -> None:
+        """What we monitor has ended, or never was: so says a peer, who may never have been asked."""
 
     def down(self, link: Link) -> None:
         """The link has ended; called once, by its reader, after the last `received` of that link began."""
 
 
 def receive(receiver: Receiver, processes: Processes, link: Link, body: bytes) -> Job | None:
-    """What a frame's body asks for: done at once, or the job that does it. Raises ProtocolViolation."""
+    """What a frame's body asks for: done at once, or the job that does it. Raises ProtocolViolation.
+
+    A peer tells of the ends of its own processes; what it says of others' is dropped, as by OTP.
+    """
     if not body:
         link.ticked()
         return None
@@ -72,14 +75,14 @@ def _received(receiver: Receiver, processes: Processes, link: Link, received: Re
         case control.Unlink() | control.UnlinkId():
             processes.unlinked(link, message)
         case control.Exit():
-            if processes.exited(link, message):
+            if message.from_pid.node == link.name and processes.exited(link, message):
                 receiver.exited(link, message.from_pid, _reason(link, received))
         case control.Exit2(from_pid, to):
-            if to == link.local:
+            if to == link.local and from_pid.node == link.name:
                 receiver.exited(link, from_pid, _reason(link, received))
         case control.MonitorPExit(to_pid=to):
             if to == link.local:
-                receiver.monitor_down(message.ref, _reason(link, received))
+                receiver.monitor_down(link, message.ref, _reason(link, received))
         case control.MonitorP():
             processes.monitored(link, message)
         case control.DemonitorP():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from mod_erlang_py.config.rights import Family
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.log_lines import about
 
@@ -35,10 +36,14 @@ def exit_(ask: Request) -> ReplyThen:
 
 
 def _spawn_reply(ask: Request) -> Term | NoReply:
-    """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple); or another answer that is waited for."""
+    """`{Ref, Pid}`: the process that a call waits for (handle_ref_tuple); or another answer that is waited for.
+
+    Of a node that may not take calls only when it was asked itself: a reference can be guessed.
+    """
     reference = Reference.of(ask.term[0])
     answer = ask.term[1] if len(ask.term) > 1 else None
-    if reference is not None and ask.context.asking.answered(reference, answer):
+    by = None if Family.CALLS in ask.context.node.config.rights_of(ask.by.name).families else ask.by
+    if reference is not None and ask.context.asking.answered(reference, answer, by):
         return NO_REPLY
     if Pid.of(answer) is not None:
         return error("notfound")

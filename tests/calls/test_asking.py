@@ -109,14 +109,14 @@ def test_a_registered_process_is_watched_until_it_is_left(bench: Bench) -> None:
     bench.asking.leave(found)
     assert bench.node.monitors == []
     assert found.monitor is not None
-    bench.asking.monitor_down(found.monitor, Atom("noproc"))
+    bench.asking.monitor_down(cast(Any, bench.node), found.monitor, Atom("noproc"))
     assert bench.lost == []
 
 
 def test_a_registered_process_that_ends_before_its_call_is_announced(bench: Bench) -> None:
     found = bench.named()
     assert found.monitor is not None
-    bench.asking.monitor_down(found.monitor, Atom("killed"))
+    bench.asking.monitor_down(cast(Any, bench.node), found.monitor, Atom("killed"))
     assert not bench.asking.watch(found, bench.lost.append)
 
 
@@ -124,8 +124,8 @@ def test_a_registered_process_that_ends_later(bench: Bench) -> None:
     found = bench.named()
     assert found.monitor is not None
     bench.asking.watch(found, bench.lost.append)
-    bench.asking.monitor_down(found.monitor, True)
-    bench.asking.monitor_down(found.monitor, True)
+    bench.asking.monitor_down(cast(Any, bench.node), found.monitor, True)
+    bench.asking.monitor_down(cast(Any, bench.node), found.monitor, True)
     assert bench.lost == [True]
 
 
@@ -144,7 +144,9 @@ def test_a_node_that_knows_no_monitors_is_taken_at_its_word(bench: Bench) -> Non
 
 
 def test_nobody_of_that_name(bench: Bench) -> None:
-    bench.then = lambda reference: bench.asking.monitor_down(bench.node.monitors[0], Atom("noproc"))
+    bench.then = lambda reference: bench.asking.monitor_down(
+        cast(Any, bench.node), bench.node.monitors[0], Atom("noproc")
+    )
     with pytest.raises(NoAnswer, match="no such process"):
         bench.named()
 
@@ -306,7 +308,7 @@ def group(bench: Bench, members: list[Pid], dead: set[int]) -> list[int]:
         number = len(tried)
         tried.append(number)
         if number in dead:
-            bench.asking.monitor_down(bench.node.monitors.pop(), Atom("noproc"))
+            bench.asking.monitor_down(cast(Any, bench.node), bench.node.monitors.pop(), Atom("noproc"))
         else:
             bench.asking.answered(reference, Atom("yes"))
 
@@ -339,3 +341,35 @@ def test_a_node_that_cannot_be_reached_is_tried_once(bench: Bench) -> None:
     found = bench.asking.find("the call", bench.waiting, Group("pg", "desks"), "peer@localhost")
     assert found.target.to == THEIRS
     assert bench.node.refused == 1
+
+
+def test_no_other_node_can_say_that_a_process_is_gone(bench: Bench) -> None:
+    found = bench.named()
+    assert found.monitor is not None
+    assert bench.asking.watch(found, bench.lost.append)
+    bench.asking.monitor_down(cast(Any, Node(lambda _: None)), found.monitor, Atom("forged"))
+    bench.asking.monitor_down(cast(Any, bench.node), found.monitor, Atom("killed"))
+    assert bench.lost == [Atom("killed")]
+
+
+def test_one_that_may_only_answer_what_it_was_asked(bench: Bench) -> None:
+    other = cast(Any, Node(lambda _: None))
+    tried: list[bool] = []
+
+    def then(reference: Reference) -> None:
+        tried.append(bench.asking.answered(reference, OTHERS, other))
+        tried.append(bench.asking.answered(reference, THEIRS, cast(Any, bench.node)))
+
+    bench.then = then
+    found = bench.asking.find("uuid", bench.waiting, AskPid("desk"), "peer@localhost")
+    assert found.target.to == THEIRS
+    assert tried == [False, True]
+
+
+def test_nor_an_answer_that_comes_late() -> None:
+    bench = Bench(timeout=0)
+    late = spawned(bench, None)
+    other = cast(Any, Node(lambda _: None))
+    assert not bench.asking.answered(late, THEIRS, other)
+    assert bench.node.sent == []
+    assert bench.asking.answered(late, THEIRS, cast(Any, bench.node))

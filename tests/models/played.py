@@ -422,7 +422,7 @@ class PlayedNode:
         self._inbox.append(lambda: self._hears.exit(self, pid, reason))
 
     def _down(self, reference: Reference, reason: Term) -> None:
-        self._inbox.append(lambda: self._hears.monitor_down(reference, reason))
+        self._inbox.append(lambda: self._hears.monitor_down(self, reference, reason))
 
     def _read(self) -> None:
         while True:
@@ -446,7 +446,7 @@ class Hears:
     def exit(self, node: PlayedNode, pid: Pid, reason: Term) -> None:
         raise NotImplementedError
 
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
+    def monitor_down(self, node: PlayedNode, reference: Reference, reason: Term) -> None:
         raise NotImplementedError
 
     def link_down(self, node: PlayedNode) -> None:

@@ -141,8 +141,8 @@ class World(Hears):
         if self.processes.exited(node.link, Exit(pid, node.local, reason)):
             self.exited(node.link, pid, reason)
 
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
-        Service.monitor_down(cast(Any, self), reference, reason)
+    def monitor_down(self, node: PlayedNode, reference: Reference, reason: Term) -> None:
+        Service.monitor_down(cast(Any, self), node.link, reference, reason)
 
     def link_down(self, node: PlayedNode) -> None:
         """As Node._down."""

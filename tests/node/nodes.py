@@ -49,7 +49,7 @@ class Receiver:
     def exited(self, link: Link, pid: Pid, reason: Term) -> None:
         self.exits.put((pid, reason))
 
-    def monitor_down(self, reference: Reference, reason: Term) -> None:
+    def monitor_down(self, link: Link, reference: Reference, reason: Term) -> None:
         self.monitors.put((reference, reason))
 
     def down(self, link: Link) -> None:

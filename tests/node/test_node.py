@@ -216,6 +216,18 @@ def test_exits_are_told_with_their_reason(local: LocalNode) -> None:
     assert got == [(first, normal), (second, (kill, b"why")), (stranger, kill)]
 
 
+def test_nobody_ends_a_process_of_another_node(local: LocalNode) -> None:
+    """However he says that it has ended, or that it is linked to us."""
+    other = Pid("other@localhost", 5, 0, 7)
+    with Client(local.port) as client:
+        wait_until(local.names)
+        client.signal(control.Link(other, local.pid))
+        client.signal(Exit(other, local.pid, Atom("normal")))
+        client.signal(Exit2(other, local.pid, Atom("kill")))
+        client.signal(Exit2(client.pid, local.pid, Atom("last")))
+        assert local.receiver.exits.get(timeout=DEADLINE) == (client.pid, Atom("last"))
+
+
 def test_an_exit_signal_to_a_process_that_was_spawned_concerns_nobody(local: LocalNode) -> None:
     with Client(local.port) as client:
         wait_until(local.names)

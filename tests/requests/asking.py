@@ -130,12 +130,14 @@ class FakeProcesses:
 
 
 class FakeAsking:
-    """waiting: the references that an answer is waited for under."""
+    """waiting: the references that an answer is waited for under. by: whose answers alone would have counted."""
 
     def __init__(self) -> None:
         self.waiting: set[Reference] = set()
+        self.by: list[object] = []
 
-    def answered(self, reference: Reference, answer: Term) -> bool:
+    def answered(self, reference: Reference, answer: Term, by: object = None) -> bool:
+        self.by.append(by)
         return reference in self.waiting
 
 

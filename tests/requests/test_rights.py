@@ -210,6 +210,17 @@ def test_what_needs_no_right(made: Callable[[Rights], Bench], ran: Ran, tag: str
     assert len(ran) == 1
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_whose_questions_a_node_may_answer(made: Callable[[Rights], Bench], wrapped: bool) -> None:
+    """Those that it was asked; one that may take calls all, as mod_erlang_event has it."""
+    reference = Reference("freeswitch@localhost", 42, (1, 0, 0))
+    answer: Term = (Atom("rex"), (reference, SENDER)) if wrapped else (reference, SENDER)
+    for families, alone in (frozenset({Family.API}), True), (frozenset({Family.CALLS}), False):
+        bench = made(Rights(families))
+        bench.ask(answer)
+        assert bench.waiting.by == [bench.link if alone else None]
+
+
 # --- API commands -------------------------------------------------------------------------------------------------
 
 API, BGAPI, JSON_API = Atom("api"), Atom("bgapi"), Atom("json_api")
