@@ -10,10 +10,11 @@ from lxml import etree
 from mod_erlang_py.config import tls
 from mod_erlang_py.config.disposition import Hangup, Park, Transfer
 from mod_erlang_py.config.rights import NAMES, Family, Rights
-from mod_erlang_py.config.settings import Config, Encoding, EpmdMode, EventSource, field_of, read, values_of
+from mod_erlang_py.config.settings import FILE, Config, Encoding, EpmdMode, EventSource, field_of, read, values_of
 from mod_erlang_py.config.strategy import Hash, LeastCalls, Random
 from mod_erlang_py.errors import ConfigError
 from mod_erlang_py.switch.freeswitch.switch import settings_in
+from mod_erlang_py.switch.simulated import settings as simulated
 from scripts.install import ROOT
 
 SECRET = "do-not-tell"
@@ -270,3 +271,21 @@ def test_the_nodes_of_the_shipped_file_can_be_used(tmp_path: Path) -> None:
     assert config.cookie_of("monitor1@there") == "a secret of its own"
     assert config.rights_of("monitor1@there").refuses_command("show", b"calls as json") is None
     assert config.rights_of("other@there") == Rights()
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        '<node name="a@b"><parm name="allow" value="none"/></node>',
+        '<node name="a@b"><params><param name="allow" value="none"/></params></node>',
+        '<nod name="a@b"><param name="allow" value="none"/></nod>',
+        '<Node name="a@b"><param name="allow" value="none"/></Node>',
+        '<group><node name="a@b"><param name="allow" value="none"/></node></group>',
+    ],
+)
+def test_what_is_no_node_or_no_param_of_one_is_not_passed_over(nodes: str) -> None:
+    """Either, in both switches: what was to be denied would be allowed."""
+    xml = etree.fromstring(f'<configuration name="{FILE}"><nodes>{nodes}</nodes></configuration>')
+    for given in settings_in(xml).nodes, simulated.settings_in(xml, FILE, lambda _: None).nodes:
+        with pytest.raises(ConfigError, match="<"):
+            read([], nodes=given)

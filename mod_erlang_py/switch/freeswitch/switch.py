@@ -162,9 +162,16 @@ class FreeSwitch:
 
 
 def settings_in(configuration: etree._Element) -> Settings:
-    nodes = [(node.get("name", ""), _params(node.iterfind("param"))) for node in configuration.iter("node")]
+    """What is no <node> in <nodes>, or no <param> in a <node>, has its tag for a name: it is not passed over."""
+    others = [one for one in configuration.iterfind("nodes/*") if one.tag != "node"]
+    found = (*configuration.iter("node"), *others)
+    nodes = [(_name(node, "node"), _params(node.iterfind("*"))) for node in found]
     return Settings(_params(configuration.iterfind("settings/param")), nodes)
 
 
 def _params(found: Iterable[etree._Element]) -> Params:
-    return [(param.get("name", ""), param.get("value", "")) for param in found]
+    return [(_name(param, "param"), param.get("value", "")) for param in found]
+
+
+def _name(element: etree._Element, tag: str) -> str:
+    return element.get("name", "") if element.tag == tag else f"<{element.tag}>"

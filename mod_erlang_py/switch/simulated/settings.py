@@ -26,16 +26,26 @@ def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | Non
 
 
 def settings_in(root: etree._Element, file: str, variable: Callable[[str], str | None]) -> Settings:
+    """What is no <node> in <nodes>, or no <param> in a <node>, has its tag for a name: it is not passed over."""
+
     def value(of: etree._Element, name: str) -> str:
         return _GLOBAL.sub(lambda found: variable(found.group(1)) or "", of.get(name, ""))
 
     def params(found: Iterable[etree._Element]) -> Params:
-        return [(name, value(param, "value")) for param in found if (name := param.get("name"))]
+        named = ((param.get("name") if param.tag == "param" else f"<{param.tag}>", param) for param in found)
+        return [(name, value(param, "value")) for name, param in named if name]
+
+    def nodes(configuration: etree._Element) -> list[etree._Element]:
+        others = [one for one in configuration.iterfind("nodes/*") if one.tag != "node"]
+        return [*configuration.iter("node"), *others]
+
+    def node(one: etree._Element) -> tuple[str, Params]:
+        return value(one, "name") if one.tag == "node" else f"<{one.tag}>", params(one.iterfind("*"))
 
     found = [one for one in root.iter("configuration") if one.get("name") == file]
     return Settings(
         params(param for one in found for param in one.iterfind("settings/param")),
-        [(value(node, "name"), params(node.iterfind("param"))) for one in found for node in one.iter("node")],
+        [node(inner) for one in found for inner in nodes(one)],
     )
 
 
