@@ -54,6 +54,12 @@ def is_among(host: str, names: Sequence[str]) -> bool:
     return any(_fits(host, _plain(name)) for name in names)
 
 
+def is_usual(host: str, names: Sequence[str]) -> bool:
+    """Whether a host that is among them is written as there, or in small letters and as short as can be. In what else a
+    certificate takes for the same, Erlang sees another node, and a <node> in the settings none of its own."""
+    return host in names or host == _plain(host)
+
+
 def _fits(host: str, name: str) -> bool:
     if name.startswith("*."):
         first, dot, rest = host.partition(".")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from mod_erlang_py.errors import HandshakeError
 
-from .certificate import is_among, names
+from .certificate import is_among, is_usual, names
 from .stream import Stream
 from .tcp import prepare, shut_down, wait_writable
 from .tls_errors import CLOSED, PLAIN, STEP, TlsError, words
@@ -67,9 +67,12 @@ class TlsStream(Stream):
         """Whether the peer has said goodbye."""
 
     def refuses(self, host: str) -> str:
-        if self._names is None or is_among(host, self._names):
+        if self._names is None:
             return ""
-        return f"the peer's certificate is for {', '.join(self._names) or 'nobody'}, and not for {host}"
+        told = f"the peer's certificate is for {', '.join(self._names) or 'nobody'}, and not for {host}"
+        if not is_among(host, self._names):
+            return told
+        return "" if is_usual(host, self._names) else f"{told}, as its name spells it"
 
     # reading
 

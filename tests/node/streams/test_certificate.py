@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from mod_erlang_py.node.streams.certificate import Certificate, certificate, is_among, names
+from mod_erlang_py.node.streams.certificate import Certificate, certificate, is_among, is_usual, names
 
 NOW = datetime(2026, 11, 26, tzinfo=timezone.utc)
 PEERCERT = {
@@ -51,6 +51,26 @@ def test_names_are_those_of_the_alternative_ones() -> None:
 def test_hosts(host: str, name: str, fits: bool) -> None:
     assert is_among(host, [name]) is fits
     assert is_among(host, ["other", name]) is fits
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "usual"),
+    [
+        ("fs.example.com", "fs.example.com", True),
+        ("Fs.example.com", "Fs.example.com", True),
+        ("fs.example.com", "FS.example.com", True),
+        ("FS.example.com", "fs.example.com", False),
+        ("fs.example.com.", "fs.example.com", False),
+        ("FS.example.com", "*.example.com", False),
+        ("f\u212a.example.com", "fk.example.com", False),  # the sign of kelvin, whose small letter is k
+        ("127.0.0.1 ", "127.0.0.1", False),
+        ("::1", "0:0:0:0:0:0:0:1\n", True),
+        ("0::1", "0:0:0:0:0:0:0:1\n", False),
+    ],
+)
+def test_one_host_has_one_spelling(host: str, name: str, usual: bool) -> None:
+    assert is_among(host, [name])
+    assert is_usual(host, [name]) is usual
 
 
 def test_nobody() -> None:
