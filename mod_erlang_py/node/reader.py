@@ -102,10 +102,10 @@ class Reader:
         self._running: Job | None = None
         self._overtaken: Job | None = None
         self._behind: dict[Pid | None, deque[tuple[Job, int]]] = {}
-        self._long: dict[Pid | None, int] = {}  # bytes of those that have run long
+        self._long: dict[Pid | None, int] = {}  # bytes of those that run long
         self._bytes_behind = 0
         self._reported = 0
-        self._over = False
+        self._over = self._given_up = False
         self._held_up = 0
         self._unserved: deque[Pid | None] = deque()
         self._told = False
@@ -166,7 +166,7 @@ class Reader:
         self._watch.remove(self)
         with self._lock:
             self._over = True
-            self._pool.keep(self, 0)
+        self._report()
         self._ended(stream.why)
 
     def _do(self, job: Job, turn: int) -> bool:
@@ -209,7 +209,8 @@ class Reader:
     def _count_long(self) -> None:
         """Count what is kept for the job from which the reading was taken over, if it was. Raises ProtocolViolation
         when it is too much."""
-        long, self._overtaken = self._overtaken, None
+        with self._lock:
+            long, self._overtaken = self._overtaken, None
         if long is None:
             return
         size = _size(long)
@@ -226,40 +227,51 @@ class Reader:
         self._bytes_behind += size
 
     def _report(self) -> None:
-        """Tell the pool how much is kept."""
-        size = self._bytes_behind + self._frames.held
-        if abs(size - self._reported) < STEP:
+        """Tell the pool how much is kept: of a link that is down, what is not done yet."""
+        if abs(self._kept() - self._reported) < (1 if self._over else STEP):
             return
         with self._lock:
-            if self._over:
+            if self._given_up:
                 return
-            self._reported = size
-            self._pool.keep(self, size)
+            self._reported = self._kept()
+            self._pool.keep(self, self._reported)
         if self._pool.full and (most := self._pool.most()) is not None:
             most.give_up()
 
+    def _kept(self) -> int:
+        return self._bytes_behind + (0 if self._over else self._frames.held)
+
     def give_up(self) -> None:
-        """End the link: of all it has most that is kept for requests."""
+        """End the link, and forget what waits: of all it has most that is kept for requests."""
         kept = f"most of {self._pool.total} bytes that are kept for requests of all nodes"
+        with self._lock:
+            self._given_up = True
+            for behind in self._behind.values():
+                self._bytes_behind -= sum(size for _, size in behind)
+                behind.clear()
+            self._pool.keep(self, 0)
         self._stream.shut_down(f"max-waiting-request-bytes-total: it has {kept}")
 
     def _finish(self, sender: Pid | None) -> None:
         """What the sender asked meanwhile, and senders for whom no thread was left; by a thread that does not read."""
-        while True:
+        while (job := self._following(sender)) is not None:
             self._report()
-            with self._lock:
-                self._bytes_behind -= self._long.pop(sender, 0)
-                behind = self._behind[sender]
-                if not behind:
-                    del self._behind[sender]
-                    if not self._unserved:
-                        self._held_up -= 1
-                        return
-                    sender = self._unserved.popleft()
-                    continue
-                job, size = behind.popleft()
-                self._bytes_behind -= size
             _run(job)
+            sender = job.sender
+        self._report()
+
+    def _following(self, sender: Pid | None) -> Job | None:
+        """What a thread does that has done a job of that sender."""
+        with self._lock:
+            self._bytes_behind -= self._long.pop(sender, 0)
+            while not (behind := self._behind[sender]):
+                del self._behind[sender]
+                if not self._unserved:
+                    self._held_up -= 1
+                    return None
+                sender = self._unserved.popleft()
+            job, self._long[sender] = behind.popleft()
+            return job
 
     def overtake(self, now: float, patience: float = PATIENCE) -> bool:
         with self._lock:
@@ -276,7 +288,6 @@ class Reader:
         job = self._running
         assert job is not None
         try:
-            self._overtaken = job
             self._start("reader", partial(self._read, self._turn + 1))
         except Exhausted as error:
             if not self._told:
@@ -285,6 +296,7 @@ class Reader:
             return
         self._told = False
         self._running = None
+        self._overtaken = job
         self._behind[job.sender] = deque()
         self._held_up += 1
         self._turn += 1

@@ -280,6 +280,76 @@ def test_of_all_links_the_one_that_keeps_most_ends(bench: Bench, threads: Thread
     other.close()
 
 
+def test_what_waited_counts_while_it_runs(bench: Bench) -> None:
+    bench.ask(1, 0, slow=True)
+    bench.wait_started((1, 0))
+    bench.ask(1, 1, slow=True)
+    wait_until(lambda: bench.reader._bytes_behind == 2 * UNIT)
+    bench.release((1, 0))
+    bench.wait_started((1, 1))
+    assert bench.reader._bytes_behind == UNIT
+    bench.release((1, 1))
+    wait_until(lambda: not bench.reader._behind)
+    assert bench.reader._bytes_behind == 0
+
+
+BIG: list[list[int]] = [[] for _ in range(2 * STEP // ELEMENT)]
+"""A term of a little over 2 STEP."""
+
+
+def test_a_request_that_is_done_counts_no_more_at_once(bench: Bench) -> None:
+    """Also when its node says nothing afterwards."""
+    bench.terms[1, 0] = BIG
+    bench.ask(1, 0, slow=True)
+    bench.wait_started((1, 0))
+    wait_until(lambda: bench.pool.total > 2 * STEP)
+    bench.release((1, 0))
+    wait_until(lambda: bench.pool.total == 0)
+
+
+def test_what_a_node_left_behind_counts_until_it_is_done(bench: Bench) -> None:
+    """Else whoever connects anew each time could leave as much as often as he likes."""
+    bench.terms[1, 1] = bench.terms[1, 2] = BIG
+    bench.ask(1, 0, slow=True)
+    bench.wait_started((1, 0))
+    bench.ask(1, 1, slow=True)
+    bench.ask(1, 2)
+    bench.stream.incoming.put(b"")
+    assert bench.ended.get(timeout=DEADLINE) == "closed by the peer"
+    assert bench.pool.total > 4 * STEP
+    bench.release((1, 0))
+    bench.wait_started((1, 1))
+    assert bench.pool.total > 4 * STEP
+    bench.release((1, 1))
+    bench.wait_ran((1, 2))
+    wait_until(lambda: bench.pool.total == 0)
+    assert bench.pool.most() is None
+
+
+def test_what_a_node_left_behind_is_not_done_when_it_is_most(bench: Bench, threads: Threads) -> None:
+    other = Bench(threads, bench.pool)
+    other.read()
+    bench.pool.resize(5 * STEP)
+    for one in (bench, other):
+        one.ask(1, 0, slow=True)
+        one.wait_started((1, 0))
+    for number in (1, 2):
+        bench.terms[1, number] = BIG
+        bench.ask(1, number)
+    bench.stream.incoming.put(b"")
+    assert bench.ended.get(timeout=DEADLINE) == "closed by the peer"
+    other.terms[1, 1] = BIG
+    other.ask(1, 1)
+    wait_until(lambda: 2 * STEP < bench.pool.total < 4 * STEP)
+    bench.release((1, 0))
+    wait_until(lambda: not bench.reader._behind)
+    assert bench.ran == [(1, 0)]
+    other.release((1, 0))
+    other.wait_ran((1, 1))
+    assert other.ended.empty()
+    other.close()
+
+
 def test_what_is_not_whole_counts_for_all_links(bench: Bench) -> None:
     bench.pool.resize(STEP)
     bench.stream.incoming.put(struct.pack(">I", 4 * STEP) + bytes(2 * STEP))
