@@ -38,16 +38,18 @@ class _Monitors:
 
     def __init__(self) -> None:
         self.count = 0
-        self._by_pair: dict[tuple[Pid, Pid | str], list[Reference]] = {}
+        self._by_pair: dict[tuple[Pid, Pid | str], dict[Reference, None]] = {}  # in the order in which they came
 
     def add(self, pid: Pid, to: Pid | str, reference: Reference) -> None:
-        self._by_pair.setdefault((pid, to), []).append(reference)
-        self.count += 1
+        references = self._by_pair.setdefault((pid, to), {})
+        if reference not in references:
+            references[reference] = None
+            self.count += 1
 
     def discard(self, pid: Pid, to: Pid | str, reference: Reference) -> None:
-        references = self._by_pair.get((pid, to), [])
+        references = self._by_pair.get((pid, to), {})
         if reference in references:
-            references.remove(reference)
+            del references[reference]
             self._less(pid, to, references)
 
     def has(self, pid: Pid, to: Pid | str, reference: Reference) -> bool:
@@ -57,11 +59,11 @@ class _Monitors:
         references = self._by_pair.get((pid, to))
         if not references:
             return None
-        reference = references.pop()
+        reference, _ = references.popitem()
         self._less(pid, to, references)
         return reference
 
-    def _less(self, pid: Pid, to: Pid | str, references: list[Reference]) -> None:
+    def _less(self, pid: Pid, to: Pid | str, references: dict[Reference, None]) -> None:
         self.count -= 1
         if not references:
             del self._by_pair[pid, to]

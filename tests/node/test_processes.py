@@ -218,3 +218,25 @@ def test_a_monitor_stands_until_it_is_taken_back(processes: Processes, link: Lin
     assert not processes.stands(link, THEIRS, "foo", Reference("peer@localhost", 7, (4,)))
     processes.demonitored(link, DemonitorP(THEIRS, "foo", REF))
     assert not processes.stands(link, THEIRS, "foo", REF)
+
+
+def test_the_end_of_a_monitor_is_not_looked_for_among_all(
+    processes: Processes, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100,000 by one process, each end of one that is not there would be so many comparisons."""
+    processes.configure(1000, 1000)
+    for number in range(1000):
+        processes.monitored(link, MonitorP(THEIRS, "freeswitch", Reference("peer@localhost", 7, (number,))))
+    compared = 0
+    equal = Reference.__eq__
+
+    def counted(self: Reference, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(self, other)
+
+    monkeypatch.setattr(Reference, "__eq__", counted)
+    for number in (999, 500, 2000):
+        processes.demonitored(link, DemonitorP(THEIRS, "freeswitch", Reference("peer@localhost", 7, (number,))))
+    assert compared <= 10
+    assert processes.refuse(link, THEIRS, "freeswitch")
