@@ -136,6 +136,7 @@ class Outbox:
         finally:
             if ours:
                 with self._lock:
+                    self._sending = False
                     gathered = self._next()
                 self._send(gathered)
 
@@ -203,8 +204,9 @@ class Outbox:
 
     def _next(self) -> Sequence[bytes | memoryview]:
         """With the lock held, while nobody else sends: what to send; nothing when nothing waits."""
-        self._sending = bool(self._waiting)
-        return self._gather()
+        gathered = self._gather()  # first: when there is no memory for it, somebody else may send
+        self._sending = bool(gathered)
+        return gathered
 
     def _send(self, gathered: Sequence[bytes | memoryview]) -> None:
         """Be the one who sends, while the socket takes everything and for a few turns; then the writer is woken."""

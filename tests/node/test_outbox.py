@@ -413,3 +413,25 @@ def test_beyond_what_all_may_keep_each_has_its_share(pair: Pair, threads: Thread
         assert 15 * STEP < pool.total < 36 * STEP
         second.outbox.close()
         assert pool.total == 0
+
+
+@pytest.mark.parametrize("how", ["put", "gathering"])
+def test_a_moment_without_memory_stops_nothing(
+    pair: Pair, threads: Threads, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    bench = Bench(pair, threads)
+
+    def gathered() -> None:
+        with bench.outbox.gathering():
+            bench.outbox.put(b"one")
+
+    with monkeypatch.context() as without:
+        without.setattr(bench.outbox, "_gather", _no_memory)
+        with pytest.raises(MemoryError):
+            gathered() if how == "gathering" else bench.outbox.put(b"one")
+    bench.outbox.put(b"two")
+    assert bench.peer.recv(6, socket.MSG_WAITALL) == b"onetwo"
+
+
+def _no_memory() -> Sequence[bytes | memoryview]:
+    raise MemoryError
