@@ -202,12 +202,22 @@ def test_keys_of_one_hash(key: Callable[[int], bytes]) -> None:
         scan(b"h\2" + some + b"t\0\0\0\1" + pairs[-1], 0)
 
 
-def test_keys_whose_hash_nobody_can_choose() -> None:
-    texts = [b"k\0\4" + struct.pack(">I", number) + b"j" for number in range(5000)]
-    small = [b"b" + struct.pack(">I", number) + b"j" for number in range(256, 5256)]
-    for pairs in (texts, small):
-        data = b"t" + struct.pack(">I", len(pairs)) + b"".join(pairs)
-        assert scan(data, 0) == len(data)
+@pytest.mark.parametrize(
+    "key", [lambda n: struct.pack(">BI", 98, n), lambda n: integer(2**40 + n), lambda n: struct.pack(">Bd", 70, n)]
+)
+def test_keys_of_known_hashes(key: Callable[[int], bytes]) -> None:
+    """They can be chosen so that each is looked for in thousands of places."""
+    pairs = [key(number) + b"j" for number in range(256, 256 + LIMITS.keys + 1)]
+    some = b"t" + struct.pack(">I", LIMITS.keys) + b"".join(pairs[:-1])
+    assert scan(some, 0) == len(some)
+    with pytest.raises(LimitExceeded, match="keys"):
+        scan(b"t" + struct.pack(">I", LIMITS.keys + 1) + b"".join(pairs), 0)
+
+
+def test_keys_whose_hash_nobody_knows() -> None:
+    pairs = [b"k\0\4" + struct.pack(">I", number) + b"j" for number in range(5000)]
+    data = b"t" + struct.pack(">I", len(pairs)) + b"".join(pairs)
+    assert scan(data, 0) == len(data)
 
 
 def test_many_bignums() -> None:
