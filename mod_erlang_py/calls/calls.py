@@ -25,6 +25,7 @@ from mod_erlang_py.events.encoding import encode
 from mod_erlang_py.events.interest import EVERYTHING, Interest
 from mod_erlang_py.events.subscription import Held, Notice, Subscription
 from mod_erlang_py.events.subscriptions import NOCONNECTION, Subscriptions
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import NOPROC, Processes
 from mod_erlang_py.node.target import Target
@@ -223,7 +224,8 @@ class Calls:
                     found = Found(target) if isinstance(target.to, Pid) else self._asking.named(call.waiting, target)
                     data = self.data(session)
             except (HungUp, NoAnswer, NotConnected) as error:
-                log.warning("%s: handlecall: %s", uuid, str(error) or "it has hung up")
+                why = str(error) or "it has hung up"
+                log.warning("%s: handlecall: %s", uuid, why, extra=about(target.link.name))
                 return "session_attach_failed"
 
         def attach() -> None:

@@ -7,6 +7,7 @@ import logging
 from mod_erlang_py.config.rights import Family
 from mod_erlang_py.errors import BadOption, NotJson, SwitchError
 from mod_erlang_py.etf import Atom, Term, atom_text, json, memory
+from mod_erlang_py.log_lines import about
 from mod_erlang_py.switch.port import ApiResult, Event
 
 from . import arguments, bounds
@@ -66,7 +67,8 @@ def _as_term(ask: Request, succeeded: bool, output: bytes) -> Term:
     try:
         return (OK, json.term(output))
     except NotJson as wrong:
-        log.warning("%s: what %s asked for is no JSON: %s", ask.link.name, ask.sender, wrong)
+        name = ask.link.name
+        log.warning("%s: what %s asked for is no JSON: %s", name, ask.sender, wrong, extra=about(name))
         return (ERROR, (NOT_JSON, ask.context.text(str(wrong).encode())))
 
 

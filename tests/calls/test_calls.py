@@ -270,7 +270,9 @@ def test_nobody_is_found_for_it(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("why", [NoAnswer("nobody of that name"), HungUp()])
-def test_a_handlecall_that_fails_leaves_all_as_it_was(bench: Bench, why: Exception) -> None:
+def test_a_handlecall_that_fails_leaves_all_as_it_was(
+    bench: Bench, why: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(waiting: Waiting, target: Target) -> Found:
         bench.fire("CHANNEL_STATE")
         raise why
@@ -283,6 +285,7 @@ def test_a_handlecall_that_fails_leaves_all_as_it_was(bench: Bench, why: Excepti
     settled(bench.events)
     assert kinds(bench.one) == ["call", "CHANNEL_STATE", "CHANNEL_STATE"]
     assert kinds(bench.two) == []
+    assert [getattr(record, "peer", None) for record in caplog.records] == [bench.two.link.name]
     assert bench.calls.of(bench.one.link) == [UUID]
     assert bench.session is not None
     assert bench.session.locked

@@ -239,3 +239,11 @@ def test_bgapi_without_a_thread_for_it(bench: Bench, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bench.workers, "submit", refuse)
     assert bench.ask(bgapi(Atom("echo"), b"x")) == [(ERROR, Atom("system_limit"))]
     assert bench.switch.executed == []
+
+
+def test_an_output_that_is_no_json_is_a_line_about_its_node(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Of which there are so many a minute."""
+    says(bench, b"{")
+    ((error, (reason, _)),) = bench.ask(api(Atom("say"), b"", {Atom("format"): Atom("json")}))
+    assert (error, reason) == (ERROR, Atom("notjson"))
+    assert [getattr(record, "peer", None) for record in caplog.records] == ["peer@localhost"]
