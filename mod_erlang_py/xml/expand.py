@@ -26,27 +26,26 @@ _EITHER = re.compile(
 def expand(text: bytes, variable: Callable[[bytes], bytes | None], most: int) -> tuple[bytes, Variables]:
     """The text with the values of the variables in it, and those that it sets itself, which count from there on.
 
-    variable: asks the switch; one that it has not is empty. most: bytes. Raises BadXml for another command than `set`,
-    and for a text that gets too long.
+    variable: asks the switch; one that it has not is empty. most: bytes of all values that are put in, also into other
+    variables, which may double each time. Raises BadXml for more, and for another command than `set`.
     """
     own: Variables = {}
     left = most
 
     def value(name: bytes) -> bytes:
-        return own[name] if name in own else variable(name) or b""
-
-    def replaced(found: re.Match[bytes]) -> bytes:
         nonlocal left
-        made = b""
-        if found[1] is not None:
-            made = value(found[1])
-        else:
-            name, given = _set(found[2])
-            own[name] = _VARIABLE.sub(lambda inner: value(inner[1]), given)
-        left -= len(made)
+        found = own[name] if name in own else variable(name) or b""
+        left -= len(found)
         if left < 0:
             raise BadXml(f"more than {most} bytes with its variables")
-        return made
+        return found
+
+    def replaced(found: re.Match[bytes]) -> bytes:
+        if found[1] is not None:
+            return value(found[1])
+        name, given = _set(found[2])
+        own[name] = _VARIABLE.sub(lambda inner: value(inner[1]), given)
+        return b""
 
     return _EITHER.sub(replaced, text), own
 

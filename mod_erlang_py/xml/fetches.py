@@ -283,6 +283,7 @@ class Fetches:
         """None: "not found here". Raises BadXml."""
         variables: Variables = {}
         if self._expand:
+            self._limits.check_length(text)
             text, variables = expand(text, self._switch.variable, self._limits.length)
         found = document(text, fetch, self._limits, self._switch.xml_error)
         return None if found is None else Answer(found, variables)

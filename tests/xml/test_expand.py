@@ -91,3 +91,14 @@ def test_a_long_one_is_read_once(piece: bytes) -> None:
     with suppress(BadXml):
         expand(piece * 50_000, KNOWN.get, 1000)
     assert time.process_time() - began < 2
+
+
+def test_variables_that_double() -> None:
+    """They are none of the text, and count all the same: 40 times would be a terabyte."""
+    with pytest.raises(BadXml, match="more than 1000 bytes with its variables"):
+        expanded(set_("a=x$${a}$${a}") * 20)
+
+
+def test_a_variable_of_many_others() -> None:
+    with pytest.raises(BadXml, match="more than 1000 bytes with its variables"):
+        expanded(set_("a=" + "x" * 1000) + set_("b=" + "$${a}" * 1000))

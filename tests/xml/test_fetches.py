@@ -223,6 +223,17 @@ def test_too_long(bench: Bench) -> None:
     assert soon(look) is None
 
 
+def test_one_too_long_is_not_gone_through_for_variables(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(bench.switch, "variable", lambda name: asked.append(name))
+    peer = bench.peer()
+    look = Look(bench.fetches)
+    with pytest.raises(BadXml, match="the limit is"):
+        bench.reply(peer, peer.question(), b"$${x}" * LIMITS.length)
+    assert soon(look) is None
+    assert asked == []
+
+
 def test_what_cannot_be_read_is_an_answer_too(bench: Bench) -> None:
     one, two = bench.peer(name="one@localhost"), bench.peer(name="two@localhost")
     look = Look(bench.fetches)
