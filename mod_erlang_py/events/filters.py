@@ -158,14 +158,15 @@ def command(text: bytes, matcher: Callable[[bytes], Matcher]) -> Command:
 
 def after(filters: Filters, commands: Iterable[Command]) -> Filters:
     """The filters, once the commands have been carried out. Raises TooMuch."""
-    tests = list(filters)
+    tests = [(one.header.lower(), one) for one in filters]
     for one in commands:
         match one:
             case Added(added):
-                tests.append(added)
+                tests.append((added.header.lower(), added))
             case Deleted(header, value):
                 tests = _without(tests, header.lower(), value)
-    return checked(Filters(tuple(tests))) if tests != list(filters) else filters
+    left = tuple(one for _, one in tests)
+    return checked(Filters(left)) if left != filters.tests else filters
 
 
 def checked(filters: Filters) -> Filters:
@@ -177,10 +178,14 @@ def checked(filters: Filters) -> Filters:
     return filters
 
 
-def _without(tests: list[Filter | Condition], header: bytes, value: bytes) -> list[Filter | Condition]:
+_Named: TypeAlias = "tuple[bytes, Filter | Condition]"
+"""A test, behind the name of its header in small letters."""
+
+
+def _without(tests: list[_Named], header: bytes, value: bytes) -> list[_Named]:
     if header == b"all":
         return []
-    return [one for one in tests if one.header.lower() != header or (value and one.value != value)]
+    return [(name, one) for name, one in tests if name != header or (value and one.value != value)]
 
 
 def _filter(header: bytes, value: bytes, matcher: Callable[[bytes], Matcher]) -> Filter:
