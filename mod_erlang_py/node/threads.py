@@ -69,12 +69,12 @@ class Threads:
         return tuple(name for name, serving in tuple(self._serving.items()) if serving.failed)
 
     def _start(self, name: str, run: Callable[[], None]) -> None:
-        thread = threading.Thread(target=run, name=f"erlang:{name}", daemon=True)
         with self._lock:  # join finds only threads that were started
             try:
+                thread = threading.Thread(target=run, name=f"erlang:{name}", daemon=True)
                 thread.start()
-            except RuntimeError as error:
-                raise Exhausted(str(error)) from None
+            except (RuntimeError, MemoryError) as error:
+                raise Exhausted(str(error) or "no memory for a thread") from None
             self._running = {one for one in self._running if one.is_alive()} | {thread}
 
     def join(self, seconds: float) -> list[str]:

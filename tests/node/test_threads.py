@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.node.threads import Threads
 
 
@@ -48,6 +49,24 @@ def test_a_thread_may_join_the_others() -> None:
     left: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     threads.start("stop", lambda: left.put(threads.join(10)))
     assert left.get(timeout=5) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(RuntimeError("can't start new thread"), "can't start new thread"), (MemoryError(), "no memory for a thread")],
+)
+def test_one_that_is_not_to_be_had(monkeypatch: pytest.MonkeyPatch, error: Exception, told: str) -> None:
+    def start(_: threading.Thread) -> None:
+        raise error
+
+    threads = Threads()
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", start)
+        with pytest.raises(Exhausted, match=told):
+            threads.start("work", fail)
+        assert not threads.serve("serving", fail)
+    assert threads.failed == ("serving",)
+    assert threads.join(0) == []
 
 
 def test_they_hold_up_no_interpreter_that_ends() -> None:
