@@ -18,6 +18,9 @@ from .registry import EACCES
 
 log = logging.getLogger(__name__)
 
+SHOWN = 200
+"""Characters of a cast, and of what came of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -72,19 +75,24 @@ def _alias(tag: Term) -> Reference | None:
 def _gave_up(ask: Request, link: Link, pid: Pid, tag: Term) -> Callable[[], bool]:
     """Before OTP 24 there are no aliases; the tag is the reference of the monitor that the caller has as long as he
     waits."""
-    reference = Reference.of(tag)
-    if reference is None or not ask.context.node.processes.stands(link, pid, ask.to, reference):
+    reference, processes, to = Reference.of(tag), ask.context.node.processes, ask.to  # of `ask` nothing else is kept
+    if reference is None or not processes.stands(link, pid, to, reference):
         return lambda: False
-    return lambda: not ask.context.node.processes.stands(link, pid, ask.to, reference)
+    return lambda: not processes.stands(link, pid, to, reference)
 
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """Nobody waits: a cast. pid: who made it. term: what it was."""
+    """Nobody waits: a cast. pid: who made it. shown: what it was."""
 
     link: Link
     pid: Pid | None
-    term: Term
+    shown: str
+
+    @classmethod
+    def of(cls, link: Link, pid: Pid | None, term: Term) -> Nobody:
+        """The term, which may be big, is not kept: an answer may come late."""
+        return cls(link, pid, show(term, SHOWN))
 
     def answer(self, term: Term) -> None:
         """What only the operator can hear of, unless he has."""
@@ -93,7 +101,7 @@ class Nobody:
                 "%s: cast by %s: %s: %s",
                 self.link.name,
                 self.pid,
-                show(self.term, 200),
-                show(term, 200),
+                self.shown,
+                show(term, SHOWN),
                 extra=about(self.link.name),
             )

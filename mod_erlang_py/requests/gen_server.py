@@ -32,7 +32,7 @@ def gen_cast(ask: Request) -> Opened:
     if ask.to == "global_group":
         return ask, otp.global_group
     question = ask.term[1]
-    inner = replace(ask, term=question, reply=Nobody(ask.link, ask.sender, question).answer)
+    inner = replace(ask, term=question, reply=Nobody.of(ask.link, ask.sender, question).answer)
     if ask.to == "rex" and rpc.is_cast(question):
         return rpc.cast(inner, *question[1:4])
     return inner, _entry(question)

@@ -164,7 +164,7 @@ def spawned(context: Context, link: Link, message: SpawnRequest, payload: bytes,
     monitored = "monitor" in _options(message)
     process = _Process(link, link.fresh_pid(), message.from_pid, message.ref, monitored)
     process.begun()
-    nobody = Nobody(link, message.from_pid, arguments)
+    nobody = Nobody.of(link, message.from_pid, arguments)
     ask = Request(context, link, link, message.from_pid, process.pid, (), nobody.answer)
     return _EXECUTE[message.mfa](ask, process, arguments)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from mod_erlang_py.etf import Atom, List, Pid, Reference, Term, encode, memory
+from mod_erlang_py.etf import Atom, Binary, List, Pid, Reference, Term, encode, memory
 from mod_erlang_py.requests import bounds, registry
 from mod_erlang_py.requests.context import NO_REPLY, REPLY_LATER, NoReply, ReplyLater, ReplyThen, Request
 from mod_erlang_py.requests.registry import request
@@ -179,6 +182,28 @@ def test_an_answer_that_comes_later_goes_by_the_same_way(bench: Bench) -> None:
     assert sent(bench, call(Atom("later"))) == []
     waiting.pop().reply(OK)
     assert bench.later() == (OTHER, (REF, OK))
+
+
+@pytest.mark.parametrize("envelope", [call, cast])
+@pytest.mark.parametrize("monitored", [True, False])
+def test_a_request_is_not_kept_for_an_answer_that_comes_later(
+    bench: Bench, envelope: Callable[[Term], Term], monitored: bool
+) -> None:
+    """Of an `execute`, of which thousands may be waited for, it may have a megabyte."""
+    if monitored:
+        bench.node.processes.monitors.add((OTHER, "foo"))
+    waiting: list[Request] = []
+    arguments: list[weakref.ref[Binary]] = []
+
+    @request("later", 2, family=None)
+    def later(ask: Request) -> ReplyLater:
+        arguments.append(weakref.ref(ask.term[1]))
+        waiting.append(replace(ask, term=()))
+        return REPLY_LATER
+
+    assert sent(bench, envelope((Atom("later"), Binary(b"x")))) == []
+    assert waiting
+    assert [one() for one in arguments] == [None]
 
 
 def test_a_request_without_an_answer_is_answered_where_somebody_waits(bench: Bench) -> None:
