@@ -69,9 +69,9 @@ class Reader:
     """receive: what to do about a frame's body; may do it at once and return None, or return a Job.
     flush: sends what waits for more answers to go out with (see answers_more); raises nothing.
     ended: called once, by the last thread that reads, with why the stream was shut down; no other thread ends a link.
-    start: starts a thread, or raises Exhausted. pool: of the readers of all links: beyond it the link of the one that
-    keeps most ends. trailing: bytes that came with the handshake; may raise
-    ProtocolViolation.
+    start: starts a thread, or raises Exhausted. pool: of the readers of all links, also of such as are down, until what
+    they were asked is done: beyond it the link of the one that keeps most ends. trailing: bytes that came with the
+    handshake; may raise ProtocolViolation.
     """
 
     def __init__(
