@@ -162,6 +162,8 @@ def test_another_script_keeps_the_lock(start_node: StartNode, erl: StartErl) -> 
     finally:
         script.unlink()
     told = [line for line in node.log().splitlines() if "Python's lock was kept" in line]
-    assert [line.partition("kept: by ")[2] for line in told] == [f"{script}, line 5", f"{script}, line 7"]
+    first, second = (line.partition("kept: by ")[2] for line in told)
+    assert first in (f"{script}, line 5", f"{script}, line 6")  # where it was when somebody else could look
+    assert second in (f"{script}, line 7", f"{script}, line 8")
     assert all("[WARNING]" in line for line in told)
     assert peer.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'

@@ -14,6 +14,7 @@ from mod_erlang_py.etf import Atom, Term
 from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartNode
 from tests.peers.erl import Erl
+from tests.waiting import wait_until
 
 WAIT = 1.0
 """Seconds that somebody else may wait at most, on a machine that has much else to do; some of these took 5 to 31."""
@@ -151,5 +152,5 @@ def test_what_waits_is_bounded_in_memory(start_node: StartNode) -> None:
         client.wait_closed()
         other.send(Atom("getpid"))
         assert other.answer()[0].value == "ok"
-    assert "node down: waits@localhost, max-waiting-request-bytes: " in node.log()
+    wait_until(lambda: "node down: waits@localhost, max-waiting-request-bytes: " in node.log(), told=node.log)
     assert node.resident_kib() - before < 150_000
