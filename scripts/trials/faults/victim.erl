@@ -1,6 +1,6 @@
 %% A node to which something happens while it has calls, look-ups, log lines, events and requests under way.
 -module(victim).
--export([start/0, busy/2, pending/1, tally/0, hang_up/0, quiet/0, reach/1, leave/1]).
+-export([start/0, busy/2, coming/2, gone/1, pending/1, tally/0, hang_up/0, quiet/0, reach/1, leave/1]).
 
 -define(PATIENCE, 30000).
 
@@ -22,7 +22,7 @@ serve() ->
 %% quiet/0: [calls that it has].
 busy(Node, Calls) ->
     prepare(Node),
-    Desk = process(fun() -> desk(Node) end),
+    Desk = process(fun() -> desk(fun(UUID) -> take(Node, UUID) end) end),
     register(victim_desk, Desk),
     [process(fun() -> handler(Node, Requests) end) || Requests <- [
         [{bind, directory}],
@@ -34,6 +34,29 @@ busy(Node, Calls) ->
     [{foo, Node} ! dial(victim_desk) || _ <- lists:seq(1, Calls)],
     wait(fun() -> count(calls) >= Calls end),
     [count(calls)].
+
+%% Have Calls calls dialled, which come to a process here one after the other, every 50 ms, and are hung up by it 100 ms
+%% later: [calls that are dialled].
+coming(Node, Calls) ->
+    prepare(Node),
+    Take = fun(UUID) -> erlang:send_after(100, self(), hang_up), take(Node, UUID) end,
+    register(victim_desk, process(fun() -> desk(Take) end)),
+    Numbers = lists:seq(1, Calls),
+    [{foo, Node} ! dial_late(uuid(N), 50 * N, victim_desk) || N <- Numbers],
+    ets:insert(victim, {dialled, [uuid(N) || N <- Numbers]}),
+    [length([N || N <- Numbers, receive {bgok, _, _} -> true after ?PATIENCE -> false end])].
+
+%% Wait until none of those calls exists any more: [].
+gone(Node) ->
+    [{_, UUIDs}] = ets:lookup(victim, dialled),
+    wait(fun() -> not lists:any(fun(UUID) -> exists(Node, UUID) end, UUIDs) end),
+    [].
+
+exists(Node, UUID) ->
+    {foo, Node} ! {api, uuid_exists, UUID},
+    receive {ok, "true"} -> true; {ok, "false"} -> false after ?PATIENCE -> true end.
+
+uuid(Number) -> lists:concat(["late-", Number, "-", node()]).
 
 %% One of each request that is not answered for long, of a call that is asked for and of a look-up: [].
 pending(Node) ->
@@ -67,6 +90,10 @@ process(Run) ->
     Pid.
 
 dial(Desk) -> {bgapi, originate, lists:concat(["null/1 ", Desk, ":!-", node(), " XML trials"])}.
+
+dial_late(UUID, Milliseconds, Desk) ->
+    Actions = ["sleep:", integer_to_list(Milliseconds), ",erlang:", atom_to_list(Desk), ":! ", atom_to_list(node())],
+    {bgapi, originate, lists:append(["{origination_uuid=", UUID, "}null/1 '", lists:append(Actions), "' inline"])}.
 
 %% [calls, call_hangups, calls that had more than one, calls that ended by a nodedown, requests, answers, answers too many, requests told of a nodedown,
 %% events, log lines, look-ups].
@@ -108,12 +135,12 @@ add(What) -> ets:update_counter(victim, What, 1, {What, 0}).
 
 %% --- its processes
 
-desk(Node) ->
+desk(Take) ->
     receive
-        {get_pid, UUID, Ref, Switch} -> Switch ! {Ref, process(fun() -> take(Node, UUID) end)};
+        {get_pid, UUID, Ref, Switch} -> Switch ! {Ref, process(fun() -> Take(UUID) end)};
         _ -> ok
     end,
-    desk(Node).
+    desk(Take).
 
 take(Node, UUID) ->
     receive

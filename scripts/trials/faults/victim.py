@@ -50,6 +50,15 @@ class Victim:
         """Calls that it has, of so many; beside look-ups, log lines, events and requests. Raises BenchError."""
         return int(self._erlang.measure("busy", self._switch, calls)[0])
 
+    def coming(self, calls: int) -> int:
+        """Calls that are dialled, of so many: from now on they come to it, which hangs them up, one after the other.
+        Raises BenchError."""
+        return int(self._erlang.measure("coming", self._switch, calls)[0])
+
+    def gone(self) -> None:
+        """None of those calls exists any more, if that can be within 30 s."""
+        self._erlang.measure("gone", self._switch)
+
     def pending(self) -> None:
         """Requests, look-ups and a call of it are under way that nobody answers for long. Raises BenchError."""
         self._erlang.measure("pending", self._switch)
