@@ -15,6 +15,7 @@ from scripts.trials.faults.fault import Fault, Trial
 from scripts.trials.limits import NoLimit, without_descriptors, without_memory, without_threads
 
 _MEBIBYTE = 1 << 20
+_FRAME = 60 * _MEBIBYTE
 _JOBS = 20
 
 
@@ -102,8 +103,10 @@ def _no_memory(trial: Trial) -> int:
             for number in range(tries):
                 with contextlib.suppress(HandshakeError, OSError), trial.client(f"fat{number}") as client:
                     client.sock.settimeout(5)
-                    client.send((Atom("api"), Atom("echo"), Binary(b"x" * (60 * _MEBIBYTE))))
+                    client.send((Atom("api"), Atom("echo"), Binary(b"x" * _FRAME)))
                     client.receive()
+        refused = trial.switch.scratch.log().count("no memory for what it sends")
+        trial.check(refused == tries, f"{tries - refused} links did not end for want of memory")
         victim.hang_up()
         trial.all_came(victim.quiet())
     return tries
@@ -114,12 +117,18 @@ _LOG = """\
   <settings/>
   <profiles>
     <profile name="default">
-      <settings><param name="logfile" value="{}/freeswitch.log"/><param name="rollover" value="0"/></settings>
-      <mappings><map name="all" value="debug,info,notice,warning,err,crit,alert"/></mappings>
+      <settings>{where}<param name="rollover" value="0"/></settings>
+      <mappings><map name="all" value="{below}notice,warning,err,crit,alert"/></mappings>
     </profile>
   </profiles>
 </configuration>
 """
+
+
+@contextlib.contextmanager
+def _noticed(_folder: Path) -> Iterator[Mapping[str, str]]:
+    """The log tells why links end."""
+    yield {"autoload_configs/logfile.conf.xml": _LOG.format(where="", below="")}
 
 
 @contextlib.contextmanager
@@ -131,7 +140,8 @@ def _small_disk(folder: Path) -> Iterator[Mapping[str, str]]:
     if made.returncode:
         raise NoLimit(made.stderr.strip())
     try:
-        yield {"autoload_configs/logfile.conf.xml": _LOG.format(disk)}
+        where = f'<param name="logfile" value="{disk}/freeswitch.log"/>'
+        yield {"autoload_configs/logfile.conf.xml": _LOG.format(where=where, below="debug,info,")}
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
@@ -153,6 +163,14 @@ def _full_disk(trial: Trial) -> int:
 FAULTS = (
     Fault("no-threads", "no thread to be had", _no_threads, allowed=5.0, refuses=True),
     Fault("no-descriptors", "no descriptor to be had", _no_descriptors),
-    Fault("no-memory", "no memory to be had for frames of 60 MiB", _no_memory, allowed=3.0, refuses=True),
+    Fault(
+        "no-memory",
+        "no memory to be had for frames of 60 MiB",
+        _no_memory,
+        allowed=3.0,
+        refuses=True,
+        settings=dict.fromkeys(("max-frame-bytes", "max-term-bytes"), str(_FRAME + _MEBIBYTE)),
+        room=_noticed,
+    ),
     Fault("full-disk", "a full disk under the log", _full_disk, room=_small_disk),
 )
