@@ -48,4 +48,4 @@ END
 done
 cd "$here"
 # shellcheck disable=SC2086  # words of their own
-PATH=$root/programs:$PATH exec .venv/bin/python -m pytest tests/peers -m "not freeswitch and not soak" $without "$@"
+PATH=$root/programs:$PATH exec .venv/bin/python -m pytest tests/peers -m "not freeswitch" $without "$@"
