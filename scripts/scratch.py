@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from scripts.configuration import LOGFILE, logfile
 from scripts.folders import InstallError
 from scripts.install import CONFIGURATION, MANIFEST, PACKAGES, ROOT, install_configuration, install_scripts
 from scripts.preflight import embedded_python, python_version
@@ -293,7 +294,7 @@ class ScratchFreeSwitch:
                 "modules.conf", "modules", [f"<load module={quoteattr(name)}/>" for name in installed]
             ),
             "autoload_configs/switch.conf.xml": _settings("switch.conf", _SWITCH),
-            "autoload_configs/logfile.conf.xml": _LOGFILE_XML,
+            LOGFILE: logfile(_LEVELS, {"rollover": "0"}),
             "autoload_configs/acl.conf.xml": _configuration("acl.conf", "network-lists", []),
             "autoload_configs/hash.conf.xml": _configuration("hash.conf", "remotes", []),
             "autoload_configs/event_socket.conf.xml": _settings(
@@ -410,18 +411,4 @@ _DIALPLAN_XML = """\
 </include>
 """
 
-_LOGFILE_XML = """\
-<configuration name="logfile.conf">
-  <settings/>
-  <profiles>
-    <profile name="default">
-      <settings>
-        <param name="rollover" value="0"/>
-      </settings>
-      <mappings>
-        <map name="all" value="console,debug,info,notice,warning,err,crit,alert"/>
-      </mappings>
-    </profile>
-  </profiles>
-</configuration>
-"""
+_LEVELS = "console,debug,info,notice,warning,err,crit,alert"

@@ -110,33 +110,15 @@ class Dispatcher:
                 answer, then = answer.reply, answer.then
         except BadOption as wrong:
             if isinstance(wrong, TooMuch):
-                log.warning(
-                    "%s: request of %s refused: %s",
-                    request.link.name,
-                    request.sender,
-                    wrong,
-                    extra=about(request.link.name),
-                )
+                _refused(request, wrong)
             answer = (ERROR, (BADARG[1], self._context.text(str(wrong).encode())))
         except (BadArg, NotText):
             answer = BADARG
         except (NotConnected, NoAnswer) as nobody:
-            log.warning(
-                "%s: request of %s refused: %s",
-                request.link.name,
-                request.sender,
-                nobody,
-                extra=about(request.link.name),
-            )
+            _refused(request, nobody)
             answer = _nobody(nobody)
         except (Exhausted, MemoryError) as no_more:
-            log.error(
-                "%s: request of %s refused: %s",
-                request.link.name,
-                request.sender,
-                str(no_more) or "no memory",
-                extra=about(request.link.name),
-            )
+            _refused(request, str(no_more) or "no memory", logging.ERROR)
             answer = SYSTEM_LIMIT
         except Exception as failed:
             log.exception("%s: request of %s failed", request.link.name, request.sender, extra=about(request.link.name))
@@ -161,6 +143,12 @@ class Dispatcher:
         except MemoryError:
             log.error("%s: no memory for a reply to %s", link.name, sender, extra=about(link.name))
             link.send(sender, SYSTEM_LIMIT)
+
+
+def _refused(request: Request, why: object, level: int = logging.WARNING) -> None:
+    """A line about it."""
+    node = request.link.name
+    log.log(level, "%s: request of %s refused: %s", node, request.sender, why, extra=about(node))
 
 
 def _nobody(why: NotConnected | NoAnswer) -> Term:

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from scripts.bench.contenders import Contender
-from scripts.sofia import sofia
+from scripts.configuration import LOGFILE, logfile, sofia
 
 _NO_STARTUP_SCRIPT = '<configuration name="python.conf"><settings/></configuration>\n'
-
-_ONLY_ERRORS_IN_LOG = """\
-<configuration name="logfile.conf">
-  <settings/>
-  <profiles>
-    <profile name="default">
-      <settings/>
-      <mappings><map name="all" value="err,crit,alert"/></mappings>
-    </profile>
-  </profiles>
-</configuration>
-"""
 
 # handled: by bench.erl, to whose node the extension leads. grouped: by a member of a process group there. alone: the
 # same without anybody. parked: for a client of mod_event_socket to do the same. sip: as handled, with the node in a
@@ -63,7 +51,7 @@ _DIALPLAN = """\
 
 def files(contender: Contender, sip_port: int | None) -> dict[str, str]:
     """By their path in conf_dir. sip_port: where mod_sofia is to listen, if it is to."""
-    found = {"autoload_configs/logfile.conf.xml": _ONLY_ERRORS_IN_LOG, "dialplan/bench.xml": _DIALPLAN}
+    found = {LOGFILE: logfile("err,crit,alert", {}), "dialplan/bench.xml": _DIALPLAN}
     if contender.module != "mod_python3":
         found["autoload_configs/python.conf.xml"] = _NO_STARTUP_SCRIPT
     if sip_port:

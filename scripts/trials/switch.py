@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from scripts.bench.switch import environment
+from scripts.configuration import LOGFILE, logfile
 from scripts.epmd import Epmd, wait_until_registered
 from scripts.scratch import MODULES, FreeSwitch, ScratchFreeSwitch, find_freeswitch, free_port, local_host_name
 from scripts.trials.usage import Usage, usage
@@ -31,18 +32,7 @@ _DIALPLAN = """\
   </context>
 </include>
 """
-
-_LOG = """\
-<configuration name="logfile.conf">
-  <settings/>
-  <profiles>
-    <profile name="default">
-      <settings><param name="rollover" value="0"/></settings>
-      <mappings><map name="all" value="warning,err,crit,alert"/></mappings>
-    </profile>
-  </profiles>
-</configuration>
-"""
+_LOG = logfile("warning,err,crit,alert", {"rollover": "0"})
 
 
 class TrialError(Exception):
@@ -126,7 +116,7 @@ def started(
             epmd_port=epmd.port,
             modules=[*MODULES, *modules],
             shared=shared or folder / "shared",
-            files={"dialplan/trials.xml": _DIALPLAN, "autoload_configs/logfile.conf.xml": _LOG} | dict(files or {}),
+            files={"dialplan/trials.xml": _DIALPLAN, LOGFILE: _LOG} | dict(files or {}),
             environment=environment(),
         )
         stack.callback(scratch.kill)

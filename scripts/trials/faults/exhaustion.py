@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.etf import Atom, Binary, atom_text
+from scripts.configuration import LOGFILE, logfile
 from scripts.trials.client import Client
 from scripts.trials.faults.fault import Fault, Trial
 from scripts.trials.limits import NoLimit, without_descriptors, without_memory, without_threads
@@ -112,23 +113,13 @@ def _no_memory(trial: Trial) -> int:
     return tries
 
 
-_LOG = """\
-<configuration name="logfile.conf">
-  <settings/>
-  <profiles>
-    <profile name="default">
-      <settings>{where}<param name="rollover" value="0"/></settings>
-      <mappings><map name="all" value="{below}notice,warning,err,crit,alert"/></mappings>
-    </profile>
-  </profiles>
-</configuration>
-"""
+_TOLD = "notice,warning,err,crit,alert"
 
 
 @contextlib.contextmanager
 def _noticed(_folder: Path) -> Iterator[Mapping[str, str]]:
     """The log tells why links end."""
-    yield {"autoload_configs/logfile.conf.xml": _LOG.format(where="", below="")}
+    yield {LOGFILE: logfile(_TOLD, {"rollover": "0"})}
 
 
 @contextlib.contextmanager
@@ -140,8 +131,7 @@ def _small_disk(folder: Path) -> Iterator[Mapping[str, str]]:
     if made.returncode:
         raise NoLimit(made.stderr.strip())
     try:
-        where = f'<param name="logfile" value="{disk}/freeswitch.log"/>'
-        yield {"autoload_configs/logfile.conf.xml": _LOG.format(where=where, below="debug,info,")}
+        yield {LOGFILE: logfile(f"debug,info,{_TOLD}", {"logfile": f"{disk}/freeswitch.log", "rollover": "0"})}
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 

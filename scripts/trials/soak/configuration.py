@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.sofia import sofia
+from scripts.configuration import LOGFILE, logfile, sofia
 
 SETTINGS = {"fetch-timeout": "60", "handler-timeout": "60"}
 """So that what is slow, on a machine that does other work too, is late and not lost."""
@@ -37,26 +37,11 @@ _DIALPLAN = """\
 </include>
 """
 
-_LOG = """\
-<configuration name="logfile.conf">
-  <settings/>
-  <profiles>
-    <profile name="default">
-      <settings>
-        <param name="rollover" value="10485760"/>
-        <param name="maximum-rotate" value="2"/>
-      </settings>
-      <mappings><map name="all" value="warning,err,crit,alert"/></mappings>
-    </profile>
-  </profiles>
-</configuration>
-"""
-
 
 def files(sip_port: int) -> dict[str, str]:
     """By their path in conf_dir. sip_port: where mod_sofia is to listen."""
     return {
         "dialplan/soak.xml": _DIALPLAN,
         "autoload_configs/sofia.conf.xml": sofia("soak", sip_port),
-        "autoload_configs/logfile.conf.xml": _LOG,
+        LOGFILE: logfile("warning,err,crit,alert", {"rollover": "10485760", "maximum-rotate": "2"}),
     }
