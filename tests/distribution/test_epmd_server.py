@@ -230,17 +230,14 @@ class Epmd(RuleBasedStateMachine):
             data = data[size:]
         return said
 
-    def is_fresh(self, conversation: Conversation) -> bool:
-        return not conversation.over and not conversation._answered and not conversation._data
-
     @rule(conversation=connections, name=names, port=st.integers(1, 65535), sizes=SIZES)
     def register(self, conversation: Conversation, name: str, port: int, sizes: list[int]) -> None:
-        fresh = self.is_fresh(conversation)
+        if conversation.over or conversation._answered or conversation._data:
+            self.say_anything(conversation, alive2_request(EpmdEntry(name, port)), sizes)
+            return
         entry = EpmdEntry(name, port)
         reply = self.feed(conversation, alive2_request(entry), sizes)
-        if not fresh:
-            self.forget(conversation)
-        elif not self.local[conversation]:
+        if not self.local[conversation]:
             assert (reply, conversation.over) == (b"", True)
         elif name in self.held:
             assert (reply, conversation.over) == (REFUSED, False)
@@ -250,10 +247,16 @@ class Epmd(RuleBasedStateMachine):
 
     @rule(conversation=connections, data=st.binary(min_size=1, max_size=20), sizes=SIZES)
     def say_anything(self, conversation: Conversation, data: bytes, sizes: list[int]) -> None:
+        """What has been answered is over by it; what has said half a request says more of it, whatever that makes."""
         answered = conversation._answered
         self.feed(conversation, data, sizes)
-        if answered:
+        assert conversation.over or not answered
+        if conversation.over:
             self.forget(conversation)
+        elif conversation.name is not None:
+            entry = self.mapper.look_up(conversation.name)
+            assert entry is not None
+            self.held[entry.name] = (entry, conversation)
 
     @rule(conversation=connections)
     def close(self, conversation: Conversation) -> None:
