@@ -35,7 +35,9 @@ atoms = st.text(max_size=300).filter(lambda name: len(name) <= 255 and name not 
 node_names = st.text(min_size=1, max_size=20)
 pids = st.builds(Pid, node_names, u32, u32, u32)
 references = st.builds(Reference, node_names, u32, st.lists(u32, min_size=1, max_size=5).map(tuple))
-keys = st.one_of(atoms.map(Atom), st.integers(), st.binary(min_size=1), pids, st.tuples(st.integers(), pids))
+# Not what begins as an atom or a pid does in a message: erlang-py cannot hold both as keys of one map (terms.py).
+key_texts = st.binary(min_size=1).filter(lambda key: key[:1] not in (b"w", b"v", b"X"))
+keys = st.one_of(atoms.map(Atom), st.integers(), key_texts, pids, st.tuples(st.integers(), pids))
 tails = st.one_of(atoms.map(Atom), st.integers(), pids, references)
 leaves = st.one_of(
     atoms.map(Atom),
