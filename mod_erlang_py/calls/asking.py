@@ -105,7 +105,7 @@ class Asking:
 
         found = Found(target, monitor)
         try:
-            self._wait(waiting, link, reference, ask)
+            self._wait(waiting, link, reference, ask, late=lambda _: None)  # it comes even when the monitor's did
         except ErlangNodeError:
             self.leave(found)
             raise
@@ -222,7 +222,7 @@ class Asking:
             with link.outbox.gathering():
                 ask(question)
             if link.ended:  # `down` may have been here already
-                question.settle(_went_down(link))
+                self.down(link)
             step_aside()
             answer = question.wait(self.timeout)
             with self._lock:

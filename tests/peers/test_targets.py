@@ -134,6 +134,7 @@ def test_a_name_that_passes_to_another_process(desk: MakeDesk) -> None:
 def test_nobody(desk: MakeDesk, message: str) -> None:
     """Whoever was the handler before still is."""
     one = desk()
+    began = len(one.node.log())
     assert one.text("Ask({register_event_handler, Relay})") == "ok"
     before = handler(one)
     assert one.text(f"Ask({{{message}, nobody}})") == "{error,noproc}"
@@ -143,6 +144,8 @@ def test_nobody(desk: MakeDesk, message: str) -> None:
         assert one.text(f"Ask({{{message}, {wrong}}})") == said
     assert one.text(f"Ask({{{message}}})") == "{error,badarg}"
     assert handler(one) == before
+    # The ping that found nobody is answered all the same.
+    assert "something else than a pid" not in one.node.log()[began:]
 
 
 def test_a_process_that_is_gone(desk: MakeDesk) -> None:
