@@ -127,4 +127,6 @@ class Applications:
                 except (ErlangNodeError, UnicodeDecodeError) as error:
                     log.error("%s: erlang_sendmsg: %s", session.uuid, error)
             case _:
-                log.error("%s: erlang_sendmsg: expected NAME NODE TEXT, got %r", session.uuid, data)
+                log.error(
+                    "%s: erlang_sendmsg: expected NAME NODE TEXT, got %r", session.uuid, data.decode(errors="replace")
+                )

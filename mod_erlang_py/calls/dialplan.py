@@ -12,6 +12,7 @@ from .words import words
 EXPECTED = (
     "expected NAME, NAME:!, MODULE:FUNCTION, spawn:MODULE:FUNCTION, pg:GROUP or pg:SCOPE:GROUP, and NODE or NODE|NODE…"
 )
+SPAWN = "spawn"
 PG = "pg"
 """The scope of a group that names none, as in OTP."""
 
@@ -55,7 +56,7 @@ class Spawn:
     function: str
 
     def __str__(self) -> str:
-        return f"spawn:{self.module}:{self.function}"
+        return f"{SPAWN}:{self.module}:{self.function}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def destination(data: bytes) -> tuple[Wish, list[str]]:
     match others:
         case ["!"] if first:
             return AskPid(first), nodes
-        case [module, function] if first == "spawn" and module and function:
+        case [module, function] if first == SPAWN and module and function:
             return Spawn(module, function), nodes
         case [group] if first == PG and group:
             return Group(PG, group), nodes
@@ -97,4 +98,6 @@ def destination(data: bytes) -> tuple[Wish, list[str]]:
             return Group(scope, group), nodes
         case [function] if first and function:
             return Rpc(first, function), nodes
+    if whom.startswith((f"{SPAWN}:", f"{PG}:")):
+        raise ValueError(EXPECTED)
     return Named(whom), nodes

@@ -40,10 +40,11 @@ class Groups:
         chosen = session.variable(PG_STRATEGY)
         if not chosen:
             return self._chosen
+        text = chosen.decode(errors="replace")
         try:
-            return strategy(chosen.decode(errors="replace"))
+            return strategy(text)
         except ValueError as error:
-            log.error("%s: %s=%r: expected %s", session.uuid, PG_STRATEGY, chosen, error)
+            log.error("%s: %s=%r: expected %s", session.uuid, PG_STRATEGY, text, error)
             return self._chosen
 
 

@@ -94,4 +94,4 @@ def test_what_a_call_says_may_be_nonsense(bench: Bench, caplog: pytest.LogCaptur
     bench.loads[MEMBERS[0]] = 1
     with caplog.at_level(logging.ERROR):
         assert bench.order(erlang_pg_strategy="nonsense")[-1] == MEMBERS[0]
-    assert "the call: erlang_pg_strategy=b'nonsense': expected random, least_calls or hash VARIABLE" in caplog.text
+    assert "the call: erlang_pg_strategy='nonsense': expected random, least_calls or hash VARIABLE" in caplog.text

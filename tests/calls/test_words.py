@@ -66,7 +66,8 @@ def test_a_real_one_cuts_the_same() -> None:
         (b"spawn:take a@h", Rpc("spawn", "take"), ["a@h"]),
         (b"pg:desks a@h", Group("pg", "desks"), ["a@h"]),
         (b"pg:sales:desks a@h", Group("sales", "desks"), ["a@h"]),
-        (b"pg:a:b:c a@h", Named("pg:a:b:c"), ["a@h"]),
+        (b"pg:! a@h", AskPid("pg"), ["a@h"]),
+        (b"pgs:a:b:c a@h", Named("pgs:a:b:c"), ["a@h"]),
         (b"desk a@h and more", Named("desk"), ["a@h"]),
     ],
 )
@@ -74,7 +75,13 @@ def test_destination(data: bytes, wish: Wish, nodes: list[str]) -> None:
     assert destination(data) == (wish, nodes)
 
 
-@pytest.mark.parametrize("data", [b"", b"   ", b"desk", b"'desk a@h", b"'' a@h", b"desk a", b"desk |", b"\xff a@h"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"   ", b"desk", b"'desk a@h", b"'' a@h", b"desk a", b"desk |", b"\xff a@h"),
+        *(b"pg: a@h", b"pg:a:b:c a@h", b"pg::b a@h", b"spawn: a@h", b"spawn:a:b:c a@h", b"spawn::b a@h"),
+    ],
+)
 def test_no_destination(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"expected NAME|not UTF-8"):
         destination(data)
