@@ -7,7 +7,7 @@
     number                  integer or float
     true, false, null       the atoms
 
-A term may have other texts in their places: a string, an atom. `undefined` is null, too.
+A term may have other texts in their places: a string, an atom. `undefined`, and Elixir's `nil`, are null, too.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _value(made: Term) -> Any:
         return {_name(key): _value(value) for key, value in made.items()}
     if isinstance(made, list):
         return list(map(_value, made))
-    if made is None or atom_text(made) == "null":
+    if made is None or atom_text(made) in ("null", "nil"):
         return None
     if isinstance(made, bool | int | float):
         return made

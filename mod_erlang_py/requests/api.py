@@ -38,15 +38,15 @@ def _json_command(ask: Request) -> tuple[str, bytes]:
         raise BadOption("json_api", JSON) from None
 
 
-@request("api", 2, 3, family=Family.API, runs=_command, or_more=True)
+@request("api", 2, 3, 4, family=Family.API, runs=_command, or_more=True)
 def api(ask: Request) -> Term:
     """`{api, Cmd}` or `{api, Cmd, Args}`: `{ok, S}`, or `{error, S}` when the command failed, said `-…` or nothing.
 
     `{api, Cmd, Args, #{format => json}}`: the output, which is JSON, as a term; `{error, {notjson, S}}`: it is none.
-    Ours. A fourth element that is no map is ignored.
+    Ours. A fourth element that is neither a map nor a list of pairs is ignored, as mod_erlang_event does.
     """
     command, argument = _command(ask)
-    options = ask.term[3] if len(ask.term) > 3 and isinstance(ask.term[3], dict) else {}
+    options = ask.term[3] if len(ask.term) > 3 and _are_options(ask.term[3]) else {}
     if not arguments.options(options, {"format": _is_json}):
         succeeded, output = _executed(ask, command, argument)
         return (OK if succeeded else ERROR, ask.context.text(output))
@@ -55,7 +55,7 @@ def api(ask: Request) -> Term:
     return _as_term(ask, *_executed(ask, command, argument))
 
 
-@request("json_api", 2, family=Family.API, runs=_json_command)
+@request("json_api", 2, family=Family.API, runs=_json_command, expected="{json_api, Map}")
 def json_api(ask: Request) -> Term:
     """`{json_api, Map}`: what the API command `json` makes of it (switch_json_api_execute), as a map. Ours."""
     return _as_term(ask, *_executed(ask, *_json_command(ask)))
@@ -72,13 +72,17 @@ def _as_term(ask: Request, succeeded: bool, output: bytes) -> Term:
         return (ERROR, (NOT_JSON, ask.context.text(str(wrong).encode())))
 
 
+def _are_options(term: Term) -> bool:
+    return isinstance(term, dict) or (isinstance(term, list) and any(isinstance(one, tuple) for one in term))
+
+
 def _is_json(value: Term) -> bool:
     if atom_text(value) != "json":
         raise ValueError("json")
     return True
 
 
-@request("bgapi", 2, 3, family=Family.API, runs=_command, or_more=True)
+@request("bgapi", 2, 3, 4, family=Family.API, runs=_command, or_more=True)
 def bgapi(ask: Request) -> ReplyThen:
     """As `api`, but `{ok, JobUUID}` as soon as the command runs; when it is done the event BACKGROUND_JOB is fired, and
     `{bgok, JobUUID, S}` or `{bgerror, JobUUID, S}` sent. `{bgapi, Cmd, Args, JobUUID}`: under a UUID of one's own.

@@ -80,7 +80,7 @@ def _processed(context: Context, command: filters.Command) -> Term:
     return INVALID_SYNTAX
 
 
-@request("sendevent", 1, family=Family.SENDEVENT, or_more=True)
+@request("sendevent", 3, 4, family=Family.SENDEVENT, or_more=True)
 def sendevent(ask: Request) -> Term:
     """`{sendevent, Name, Headers}`, `{sendevent, 'CUSTOM', Subclass, Headers}`: fire an event.
 

@@ -27,7 +27,10 @@ def test_values(node: RunningNode, peer: Erl) -> None:
         ('{api, echo, "[]", #{format => <<"json">>}}', '{error,{badarg,"format: expected json"}}'),
         ('{api, echo, "[]", #{}}', '{ok,"[]"}'),
         ('{api, echo, "[]", #{form => json}}', '{error,{badarg,"form: expected one of format"}}'),
-        ('{api, echo, "{}", [{format, json}]}', '{ok,"{}"}'),  # a fourth element was ignored always
+        ('{api, echo, "{}", [{format, json}]}', "{ok,#{}}"),
+        ('{api, echo, "{}", [{form, json}]}', '{error,{badarg,"form: expected one of format"}}'),
+        ('{api, echo, "{}", "json"}', '{ok,"{}"}'),  # a fourth element was ignored always
+        ('{api, echo, "{}", []}', '{ok,"{}"}'),
         ('{api, nosuch, "", #{format => json}}', '{error,"nosuch: Command not found!\\n"}'),
         ('{api, echo, "-ERR no", #{format => json}}', '{error,"-ERR no"}'),
         ('{api, echo, "", #{format => json}}', '{error,"Command returned no output!"}'),
@@ -71,13 +74,14 @@ def test_json_api(node: RunningNode, peer: Erl) -> None:
 
 
 def test_json_api_passes_all_values_on(node: RunningNode, peer: Erl) -> None:
-    data = '#{"n" => 1, "f" => 2.5, "l" => [1000, <<"x">>, []], "t" => true, "no" => null, "u" => undefined, 7 => #{}}'
+    nulls = '"no" => null, "u" => undefined, "elixir" => nil'
+    data = f'#{{"n" => 1, "f" => 2.5, "l" => [1000, <<"x">>, []], "t" => true, {nulls}, 7 => #{{}}}}'
     found = peer.text(
         f"{{ok, #{{<<\"data\">> := D}}}} = request('{node.name}', {{json_api, #{{command => x, data => {data}}}}}), D"
     )
     assert found == (
-        '#{<<"7">> => #{},<<"f">> => 2.5,<<"l">> => [1000,<<"x">>,[]],<<"n">> => 1,<<"no">> => null,<<"t">> => true,'
-        '<<"u">> => null}'
+        '#{<<"7">> => #{},<<"elixir">> => null,<<"f">> => 2.5,<<"l">> => [1000,<<"x">>,[]],<<"n">> => 1,'
+        '<<"no">> => null,<<"t">> => true,<<"u">> => null}'
     )
 
 

@@ -22,7 +22,9 @@ def test_messages(node: RunningNode, peer: Erl) -> None:
     peer.text(ASK % node.name + "#{messages := M} = V, Has = fun(T, A) -> lists:member({T, A}, M) end, ok")
     for tag, arity in (("api", 3), ("getpid", 0), ("event", 2), ("subscribe", 3), ("version", 1)):
         assert peer.text(f"Has({tag}, {arity})") == "true", (tag, arity)
-    for tag, arity in (("'$gen_call'", 3), ("rex", 2), ("event", 1), ("io_request", 4)):
+    for tag, arity in (("api", 4), ("bgapi", 4), ("sendevent", 3), ("sendevent", 4)):
+        assert peer.text(f"Has({tag}, {arity})") == "true", (tag, arity)
+    for tag, arity in (("'$gen_call'", 3), ("rex", 2), ("event", 1), ("io_request", 4), ("sendevent", 2)):
         assert peer.text(f"Has({tag}, {arity})") == "false", (tag, arity)
     ask = "fun({T, 0}) -> T; ({T, A}) -> list_to_tuple([T | lists:duplicate(A - 1, {})]) end"
     harmless = "[T || {N, _} = T <- M, N =/= exit, N =/= link]"
