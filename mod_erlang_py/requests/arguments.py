@@ -4,9 +4,9 @@ much of it TooMuch."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from mod_erlang_py.errors import BadArg, BadOption
+from mod_erlang_py.errors import BadArg, BadOption, NotText
 from mod_erlang_py.etf import Term, atom_text, text
 from mod_erlang_py.etf.show import show
 
@@ -14,6 +14,9 @@ from . import bounds
 
 MAX_UUID = 256
 """SWITCH_UUID_FORMATTED_LENGTH: the longest, in bytes, that the switch keeps. Most have 36."""
+UUID = f"a text of up to {MAX_UUID} bytes"
+
+T = TypeVar("T")
 
 
 def c_text(term: Term) -> bytes:
@@ -38,6 +41,16 @@ def uuid(term: Term) -> str:
     if len(found.encode()) > MAX_UUID:
         raise BadArg("too long for a UUID")
     return found
+
+
+def said(what: str, expected: str, read: Callable[[Term], T], term: Term) -> T:
+    """What one of these reads; who sends something else is told what was expected. Raises BadOption."""
+    try:
+        return read(term)
+    except BadOption:  # which says it already
+        raise
+    except (BadArg, NotText):
+        raise BadOption(what, expected) from None
 
 
 def headers(term: Term) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mod_erlang_py.config.rights import Family
-from mod_erlang_py.errors import BadArg
+from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Atom, Pid, Term, atom_text
 from mod_erlang_py.switch.port import Event, Header
 
@@ -36,14 +36,15 @@ def _target(given: list[Term]) -> int:
     return (whole + atoms)[0]
 
 
-@request("nohandle", 2, 3, family=Family.CALLS)
+@request("nohandle", 2, 3, family=Family.CALLS, expected="{nohandle, UUID} or {nohandle, UUID, park | continue}")
 def nohandle(ask: Request) -> Term:
     """`{nohandle, UUID}`, `{nohandle, UUID, park | continue}`: let go of a call. Ours."""
     _, uuid, *rest = ask.term
     then = atom_text(rest[0]) if rest else "park"
     if then not in ("park", "continue"):
-        raise BadArg("park or continue")
-    let_go = ask.context.calls.nohandle(arguments.uuid(uuid), then == "park", ask.sender)
+        raise BadOption("nohandle", "park or continue")
+    found = arguments.said("uuid", arguments.UUID, arguments.uuid, uuid)
+    let_go = ask.context.calls.nohandle(found, then == "park", ask.sender)
     return OK if let_go else error("badsession")
 
 

@@ -12,6 +12,7 @@ from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config.complaints import Complaints
 from mod_erlang_py.config.reload import Reloaded
 from mod_erlang_py.config.settings import Encoding
+from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Atom, Binary, Pid, Term, atom_text
 from mod_erlang_py.events.event_handlers import EventHandlers
 from mod_erlang_py.events.own_subscriptions import OwnSubscriptions
@@ -107,6 +108,13 @@ REPLY_LATER = ReplyLater()
 def error(reason: str) -> Term:
     """`{error, Reason}`"""
     return (ERROR, Atom(reason))
+
+
+def badarg(context: Context, why: BadArg) -> Term:
+    """`{error, badarg}`, or `{error, {badarg, S}}`, where S says what was expected."""
+    if isinstance(why, BadOption):
+        return (ERROR, (Atom("badarg"), context.text(str(why).encode())))
+    return error("badarg")
 
 
 def is_error(term: Term) -> bool:

@@ -10,7 +10,6 @@ from mod_erlang_py.calls.waiting import NoAnswer, NoProcess
 from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.errors import (
     BadArg,
-    BadOption,
     DecodeError,
     Exhausted,
     LimitExceeded,
@@ -27,7 +26,7 @@ from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.reader import Job
 
 from . import registry, rights, rpc
-from .context import ERROR, OK, Context, NoReply, ReplyLater, ReplyThen, Request, error, is_error
+from .context import OK, Context, NoReply, ReplyLater, ReplyThen, Request, badarg, error, is_error
 from .node import spawn_reply
 
 log = logging.getLogger(__name__)
@@ -70,8 +69,8 @@ class Dispatcher:
             entry = self._find(term)
             if isinstance(entry, registry.Envelope):
                 return self._opened(sender, *entry.open(request))
-        except BadArg:
-            return Job(sender, partial(reply, BADARG))
+        except BadArg as why:
+            return self._opened(sender, request, registry.wrong(why))
         if entry is None:
             if is_error(term):  # answered, it would come back, and so on for ever
                 log.debug("%s: %s sent an error, which nobody waits for", link.name, sender)
@@ -108,11 +107,11 @@ class Dispatcher:
             answer = rights.run(request, entry)
             if isinstance(answer, ReplyThen):
                 answer, then = answer.reply, answer.then
-        except BadOption as wrong:
+        except BadArg as wrong:
             if isinstance(wrong, TooMuch):
                 _refused(request, wrong)
-            answer = (ERROR, (BADARG[1], self._context.text(str(wrong).encode())))
-        except (BadArg, NotText):
+            answer = badarg(self._context, wrong)
+        except NotText:
             answer = BADARG
         except (NotConnected, NoAnswer) as nobody:
             _refused(request, nobody)

@@ -41,7 +41,13 @@ class Options:
         return cls(**{_FIELDS.get(name, name): value for name, value in given.items()})
 
 
-@request("execute", 4, 5, family=Family.CALLS)
+@request(
+    "execute",
+    4,
+    5,
+    family=Family.CALLS,
+    expected="{execute, UUID, App, Arg} or {execute, UUID, App, Arg, Options}",
+)
 def execute(ask: Request) -> Term | NoReply:
     """`{execute, UUID, App, Arg}`, `{execute, UUID, App, Arg, Options}`: have a call execute an application.
 
@@ -50,13 +56,13 @@ def execute(ask: Request) -> Term | NoReply:
     waited for. Ours.
     """
     _, uuid, application, argument, *rest = ask.term
-    name = arguments.name(application)
-    if not name:
-        raise BadArg("an application has a name")
+    call = arguments.said("uuid", arguments.UUID, arguments.uuid, uuid)
+    name = arguments.said("app", "an application's name", _application, application)
+    argument = arguments.said("arg", "a text", arguments.c_text, argument)
     options = Options.of(rest[0]) if rest else Options()
-    context, call = ask.context, arguments.uuid(uuid)
+    context = ask.context
     app_uuid = context.switch.create_uuid().encode()
-    message = _message(name, arguments.c_text(argument), app_uuid, options)
+    message = _message(name, argument, app_uuid, options)
     with context.switch.locate(call) as session:
         if session is None:
             return error("nosession")
@@ -73,6 +79,13 @@ def execute(ask: Request) -> Term | NoReply:
         else:
             refused = "badmem"
     return error(refused) if context.executes.drop(wait) else REPLY_LATER
+
+
+def _application(term: Term) -> str:
+    name = arguments.name(term)
+    if not name:
+        raise BadArg("an application has a name")
+    return name
 
 
 def _message(name: str, argument: bytes, app_uuid: bytes, options: Options) -> list[Header]:

@@ -10,7 +10,7 @@ from mod_erlang_py.etf import Term
 from . import otp, rpc
 from .callers import Caller, Nobody
 from .context import Request
-from .registry import UNKNOWN, WRONG, Entry, Opened, envelope, find_public
+from .registry import UNKNOWN, Entry, Opened, envelope, find_public, wrong
 
 
 @envelope("$gen_call", 3)
@@ -50,5 +50,5 @@ def _entry(question: Term) -> Entry:
     """Who answers it; who does not know it, or finds it wrong, too: from here on the answer goes by the envelope."""
     try:
         return find_public(question) or UNKNOWN
-    except BadArg:
-        return WRONG
+    except BadArg as why:
+        return wrong(why)

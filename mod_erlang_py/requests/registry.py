@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from mod_erlang_py.config.rights import Family
-from mod_erlang_py.errors import BadArg
+from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Term, atom_text
 
-from .context import NoReply, ReplyThen, Request, error
+from .context import NoReply, ReplyThen, Request, badarg, error
 
 Function: TypeAlias = Callable[[Request], "Term | ReplyThen | NoReply"]
 
@@ -59,12 +59,18 @@ class Envelope:
 
 UNKNOWN = Entry(lambda _: error("undef"))
 """Who answers what nobody knows, and"""
-WRONG = Entry(lambda _: error("badarg"))
-"""what is known, but not so."""
+
+
+def wrong(why: BadArg) -> Entry:
+    """what is known, but not so."""
+    alone = why.with_traceback(None)  # which would keep the message
+    return Entry(lambda ask: badarg(ask.context, alone))
+
 
 _exact: dict[tuple[str, int], Entry | Envelope] = {}
 _open: dict[str, tuple[int, Entry]] = {}
-_tags: set[str] = set()
+_tags: dict[str, str] = {}
+"""What is expected of each, where its sender is told."""
 
 
 def request(
@@ -76,13 +82,17 @@ def request(
     or_more: bool = False,
     urgent: bool = False,
     public: bool = True,
+    expected: str = "",
 ) -> Callable[[Function], Function]:
-    """Register a function for a tag with these arities; with or_more, for all above the last of them too."""
+    """Register a function for a tag with these arities; with or_more, for all above the last of them too.
+
+    expected: the forms of a message of ours, for who sends another; mod_erlang_event's are {error, badarg}.
+    """
 
     def register(function: Function) -> Function:
         entry = Entry(function, family, runs, denied, urgent, public)
         for arity in arities:
-            _add(tag, arity, entry)
+            _add(tag, arity, entry, expected)
         if or_more:
             _open[tag] = (arities[-1], entry)
         return function
@@ -101,12 +111,12 @@ def envelope(tag: str, arity: int) -> Callable[[Callable[[Request], Opened]], En
     return register
 
 
-def _add(tag: str, arity: int, entry: Entry | Envelope) -> None:
+def _add(tag: str, arity: int, entry: Entry | Envelope, expected: str = "") -> None:
     if (tag, arity) in _exact:
         raise ValueError(f"{tag}/{arity} is registered twice")
     _exact[tag, arity] = entry
     if arity:
-        _tags.add(tag)
+        _tags[tag] = expected
 
 
 def messages() -> list[tuple[str, int]]:
@@ -131,8 +141,9 @@ def find(term: Term) -> Entry | Envelope | None:
     least, open_entry = _open.get(tag, (0, None))
     if open_entry is not None and arity > least:
         return open_entry
-    if tag in _tags:
-        raise BadArg(f"{tag}/{arity}")
+    expected = _tags.get(tag)
+    if expected is not None:
+        raise BadOption(tag, expected) if expected else BadArg(f"{tag}/{arity}")
     return None
 
 

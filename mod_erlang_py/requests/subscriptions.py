@@ -32,7 +32,7 @@ MAX_WINDOW = 10_000
 EVENTS = "all, or a list of names of events and {'CUSTOM', Subclass}"
 
 
-@request("subscribe", 2, 3, family=Family.EVENTS)
+@request("subscribe", 2, 3, family=Family.EVENTS, expected="{subscribe, Events} or {subscribe, Events, Options}")
 def subscribe(ask: Request) -> Term | ReplyThen:
     """`{subscribe, Events}`, `{subscribe, Events, Options}`: `{ok, SubRef}`; from then on `{event, SubRef, Event}`.
 
@@ -59,7 +59,7 @@ def subscribe(ask: Request) -> Term | ReplyThen:
     return ReplyThen((OK, own.reference), partial(own_subscriptions.open, own))
 
 
-@request("unsubscribe", 2, family=Family.EVENTS)
+@request("unsubscribe", 2, family=Family.EVENTS, expected="{unsubscribe, SubRef} or {unsubscribe, all}")
 def unsubscribe(ask: Request) -> Term:
     """`{unsubscribe, SubRef}`: nothing more of it follows the `ok`; by any process of the node. `{error, notfound}`: it
     is over, or never was. `{unsubscribe, all}`: all that the sender asked for."""
@@ -74,7 +74,13 @@ def unsubscribe(ask: Request) -> Term:
     return OK if ask.context.own_subscriptions.unsubscribe(reference, ask.link.name) else error("notfound")
 
 
-@request("ack", 3, family=Family.EVENTS, denied=lambda ask: EACCES if ask.awaited else NO_REPLY)
+@request(
+    "ack",
+    3,
+    family=Family.EVENTS,
+    denied=lambda ask: EACCES if ask.awaited else NO_REPLY,
+    expected="{ack, SubRef, N}",
+)
 def ack(ask: Request) -> NoReply:
     """`{ack, SubRef, N}`: N more of its events are done with. No answer, also when it is over."""
     _, which, count = ask.term
@@ -137,7 +143,7 @@ FIELDS = {"filter": "filters", "headers": "choice", "uuid": "call", "ack": "wind
 def _filters(switch: Switch, term: Term) -> filters.Filters:
     given = term if isinstance(term, list) else [term]
     if not 0 < len(given) <= MAX_TESTS:
-        raise ValueError(f"up to {MAX_TESTS} tests")
+        raise ValueError(f"1 to {MAX_TESTS} tests")
     tests = (_condition(switch, one) if isinstance(one, tuple) else _filter(switch, one) for one in given)
     return filters.checked(filters.Filters(tuple(tests)))
 
@@ -169,7 +175,7 @@ def _condition(switch: Switch, term: tuple[Term, ...]) -> filters.Condition:
 
 
 def _headers(term: Term) -> Choice:
-    expected = f"a list of up to {MAX_HEADERS} names, or prefixes with * behind them"
+    expected = f"a list of 1 to {MAX_HEADERS} names, or prefixes with * behind them"
     if not isinstance(term, list) or not 0 < len(term) <= MAX_HEADERS:
         raise ValueError(expected)
     return Choice(tuple(_text(one, expected, bounds.MAX_NAME) for one in term))
@@ -183,14 +189,11 @@ def _one_of(enum: type[E], term: Term) -> E:
 
 
 def _uuid(term: Term) -> bytes:
-    expected = f"a text of up to {arguments.MAX_UUID} bytes"
-    try:
-        found = arguments.uuid(term).encode()
-    except (BadArg, NotText):
-        raise ValueError(expected) from None
+    expected = f"a text of 1 to {arguments.MAX_UUID} bytes"
+    found = arguments.said("uuid", expected, arguments.uuid, term)
     if not found:
         raise ValueError(expected)
-    return found
+    return found.encode()
 
 
 def _window(term: Term) -> int:

@@ -20,7 +20,7 @@ as functions of the module `freeswitch`. spawn, pg: in the dialplan's data.
 """
 
 
-@request("version", 1, family=None)
+@request("version", 1, family=None, expected="{version}")
 def version(ask: Request) -> Term:
     """`{version}`: `{ok, #{versions => #{Name => S}, capabilities => [Atom], messages => [{Tag, Arity}], encoding =>
     Atom}}`; the arity of a message that is an atom is 0."""

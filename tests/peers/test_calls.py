@@ -202,7 +202,7 @@ def test_handlecall_by_a_registered_process(node: RunningNode, taker: Erl, order
         ('{handlecall, "' + "x" * 257 + '"}', "{error,badarg}"),
         ("{handlecall, [$a, 0, $b]}", "{error,badarg}"),
         ('{nohandle, "no-such-call"}', "{error,badsession}"),
-        ('{nohandle, "no-such-call", elsewhere}', "{error,badarg}"),
+        ('{nohandle, "no-such-call", elsewhere}', '{error,{badarg,"nohandle: expected park or continue"}}'),
         ('{sendmsg, "no-such-call", []}', "{error,nosession}"),
         ('{sendmsg, "no-such-call", [a]}', "{error,badarg}"),
     ],

@@ -197,18 +197,30 @@ def test_the_events_of_an_attached_call_come_before_the_answer(node: RunningNode
     assert set(peer.text(events).strip("[]").split(",")) <= {'"CHANNEL_EXECUTE_COMPLETE"', ""}
 
 
+FORMS = "{execute, UUID, App, Arg} or {execute, UUID, App, Arg, Options}"
+
+
 @pytest.mark.parametrize(
     ("request_", "answer"),
     [
         ('{execute, "no-such-call", answer, ""}', "{error,nosession}"),
         ('{execute, "no-such-call", answer, "", [async]}', "{error,nosession}"),
         ('{execute, "", answer, ""}', "{error,nosession}"),
-        ('{execute, "u", answer}', "{error,badarg}"),
-        ('{execute, "u", answer, "", [], []}', "{error,badarg}"),
-        ('{execute, "u", "", ""}', "{error,badarg}"),
-        ('{execute, "u", answer, 12}', "{error,badarg}"),
-        ('{execute, "u", {answer}, ""}', "{error,badarg}"),
-        ('{execute, "u", answer, [$a, 0, $b]}', "{error,badarg}"),
+        ('{execute, "u", answer}', f'{{error,{{badarg,"execute: expected {FORMS}"}}}}'),
+        ('{execute, "u", answer, "", [], []}', f'{{error,{{badarg,"execute: expected {FORMS}"}}}}'),
+        ('{execute, 12, answer, ""}', '{error,{badarg,"uuid: expected a text of up to 256 bytes"}}'),
+        (
+            '{execute, lists:duplicate(257, $u), answer, ""}',
+            '{error,{badarg,"uuid: expected a text of up to 256 bytes"}}',
+        ),
+        ('{execute, "u", "", ""}', '{error,{badarg,"app: expected an application\'s name"}}'),
+        ('{execute, "u", {answer}, ""}', '{error,{badarg,"app: expected an application\'s name"}}'),
+        ('{execute, "u", answer, 12}', '{error,{badarg,"arg: expected a text"}}'),
+        ('{execute, "u", answer, [$a, 0, $b]}', '{error,{badarg,"arg: expected a text"}}'),
+        (
+            '{execute, "u", answer, binary:copy(<<"x">>, 1048577)}',
+            '{error,{badarg,"a text: expected up to 1048576 bytes"}}',
+        ),
         ('{execute, "u", answer, "", 12}', '{error,{badarg,"options: expected a map or a list"}}'),
         (
             '{execute, "u", answer, "", [{timeout, soon}]}',

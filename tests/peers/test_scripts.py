@@ -105,7 +105,7 @@ def test_they_compile_without_a_warning(module: str, tmp_path: Path) -> None:
         ('freeswitch:handlecall(N, "")', "{error,baduuid}"),
         ('freeswitch:nohandle(N, "no-such-call")', "{error,badsession}"),
         ('freeswitch:nohandle(N, "no-such-call", continue)', "{error,badsession}"),
-        ('freeswitch:nohandle(N, "no-such-call", bury)', "{error,badarg}"),
+        ('freeswitch:nohandle(N, "no-such-call", bury)', '{error,{badarg,"nohandle: expected park or continue"}}'),
         ("freeswitch:session_event(N, 'DTMF')", "{error,notlistening}"),
         ("freeswitch:session_nixevent(N, ['DTMF', 'HEARTBEAT'])", "{error,notlistening}"),
         ("freeswitch:session_setevent(N, ['DTMF'])", "{error,notlistening}"),

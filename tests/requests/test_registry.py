@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mod_erlang_py.errors import BadArg
+from mod_erlang_py.errors import BadArg, BadOption
 from mod_erlang_py.etf import Atom, Binary, List, Term
 from mod_erlang_py.requests import registry
 from mod_erlang_py.requests.context import NO_REPLY, NoReply, Request
@@ -85,6 +85,12 @@ def test_unknown(term: Term) -> None:
 def test_a_known_tag_of_another_arity(term: Term) -> None:
     with pytest.raises(BadArg):
         find(term)
+
+
+def test_who_sends_ours_otherwise_is_told_what_was_expected() -> None:
+    request("ours", 2, family=None, expected="{ours, X}")(answer)
+    with pytest.raises(BadOption, match=r"ours: expected \{ours, X\}"):
+        find((Atom("ours"), 1, 2))
 
 
 def test_what_is_a_message_of_its_own_is_nothing_in_an_envelope() -> None:
