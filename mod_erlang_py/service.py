@@ -17,6 +17,7 @@ from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
 from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.calls.groups import Groups
+from mod_erlang_py.calls.loads import Loads
 from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config import settings as config
@@ -96,6 +97,7 @@ class Service:
         self._asking = Asking(self.node, text, settings.handler_timeout)
         self._watching = Watching(self.node.processes, self._asking, self.exited)
         self._parking = Parking(switch, self._subscriptions, form)
+        loads = Loads()
         self._calls = Calls(
             switch,
             self.node.processes,
@@ -106,8 +108,9 @@ class Service:
             form,
             text,
             settings.on_handler_exit,
+            loads,
         )
-        self._groups = Groups(self._calls.load, settings.pg_strategy)
+        self._groups = Groups(loads, settings.pg_strategy)
         self._applications = Applications(self.node, self._calls, self._asking, self._groups, self._parking, text)
         self._executes = Executes(
             switch, self._subscriptions, self._asking, form, limits.max_executes, limits.max_executes_per_node

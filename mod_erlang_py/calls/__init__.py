@@ -8,6 +8,7 @@ waiting.py       how a call's thread waits for it
 watching.py      handlers that go by their names, and noticing that they are gone
 calls.py         the calls that are attached: attaching, handing on, ending
 groups.py        which member of a process group gets a call
+loads.py         how many calls each process has
 executes.py      applications whose end somebody waits for
 parking.py       calls whose threads are parked in the application, and letting go of them
 """

@@ -91,7 +91,8 @@ class Applications:
         answered = True
         for node in nodes:
             try:
-                found = self._asking.find(call.uuid, call.waiting, wish, node, partial(self._groups.order, session))
+                order = partial(self._groups.order, session, call)
+                found = self._asking.find(call.uuid, call.waiting, wish, node, order)
             except HungUp:
                 log.info("%s: erlang: hung up before %s had it", session.uuid, node)
                 break

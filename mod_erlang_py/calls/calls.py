@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -32,6 +31,7 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Event, Form, Header, Received, Session, Switch
 
 from .asking import Asking, Found
+from .loads import Loads
 from .parking import Parking
 from .waiting import HungUp, NoAnswer, Taken, Waiting
 
@@ -102,6 +102,7 @@ class Calls:
         form: Form,
         text: Callable[[bytes], Term],
         on_exit: Disposition,
+        loads: Loads,
     ) -> None:
         self._switch = switch
         self._processes = processes
@@ -112,10 +113,10 @@ class Calls:
         self._form = form
         self._text = text
         self._on_exit = on_exit
+        self._loads = loads
         self._lock = threading.Lock()
         self._attached: dict[str, Call] = {}
         self._candidates: dict[str, tuple[Call, ...]] = {}
-        self._loads: Counter[Pid | str] = Counter()
         self.ever = 0
 
     def configure(self, on_exit: Disposition) -> None:
@@ -148,6 +149,7 @@ class Calls:
         """Nobody was found for a candidate. False when another process has the call."""
         if self._subscriptions.end(call.subscription):
             self._forget(call)
+        self._loads.forget(call)  # also of one that was ended while somebody was looked for
         with self._lock:
             self._no_candidate(call)
             elsewhere = call.uuid in self._attached
@@ -162,7 +164,7 @@ class Calls:
             before = self._attached.get(call.uuid)
             self._attached[call.uuid] = call
             self.ever += 1
-            self._loads[found.target.to] += 1
+            self._loads.count(call, found.target.to)
             asking = [one for one in self._candidates.get(call.uuid, ()) if one.named]
         if before is not None:
             self._take_from(before)
@@ -345,10 +347,6 @@ class Calls:
         with self._lock:
             return [uuid for uuid, call in self._attached.items() if call.found and call.found.target.link is link]
 
-    def load(self, pid: Pid) -> int:
-        """How many calls a process has."""
-        return self._loads[pid]
-
     def __len__(self) -> int:
         return len(self._attached)
 
@@ -361,11 +359,7 @@ class Calls:
         with self._lock:
             if self._attached.get(call.uuid) is call:
                 del self._attached[call.uuid]
-            if call.found is not None:
-                to = call.found.target.to
-                self._loads[to] -= 1
-                if not self._loads[to]:
-                    del self._loads[to]
+        self._loads.forget(call)
         if call.found is not None:
             self._asking.leave(call.found)
 

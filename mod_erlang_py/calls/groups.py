@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from mod_erlang_py.config.strategy import Hash, LeastCalls, Strategy, strategy
 from mod_erlang_py.etf import Pid
 from mod_erlang_py.switch.port import Session
+
+from .loads import Loads
 
 log = logging.getLogger(__name__)
 
@@ -17,24 +19,27 @@ PG_STRATEGY = "erlang_pg_strategy"
 
 
 class Groups:
-    """load: how many calls a process has. chosen: for calls that say nothing else."""
+    """loads: how many calls each process has. chosen: for calls that say nothing else."""
 
-    def __init__(self, load: Callable[[Pid], int], chosen: Strategy) -> None:
-        self._load = load
+    def __init__(self, loads: Loads, chosen: Strategy) -> None:
+        self._loads = loads
         self._chosen = chosen
 
     def configure(self, chosen: Strategy) -> None:
         self._chosen = chosen
 
-    def order(self, session: Session, members: Sequence[Pid]) -> list[Pid]:
-        """In which they are to be tried for a call."""
-        shuffled = random.sample(members, len(members))
+    def order(self, session: Session, call: object, members: Sequence[Pid]) -> Iterator[Pid]:
+        """In which they are to be tried for a call, which Loads knows by `call`."""
+        left = random.sample(members, len(members))
         match self._strategy(session):
             case LeastCalls():
-                return sorted(shuffled, key=self._load)
+                while left:
+                    least = self._loads.count_for_least(call, left)
+                    left.remove(least)
+                    yield least
             case Hash(variable) if value := session.variable(variable):
-                return sorted(shuffled, key=lambda pid: _weight(value, pid))
-        return shuffled
+                left.sort(key=lambda pid: _weight(value, pid))
+        yield from left
 
     def _strategy(self, session: Session) -> Strategy:
         chosen = session.variable(PG_STRATEGY)

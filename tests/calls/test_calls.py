@@ -12,6 +12,7 @@ import pytest
 from mod_erlang_py import etf
 from mod_erlang_py.calls.asking import Found
 from mod_erlang_py.calls.calls import Call, Calls
+from mod_erlang_py.calls.loads import Loads
 from mod_erlang_py.calls.waiting import HungUp, NoAnswer, Taken, Waiting
 from mod_erlang_py.config.disposition import Continue
 from mod_erlang_py.etf import Atom, Pid, Term
@@ -74,6 +75,7 @@ class Bench:
         self.session: Session | None = Session()
         self.asking = Asking()
         self.linked: list[Pid] = []
+        self.loads = Loads()
         self.calls = Calls(
             cast(Any, self),
             cast(Any, self),
@@ -84,6 +86,7 @@ class Bench:
             Form.STRING,
             lambda text: text,
             Continue(),
+            self.loads,
         )
         self.one, self.two = FakeLink("one@localhost"), FakeLink("two@localhost")
 

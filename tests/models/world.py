@@ -11,6 +11,7 @@ from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Call, Calls
 from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.calls.groups import Groups
+from mod_erlang_py.calls.loads import Loads
 from mod_erlang_py.calls.parking import Parking
 from mod_erlang_py.calls.watching import Watching
 from mod_erlang_py.config.disposition import Continue, Disposition
@@ -84,6 +85,7 @@ class World(Hears):
         self._asking = Asking(cast(Any, self), lambda text: text, TIMEOUT)
         self._watching = Watching(self.processes, self._asking, self.exited)
         self._parking = Parking(switch, self._subscriptions, Form.STRING)
+        loads = Loads()
         self._calls = Grants(
             switch,
             self.processes,
@@ -94,8 +96,9 @@ class World(Hears):
             Form.STRING,
             lambda text: text,
             on_exit or Continue(),
+            loads,
         )
-        groups = Groups(self._calls.load, Random())
+        groups = Groups(loads, Random())
         self._applications = Applications(
             cast(Any, self), self._calls, self._asking, groups, self._parking, lambda text: text
         )

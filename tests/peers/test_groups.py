@@ -149,6 +149,20 @@ def test_the_one_with_the_fewest_calls(node: RunningNode, peer: Erl) -> None:
     assert api(node, peer, "hupall", "") != ""
 
 
+def test_calls_that_come_at_once_are_spread(node: RunningNode, peer: Erl) -> None:
+    """Each is counted for its member before that one has it."""
+    peer.eval("Members = [members:start(desks) || _ <- lists:seq(1, 4)], ok")
+    call = f"{{erlang_pg_strategy=least_calls}}loopback/park/default '&erlang(pg:desks {peer.name})'"
+    peer.eval(
+        f"spawn(fun() -> [{{foo, '{node.name}'}} ! {{bgapi, originate, \"{call}\"}} || _ <- lists:seq(1, 40)],"
+        " receive never -> ok end end), ok"
+    )
+    given = "[length(members:calls(M)) || M <- Members]"
+    wait_until(lambda: peer.text(f"lists:sum({given})") == "40", 30)
+    assert peer.text(f"lists:usort({given}) =:= [10]") == "true"
+    assert api(node, peer, "hupall", "") != ""
+
+
 def test_the_same_one_for_the_same_caller(node: RunningNode, peer: Erl) -> None:
     peer.eval("[A, B, C] = [members:start(desks) || _ <- lists:seq(1, 3)], ok")
     members = {"A": peer, "B": peer, "C": peer}
