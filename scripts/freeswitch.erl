@@ -53,7 +53,9 @@
     | {uuid, uuid()}
     | {ack, pos_integer()}.
 -type condition() ::
-    {Header :: text(), '==' | '/=' | prefix | regex, text()} | {Header :: text(), exists, boolean()}.
+    {Header :: text(), '==' | '/=' | prefix | regex, text()}
+    | {Header :: text(), exists}
+    | {Header :: text(), exists, boolean()}.
 -type failure() :: {error, Reason :: term()} | timeout.
 
 -define(TIMEOUT, 5000).
@@ -130,10 +132,19 @@ getpid(Node) ->
 version(Node) ->
     ask(Node, {version}).
 
-%% @doc Have FreeSWITCH close the connection. The next request opens another.
+%% @doc Have FreeSWITCH close the connection, and wait until it is. The next request opens another.
 -spec close(node()) -> ok | failure().
-close(Node) ->
-    ask(Node, exit).
+close(Node) when is_atom(Node) ->
+    aside(fun() ->
+        case request(Node, exit) of
+            ok ->
+                receive
+                    {nodedown, Node} -> ok
+                end;
+            Failure ->
+                Failure
+        end
+    end).
 
 %% ---- events and log lines ---------------------------------------------------------------------------------------
 
