@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from mod_erlang_py import __version__
+from mod_erlang_py.requests.version import CAPABILITIES
+from scripts.install import ROOT
 from tests.conftest import RunningNode
 from tests.peers.erl import Erl
 
+MESSAGES = ROOT / "docs" / "messages.md"
 ASK = "{ok, V} = request('%s', {version}), "
 
 
@@ -37,3 +42,10 @@ def test_messages(node: RunningNode, peer: Erl) -> None:
 def test_capabilities(node: RunningNode, peer: Erl) -> None:
     found = peer.text(ASK % node.name + "#{capabilities := C, encoding := E} = V, {lists:sort(C), E}")
     assert found == "{[gen_server,json,pg,rpc,spawn,subscriptions,targets],string}"
+
+
+def test_each_capability_is_described() -> None:
+    table = re.search(r"\| capability \|.*?\n\n", MESSAGES.read_text(), re.DOTALL)
+    assert table is not None
+    first_cells = (line.split(" | ")[0] for line in table[0].splitlines()[2:])
+    assert [name for cell in first_cells for name in re.findall("`(.*?)`", cell)] == list(CAPABILITIES)
