@@ -31,6 +31,7 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Encoder, Event, Form, Header, Received, Session, Switch
 
 from .asking import Asking, Found
+from .ends import ENDS, HANGUP, has_ended
 from .loads import Loads
 from .parking import Parking
 from .waiting import HungUp, NoAnswer, Taken, Waiting
@@ -40,8 +41,6 @@ log = logging.getLogger(__name__)
 SOFT_LOCK = 5
 """Seconds that a session waits, after its end, for us to let go of it (session_elem_create)."""
 ON_HANDLER_EXIT = "erlang_on_handler_exit"
-HANGUP = "CHANNEL_HANGUP"
-ENDS = frozenset({HANGUP, "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"})
 
 CALL = VERSION + tagged(etf.encode_atom("call"), EVENT)
 CALL_EVENT = VERSION + tagged(etf.encode_atom("call_event"), EVENT)
@@ -78,7 +77,7 @@ class Call:
             call=uuid.encode(),
             since=since,
             held=Held(),
-            notice=Notice(ENDS, self._ends),
+            notice=Notice(ENDS | {HANGUP}, self._ends),
         )
 
     def _ends(self, received: Received) -> None:
@@ -312,9 +311,7 @@ class Calls:
         with self._lock:
             calls = [*self._attached.values(), *chain.from_iterable(self._candidates.values())]
         for call in calls:
-            with self._switch.locate(call.uuid) as session:
-                gone = session is None or session.has_hung_up()
-            if gone:
+            if has_ended(self._switch, call.uuid):
                 call.waiting.end(HungUp())
                 call.over = True
                 self._ended(call)

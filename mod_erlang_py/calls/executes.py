@@ -25,6 +25,7 @@ from mod_erlang_py.node.target import Target
 from mod_erlang_py.switch.port import Form, Header, Received, Switch
 
 from .asking import Asking, Found
+from .ends import ENDS, HANGUP, has_ended
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ OBEYED = "PRIVATE_COMMAND"
 OVERTAKEN = 1.0
 """Seconds by which an event may come later than one that was fired behind it: a switch that was overwhelmed once
 dispatches events by several threads."""
-HANGUP = "CHANNEL_HANGUP"
-ENDS = frozenset({"CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"})
 
 
 class Failure(Enum):
@@ -172,9 +171,7 @@ class Executes:
         with self._changed:
             waits = list(self._waits)
         for wait in waits:
-            with self._switch.locate((wait.subscription.call or b"").decode()) as session:
-                gone = session is None or session.has_hung_up()
-            if gone:
+            if has_ended(self._switch, (wait.subscription.call or b"").decode()):
                 self._end(wait, Failure.HANGUP)
 
     def _end(self, wait: Wait, how: Completed | Failure) -> None:
