@@ -17,19 +17,7 @@
 -define(SLOWEST, 7).
 -define(BEGAN, 8).
 
-%% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
-start() -> spawn(fun() -> io:put_chars("=> ready\n"), serve() end).
-
-serve() ->
-    case io:get_line("") of
-        Line when is_list(Line) ->
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, {Function, Arguments}} = erl_parse:parse_term(Tokens),
-            io:format("=> ~w~n", [catch apply(?MODULE, Function, Arguments)]),
-            serve();
-        _ ->
-            erlang:halt(0, [{flush, false}])
-    end.
+start() -> spawn(fun() -> asked:serve(fun(Function, Arguments) -> apply(?MODULE, Function, Arguments) end) end).
 
 %% Begin with that node: [1].
 watch(Node) ->

@@ -4,24 +4,15 @@
 -export([echo/0, otp/2, otp_rate/3, calls/3, answer/0, hold/2, directory/1, lookups/3, lines/3, filters/2, subclasses/2]).
 -export([subscribed/4, subscriptions/2, execute/3, executes/4, grouped/4]).
 
-%% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
-start() ->
-    spawn(fun() -> io:put_chars("=> ready\n"), serve() end).
+start() -> spawn(fun() -> asked:serve(fun apart/2) end).
 
-serve() ->
-    case io:get_line("") of
-        Line when is_list(Line) ->
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, {Function, Arguments}} = erl_parse:parse_term(Tokens),
-            Self = self(),
-            {_, Monitor} = spawn_opt(fun() -> Self ! {done, catch apply(?MODULE, Function, Arguments)} end,
-                                     [monitor, {min_heap_size, 1000000}]),
-            receive {done, Value} -> io:format("=> ~w~n", [Value]) end,
-            receive {'DOWN', Monitor, _, _, _} -> ok end,
-            serve();
-        _ ->
-            erlang:halt(0, [{flush, false}])
-    end.
+%% In a process of its own, which leaves nothing behind.
+apart(Function, Arguments) ->
+    Self = self(),
+    {_, Monitor} = spawn_opt(fun() -> Self ! {done, catch apply(?MODULE, Function, Arguments)} end,
+                             [monitor, {min_heap_size, 1000000}]),
+    Value = receive {done, Done} -> Done end,
+    receive {'DOWN', Monitor, _, _, _} -> Value end.
 
 %% Leave Node: the next one of its name is another.
 part(Node) ->

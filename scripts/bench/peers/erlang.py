@@ -12,6 +12,7 @@ from scripts.bench.errors import BenchError
 from scripts.certs import optfile
 
 SOURCE = Path(__file__).with_name("bench.erl")
+_ASKED = Path(__file__).with_name("asked.erl")
 _ARGUMENTS = ("-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}")
 _QUIET = ("+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none")
 """Its schedulers do not spin while they wait: here they share the processors with the switch."""
@@ -28,7 +29,7 @@ class ErlangPeer:
         OSError."""
         module = source.stem
         if not (folder / f"{module}.beam").exists():
-            subprocess.run(["erlc", "-o", str(folder), str(source)], check=True)
+            subprocess.run(["erlc", "-o", str(folder), str(_ASKED), str(source)], check=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
         self.name = f"{module}{os.getpid()}_{next(_unique)}@localhost"

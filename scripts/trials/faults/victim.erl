@@ -4,19 +4,7 @@
 
 -define(PATIENCE, 30000).
 
-%% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
-start() -> spawn(fun() -> io:put_chars("=> ready\n"), serve() end).
-
-serve() ->
-    case io:get_line("") of
-        Line when is_list(Line) ->
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, {Function, Arguments}} = erl_parse:parse_term(Tokens),
-            io:format("=> ~w~n", [catch apply(?MODULE, Function, Arguments)]),
-            serve();
-        _ ->
-            erlang:halt(0, [{flush, false}])
-    end.
+start() -> spawn(fun() -> asked:serve(fun(Function, Arguments) -> apply(?MODULE, Function, Arguments) end) end).
 
 %% Have Calls calls, answer look-ups of the directory with nothing, get all events and log lines, and go on asking, until
 %% quiet/0: [calls that it has].
