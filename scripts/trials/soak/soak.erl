@@ -29,27 +29,14 @@
 -define(TICKS, 3).
 -define(MARKS, 4).
 
-%% Reads "{FUNCTION, ARGUMENTS}." a line and prints "=> TERM", on one line.
 start() ->
     spawn(fun() ->
         persistent_term:put(counts, atomics:new(length(?KINDS) * ?FIELDS, [])),
         persistent_term:put(state, atomics:new(4, [])),
         ets:new(workers, [named_table, public]),
         ets:new(dialled, [named_table, public]),
-        io:put_chars("=> ready\n"),
-        serve()
+        asked:serve(fun(Function, Arguments) -> apply(?MODULE, Function, Arguments) end)
     end).
-
-serve() ->
-    case io:get_line("") of
-        Line when is_list(Line) ->
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, {Function, Arguments}} = erl_parse:parse_term(Tokens),
-            io:format("=> ~w~n", [catch apply(?MODULE, Function, Arguments)]),
-            serve();
-        _ ->
-            erlang:halt(0, [{flush, false}])
-    end.
 
 %% --- what nodes.py asks for
 
