@@ -314,7 +314,7 @@ typedef struct {
 
     /* What follows is read and written with the mutex held alone. */
     unsigned char wanted[MAX_TYPES];
-    Set *subclasses, *watched;
+    void *subclasses, *watched; /* sets */
     unsigned forms;
     Item *first, *last;
     size_t count, bytes;
@@ -333,18 +333,18 @@ static int is_wanted(Source *self, const fs_event *event)
         const Text subclass = text_of(event->subclass_name);
         /* Wanted.has() of port.py; wanted is 2 where subclasses do not count. */
         if (self->wanted[type] == 2 || type != FS_CUSTOM || !subclass.size ||
-            *place_of(self->subclasses, subclass)) {
+            has(&self->subclasses, subclass)) {
             return 1;
         }
     }
-    if (!self->watched->count) {
+    if (!self->watched) {
         return 0;
     }
     const fs_header *header = event->headers;
     while (header && !is_unique_id(header)) {
         header = header->next;
     }
-    return header && header->value && *place_of(self->watched, text_of(header->value));
+    return header && header->value && has(&self->watched, text_of(header->value));
 }
 
 /* Takes the oldest `most` away, and more of them while those left have more than `most_bytes`. With the mutex held. */
@@ -445,28 +445,21 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     self->types = (int)PyTuple_Size(names);
     self->max_count = (size_t)max_count;
     self->max_bytes = (size_t)max_bytes;
-    self->subclasses = new_set();
-    self->watched = new_set();
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->come, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    int failed = 0;
-    if (self->subclasses && self->watched) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = fs.bind("mod_erlang_py", self->types - 1, NULL, on_event, self, &self->node);
-        Py_END_ALLOW_THREADS
-        if (!failed) {
-            return (PyObject *)self;
-        }
+    int failed;
+    Py_BEGIN_ALLOW_THREADS
+    failed = fs.bind("mod_erlang_py", self->types - 1, NULL, on_event, self, &self->node);
+    Py_END_ALLOW_THREADS
+    if (failed) {
         PyErr_SetString(PyExc_OSError, "switch_event_bind_removable refused");
-    } else {
-        PyErr_NoMemory();
+        Py_CLEAR(self);
     }
-    Py_DECREF(self);
-    return NULL;
+    return (PyObject *)self;
 }
 
 /* The mutex, for a thread that has the GIL: it lets go of it while another has the mutex, who may not run just now; and
@@ -507,13 +500,25 @@ static void source_dealloc(Source *self)
     Py_XDECREF(source_close(self, NULL));
     pthread_cond_destroy(&self->come);
     pthread_mutex_destroy(&self->mutex);
-    free_set(self->subclasses);
-    free_set(self->watched);
+    tdestroy(self->subclasses, free);
+    tdestroy(self->watched, free);
     Py_XDECREF(self->names);
     Py_XDECREF(self->event_class);
     Py_XDECREF(self->batch_type);
     PyObject_Free(self);
     Py_DECREF(type);
+}
+
+/* 0 with an error when it is no bytes. */
+static int read_bytes(PyObject *given, Text *text)
+{
+    char *bytes;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(given, &bytes, &size) < 0) {
+        return 0;
+    }
+    *text = (Text){bytes, (size_t)size};
+    return 1;
 }
 
 /* want(types, subclasses, forms): for each type, by number, a byte: 0 unwanted, 1 wanted, 2 with all subclasses; a list
@@ -531,64 +536,48 @@ static PyObject *source_want(Source *self, PyObject *arguments)
         PyErr_SetString(PyExc_ValueError, "a byte for each type");
         return NULL;
     }
-    Set *set = new_set();
-    for (Py_ssize_t i = 0; set && i < PyList_Size(subclasses); i++) {
-        char *bytes;
-        Py_ssize_t size;
-        if (PyBytes_AsStringAndSize(PyList_GetItem(subclasses, i), &bytes, &size) < 0) {
-            free_set(set);
+    void *set = NULL;
+    for (Py_ssize_t i = 0; i < PyList_Size(subclasses); i++) {
+        Text subclass;
+        if (!read_bytes(PyList_GetItem(subclasses, i), &subclass) || !(add(&set, subclass) || PyErr_NoMemory())) {
+            tdestroy(set, free);
             return NULL;
         }
-        Member *member = new_member((Text){bytes, (size_t)size});
-        if (!member) {
-            free_set(set);
-            set = NULL;
-        } else {
-            free(add(set, member));
-        }
-    }
-    if (!set) {
-        return PyErr_NoMemory();
     }
     lock(self);
     memcpy(self->wanted, types, (size_t)count);
-    Set *before = self->subclasses;
+    void *before = self->subclasses;
     self->subclasses = set;
     self->forms = forms;
     pthread_mutex_unlock(&self->mutex);
-    free_set(before);
+    tdestroy(before, free);
     Py_RETURN_NONE;
 }
 
-static PyObject *source_watch(Source *self, PyObject *uuid)
+static PyObject *source_watch(Source *self, PyObject *given)
 {
-    char *bytes;
-    Py_ssize_t size;
-    if (PyBytes_AsStringAndSize(uuid, &bytes, &size) < 0) {
+    Text uuid;
+    if (!read_bytes(given, &uuid)) {
         return NULL;
     }
-    Member *member = new_member((Text){bytes, (size_t)size});
-    if (!member) {
+    lock(self);
+    const int added = add(&self->watched, uuid);
+    pthread_mutex_unlock(&self->mutex);
+    if (!added) {
         return PyErr_NoMemory();
     }
-    lock(self);
-    member = add(self->watched, member);
-    pthread_mutex_unlock(&self->mutex);
-    free(member);
     Py_RETURN_NONE;
 }
 
-static PyObject *source_unwatch(Source *self, PyObject *uuid)
+static PyObject *source_unwatch(Source *self, PyObject *given)
 {
-    char *bytes;
-    Py_ssize_t size;
-    if (PyBytes_AsStringAndSize(uuid, &bytes, &size) < 0) {
+    Text uuid;
+    if (!read_bytes(given, &uuid)) {
         return NULL;
     }
     lock(self);
-    Member *member = take_away(self->watched, (Text){bytes, (size_t)size});
+    take_away(&self->watched, uuid);
     pthread_mutex_unlock(&self->mutex);
-    free(member);
     Py_RETURN_NONE;
 }
 
@@ -614,10 +603,10 @@ static void wait_for_events(Source *self, double timeout)
 static int is_watched(Source *self, const Item *item)
 {
     Text uuid = {NULL, 0};
-    if (self->watched->count) {
+    if (self->watched) {
         pairs_of(item, &uuid);
     }
-    return uuid.bytes && *place_of(self->watched, uuid);
+    return uuid.bytes && has(&self->watched, uuid);
 }
 
 static int same_way(const Item *one, const Item *other)

@@ -7,13 +7,12 @@
    5. sets of texts */
 
 #include <dlfcn.h>
+#include <search.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
 
 /* --- 1. what is read of FreeSWITCH: switch_event.h of 1.10 and 1.11. proof.py proves it at start. ------------------ */
 
@@ -502,161 +501,41 @@ static void free_items(Item *item)
     }
 }
 
-/* --- 5. sets of texts -------------------------------------------------------------------------------------------- */
+/* --- 5. sets of texts: search.h's trees, which no choice of texts makes slow --------------------------------------- */
 
-#define BUCKETS 1024 /* at first: some thousand calls may be watched */
-
-typedef struct member {
-    struct member *next;
-    size_t size;
-    char bytes[];
-} Member;
-
-/* Peers choose the texts, so nobody may know which of them meet: they are hashed with a key of this set. */
-typedef struct {
-    Member **buckets;
-    size_t room, count; /* room: a power of two */
-    uint64_t key[2];
-} Set;
-
-/* NULL when there is no memory. */
-static Set *new_set(void)
+/* By size first: of what is looked for, and of what is there. */
+static int compare(const void *one, const void *other)
 {
-    Set *set = calloc(1, sizeof *set);
-    Member **buckets = calloc(BUCKETS, sizeof *buckets);
-    if (!set || !buckets) {
-        free(set);
-        free(buckets);
-        return NULL;
-    }
-    *set = (Set){buckets, BUCKETS, 0, {(uintptr_t)set, (uintptr_t)buckets}};
-    if (getentropy(set->key, sizeof set->key)) {
-        set->key[1] ^= (uint64_t)clock(); /* before there is any: where memory lies is no secret, but nearly */
-    }
-    return set;
+    const Text *a = one, *b = other;
+    return a->size != b->size ? (a->size < b->size ? -1 : 1) : memcmp(a->bytes, b->bytes, a->size);
 }
 
-static uint64_t turned(uint64_t word, int bits)
+static int has(void *const *set, Text text)
 {
-    return word << bits | word >> (64 - bits);
+    return tfind(&text, set, compare) != NULL;
 }
 
-static void sip_round(uint64_t v[4])
+/* 0 when there is no memory. */
+static int add(void **set, Text text)
 {
-    v[0] += v[1], v[2] += v[3];
-    v[1] = turned(v[1], 13) ^ v[0], v[3] = turned(v[3], 16) ^ v[2];
-    v[0] = turned(v[0], 32);
-    v[2] += v[1], v[0] += v[3];
-    v[1] = turned(v[1], 17) ^ v[2], v[3] = turned(v[3], 21) ^ v[0];
-    v[2] = turned(v[2], 32);
+    Text *copy = malloc(sizeof *copy + text.size);
+    if (!copy) {
+        return 0;
+    }
+    *copy = (Text){memcpy(copy + 1, text.bytes, text.size), text.size};
+    Text *const *place = tsearch(copy, set, compare);
+    if (!place || *place != copy) {
+        free(copy);
+    }
+    return place != NULL;
 }
 
-/* SipHash-1-3, which Python has for the same reason. */
-static uint64_t hash_of(const Set *set, Text text)
+static void take_away(void **set, Text text)
 {
-    uint64_t v[4] = {set->key[0] ^ 0x736f6d6570736575, set->key[1] ^ 0x646f72616e646f6d,
-                     set->key[0] ^ 0x6c7967656e657261, set->key[1] ^ 0x7465646279746573};
-    for (size_t left = text.size, done = 0;;) {
-        uint64_t word = 0;
-        const size_t taken = left < 8 ? left : 8;
-        memcpy(&word, text.bytes + done, taken);
-        if (taken < 8) {
-            word |= (uint64_t)text.size << 56;
-        }
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-        if (taken < 8) {
-            break;
-        }
-        left -= taken;
-        done += taken;
+    Text *const *place = tfind(&text, set, compare);
+    if (place) {
+        Text *found = *place;
+        tdelete(found, set, compare);
+        free(found);
     }
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++) {
-        sip_round(v);
-    }
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-/* Where it is, or would be put. */
-static Member **place_of(const Set *set, Text text)
-{
-    Member **place = &set->buckets[hash_of(set, text) & (set->room - 1)];
-    while (*place && ((*place)->size != text.size || memcmp((*place)->bytes, text.bytes, text.size))) {
-        place = &(*place)->next;
-    }
-    return place;
-}
-
-static Member *new_member(Text text)
-{
-    Member *member = malloc(sizeof *member + text.size);
-    if (member) {
-        member->next = NULL;
-        member->size = text.size;
-        memcpy(member->bytes, text.bytes, text.size);
-    }
-    return member;
-}
-
-/* Makes room for twice as many, if there is memory: else it is only slower. */
-static void grow(Set *set)
-{
-    Set more = *set;
-    more.room *= 2;
-    more.buckets = calloc(more.room, sizeof *more.buckets);
-    if (!more.buckets) {
-        return;
-    }
-    for (size_t i = 0; i < set->room; i++) {
-        for (Member *member = set->buckets[i], *next; member; member = next) {
-            next = member->next;
-            Member **bucket = &more.buckets[hash_of(&more, (Text){member->bytes, member->size}) & (more.room - 1)];
-            member->next = *bucket;
-            *bucket = member;
-        }
-    }
-    free(set->buckets);
-    *set = more;
-}
-
-/* What the caller is to free: the member itself when such a one is there already. */
-static Member *add(Set *set, Member *member)
-{
-    Member **place = place_of(set, (Text){member->bytes, member->size});
-    if (*place) {
-        return member;
-    }
-    *place = member;
-    if (++set->count > set->room) {
-        grow(set);
-    }
-    return NULL;
-}
-
-/* What the caller is to free. */
-static Member *take_away(Set *set, Text text)
-{
-    Member **place = place_of(set, text), *member = *place;
-    if (member) {
-        *place = member->next;
-        set->count--;
-    }
-    return member;
-}
-
-static void free_set(Set *set)
-{
-    for (size_t i = 0; set && i < set->room; i++) {
-        while (set->buckets[i]) {
-            Member *next = set->buckets[i]->next;
-            free(set->buckets[i]);
-            set->buckets[i] = next;
-        }
-    }
-    if (set) {
-        free(set->buckets);
-    }
-    free(set);
 }
