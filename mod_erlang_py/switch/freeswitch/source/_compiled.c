@@ -16,6 +16,7 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030a0000 /* one build for Python 3.10 and all that follow */
 #include <Python.h>
+#include <structmember.h>
 
 #include <pthread.h>
 #include <time.h>
@@ -29,7 +30,7 @@
 /* --- 1. Batch ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    PyTypeObject *batch_type, *source_type;
+    PyTypeObject *batch_type;
     PyObject *forms[PLAIN]; /* the members of Form */
 } State;
 
@@ -117,41 +118,25 @@ static PyObject *encoded_bytes(const Item *item, int form)
     return bytes;
 }
 
-static PyObject *batch_name(Batch *self, void *unused)
+static PyObject *batch_subclass(Batch *self, void *Py_UNUSED(closure))
 {
-    (void)unused;
-    Py_INCREF(self->name);
-    return self->name;
-}
-
-static PyObject *batch_subclass(Batch *self, void *unused)
-{
-    (void)unused;
     return bytes_or_none(self->items->subclass);
 }
 
 /* Of several, nobody's call is watched. */
-static PyObject *batch_uuid(Batch *self, void *unused)
+static PyObject *batch_uuid(Batch *self, void *Py_UNUSED(closure))
 {
     Text uuid = {NULL, 0};
-    (void)unused;
     if (self->count == 1) {
         pairs_of(self->items, &uuid);
     }
     return bytes_or_none(uuid);
 }
 
-static PyObject *batch_count(Batch *self, void *unused)
-{
-    (void)unused;
-    return PyLong_FromSsize_t(self->count);
-}
-
 /* events(): objects that look at each of them through the following. */
-static PyObject *batch_events(Batch *self, PyObject *unused)
+static PyObject *batch_events(Batch *self, PyObject *Py_UNUSED(nothing))
 {
     PyObject *events = PyList_New(0);
-    (void)unused;
     for (Py_ssize_t number = 0; events && number < self->count; number++) {
         PyObject *event = PyObject_CallFunction(self->event_class, "On", self, number);
         if (!event || PyList_Append(events, event) < 0) {
@@ -179,11 +164,16 @@ static const Item *item_at(Batch *self, Py_ssize_t number)
     return self->last;
 }
 
+static const Item *item_of_number(Batch *self, PyObject *number)
+{
+    const Py_ssize_t at = PyLong_AsSsize_t(number);
+    return at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+}
+
 /* uuid_of(number) */
 static PyObject *batch_uuid_of(Batch *self, PyObject *number)
 {
-    const Py_ssize_t at = PyLong_AsSsize_t(number);
-    const Item *item = at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+    const Item *item = item_of_number(self, number);
     Text uuid;
     if (!item) {
         return NULL;
@@ -207,8 +197,7 @@ static PyObject *batch_header_of(Batch *self, PyObject *arguments)
 /* headers_of(number): a list of pairs */
 static PyObject *batch_headers_of(Batch *self, PyObject *number)
 {
-    const Py_ssize_t at = PyLong_AsSsize_t(number);
-    const Item *item = at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+    const Item *item = item_of_number(self, number);
     Text uuid, name, value;
     if (!item) {
         return NULL;
@@ -228,8 +217,7 @@ static PyObject *batch_headers_of(Batch *self, PyObject *number)
 /* body_of(number) */
 static PyObject *batch_body_of(Batch *self, PyObject *number)
 {
-    const Py_ssize_t at = PyLong_AsSsize_t(number);
-    const Item *item = at == -1 && PyErr_Occurred() ? NULL : item_at(self, at);
+    const Item *item = item_of_number(self, number);
     return item ? bytes_or_none(body_of(item)) : NULL;
 }
 
@@ -271,12 +259,16 @@ static PyObject *batch_payloads(Batch *self, PyObject *wanted)
 static PyType_Slot batch_slots[] = {
     {Py_tp_doc, "The Batch of port.py."},
     {Py_tp_dealloc, batch_dealloc},
+    {Py_tp_members,
+     (PyMemberDef[]){
+         {"name", T_OBJECT_EX, offsetof(Batch, name), READONLY, NULL},
+         {"count", T_PYSSIZET, offsetof(Batch, count), READONLY, NULL},
+         {NULL, 0, 0, 0, NULL},
+     }},
     {Py_tp_getset,
      (PyGetSetDef[]){
-         {"name", (getter)batch_name, NULL, NULL, NULL},
          {"subclass", (getter)batch_subclass, NULL, NULL, NULL},
          {"uuid", (getter)batch_uuid, NULL, NULL, NULL},
-         {"count", (getter)batch_count, NULL, NULL, NULL},
          {NULL, NULL, NULL, NULL, NULL},
      }},
     {Py_tp_methods,
@@ -303,7 +295,6 @@ static PyType_Spec batch_spec = {PACKAGE "Batch", sizeof(Batch), 0, MADE_HERE, b
 
 typedef struct {
     PyObject_HEAD
-    PyTypeObject *batch_type;
     PyObject *names;       /* of the types, by event_id */
     PyObject *event_class; /* CompiledEvent */
     int types;
@@ -418,12 +409,10 @@ static void on_event(fs_event *event)
 /* Source(names, event_class, max_count, max_bytes): the names of all types by number, of which the last is ALL; what
    stands for single events; what the queue holds.
    It is bound to ALL from the start: to look at an event that nobody wants costs less than to bind and unbind types. */
-static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    const State *state = PyType_GetModuleState(type);
     Py_ssize_t max_count, max_bytes;
     PyObject *names, *event_class;
-    (void)keywords;
     if (!PyArg_ParseTuple(arguments, "O!Onn", &PyTuple_Type, &names, &event_class, &max_count, &max_bytes) ||
         !find_functions()) {
         return NULL;
@@ -436,8 +425,6 @@ static PyObject *source_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     if (!self) {
         return NULL;
     }
-    Py_INCREF(state->batch_type);
-    self->batch_type = state->batch_type;
     Py_INCREF(names);
     self->names = names;
     Py_INCREF(event_class);
@@ -475,9 +462,8 @@ static void lock(Source *self)
 }
 
 /* close(): what is called later does nothing. */
-static PyObject *source_close(Source *self, PyObject *unused)
+static PyObject *source_close(Source *self, PyObject *Py_UNUSED(nothing))
 {
-    (void)unused;
     lock(self);
     self->closed = 1;
     void *node = self->node;
@@ -504,7 +490,6 @@ static void source_dealloc(Source *self)
     tdestroy(self->watched, free);
     Py_XDECREF(self->names);
     Py_XDECREF(self->event_class);
-    Py_XDECREF(self->batch_type);
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -633,6 +618,7 @@ static Item *cut_batch(Source *self, Item *items, size_t *count)
 /* take(timeout, most): a list of Batch. */
 static PyObject *source_take(Source *self, PyObject *arguments)
 {
+    const State *state = PyType_GetModuleState(Py_TYPE(self));
     double timeout;
     Py_ssize_t most;
     if (!PyArg_ParseTuple(arguments, "dn", &timeout, &most)) {
@@ -656,7 +642,7 @@ static PyObject *source_take(Source *self, PyObject *arguments)
         Item *rest = cut_batch(self, items, &count);
         pthread_mutex_unlock(&self->mutex);
         PyObject *name = PyTuple_GetItem(self->names, items->type);
-        PyObject *batch = new_batch(self->batch_type, items, (Py_ssize_t)count, name, self->event_class);
+        PyObject *batch = new_batch(state->batch_type, items, (Py_ssize_t)count, name, self->event_class);
         if (!batch || PyList_Append(batches, batch) < 0) {
             Py_CLEAR(batches);
         }
@@ -668,9 +654,8 @@ static PyObject *source_take(Source *self, PyObject *arguments)
 }
 
 /* lost(): since the last call. */
-static PyObject *source_lost(Source *self, PyObject *unused)
+static PyObject *source_lost(Source *self, PyObject *Py_UNUSED(nothing))
 {
-    (void)unused;
     lock(self);
     const unsigned long long lost = self->lost;
     self->lost = 0;
@@ -678,9 +663,8 @@ static PyObject *source_lost(Source *self, PyObject *unused)
     return PyLong_FromUnsignedLongLong(lost);
 }
 
-static PyObject *source_wake(Source *self, PyObject *unused)
+static PyObject *source_wake(Source *self, PyObject *Py_UNUSED(nothing))
 {
-    (void)unused;
     lock(self);
     self->woken = 1;
     pthread_cond_signal(&self->come);
@@ -747,12 +731,11 @@ static int module_exec(PyObject *module)
     }
     Py_DECREF(forms);
     state->batch_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &batch_spec, NULL);
-    state->source_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &source_spec, NULL);
-    if (!state->batch_type || !state->source_type || PyModule_AddType(module, state->batch_type) < 0 ||
-        PyModule_AddType(module, state->source_type) < 0) {
-        return -1;
-    }
-    return PyModule_AddStringConstant(module, "SOURCE", SOURCE);
+    PyObject *source_type = PyType_FromModuleAndSpec(module, &source_spec, NULL);
+    const int failed = !state->batch_type || PyModule_AddType(module, state->batch_type) < 0 || !source_type ||
+                       PyModule_AddType(module, (PyTypeObject *)source_type) < 0;
+    Py_XDECREF(source_type);
+    return failed ? -1 : PyModule_AddStringConstant(module, "SOURCE", SOURCE);
 }
 
 static PyModuleDef_Slot module_slots[] = {
@@ -765,7 +748,6 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     State *state = PyModule_GetState(module);
     Py_VISIT(state->batch_type);
-    Py_VISIT(state->source_type);
     Py_VISIT(state->forms[STRING]);
     Py_VISIT(state->forms[BINARY]);
     return 0;
@@ -775,7 +757,6 @@ static int module_clear(PyObject *module)
 {
     State *state = PyModule_GetState(module);
     Py_CLEAR(state->batch_type);
-    Py_CLEAR(state->source_type);
     Py_CLEAR(state->forms[STRING]);
     Py_CLEAR(state->forms[BINARY]);
     return 0;
