@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -152,6 +153,18 @@ def test_the_simulated_switch_is_needed_by_nobody_else() -> None:
         module for module in modules() if part(module) == "switch.simulated"
     }
     assert users == {"__main__"}
+
+
+@pytest.mark.parametrize("package", [name for name, path in modules().items() if path.name == "__init__.py"])
+def test_a_package_says_who_lives_there(package: str) -> None:
+    """Each file and each folder, and none that is gone: in the docstring of its `__init__`."""
+    init = modules()[package]
+    folder = init.parent
+    told = ast.get_docstring(ast.parse(init.read_text())) or ""
+    there = {path.name for path in folder.iterdir() if path.suffix in {".py", ".c", ".h"}} - {init.name}
+    there |= {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert {name for name in there if not re.search(rf"(?<!\w){re.escape(name)}", told)} == set()
+    assert set(re.findall(r"^ *(\w+(?:\.(?:py|c|h)|/)) ", told, re.MULTILINE)) <= there
 
 
 def test_modules_are_short() -> None:

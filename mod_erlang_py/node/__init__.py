@@ -1,6 +1,7 @@
 """Threads and sockets: everything that moves the bytes that `distribution/` understands.
 
 acceptor.py       one thread that accepts; a thread for each connection that shakes hands
+half_open.py      the connections in their handshake, of which there may be so many
 handshakes.py     runs distribution's handshake machines over a stream, each within its time
 link.py           one peer node, connected
 links.py          the links by name, and the attempts to make one
@@ -9,6 +10,7 @@ receiving.py      from a frame to whom it is for
 reader.py         reads a link and runs what is asked, in order for each sender
 watch.py          notices a request that holds up its reader, so that another thread reads on
 outbox.py         what waits for a peer's socket
+pool.py           what is kept for all peers together
 ticker.py         keeps links alive and finds the dead ones
 stalls.py         notices that somebody kept Python's lock
 registration.py   our entry in epmd; look-ups of other nodes

@@ -119,7 +119,8 @@ def faults() -> tuple[str, ...]:
 
 
 def is_used() -> bool:
-    """Whether calls are in applications of this code, also when it is loaded no more: they come back to it."""
+    """Whether calls are in applications of this code, also when it is loaded no more: they come back to it, so
+    erlang_py.py keeps it meanwhile."""
     return bool(_calls)
 
 

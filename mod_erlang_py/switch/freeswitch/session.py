@@ -19,7 +19,10 @@ CS_HANGUP = 10
 
 
 class FreeSwitchSession:
-    """The Session of port.py. pointer: switch_core_session_t *, which somebody else holds as long as this is used."""
+    """The Session of switch/port.
+
+    pointer: switch_core_session_t *, which somebody else holds as long as this is used.
+    """
 
     def __init__(self, pointer: int) -> None:
         self._session = pointer

@@ -1,4 +1,4 @@
-"""FreeSWITCH as the Switch of port.py."""
+"""FreeSWITCH as the Switch of switch/port."""
 
 from __future__ import annotations
 

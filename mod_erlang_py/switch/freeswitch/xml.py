@@ -49,7 +49,7 @@ _search_function = SEARCH_FUNCTION(_search)
 
 
 class Binding:
-    """The XmlBinding of port.py. Bound once, as binding waits for every look-up that is under way; choosing the
+    """The XmlBinding of switch/port. Bound once, as binding waits for every look-up that is under way; choosing the
     sections does not."""
 
     def __init__(self, answer: Callable[[Fetch], bytes | None]) -> None:

@@ -1,4 +1,4 @@
-"""Where events come from: the EventSource of port.py, twice.
+"""Where events come from: the EventSource of switch/port, twice.
 
 choice.py           which one it is
 

@@ -5,7 +5,7 @@
    wanted, and put into a queue. take() gives Python what waits there.
 
    How an event is read and encoded is in _events.h. Here are
-     1. Batch                             that of port.py, and what compiled_event.py needs of it
+     1. Batch                             that of switch/port, and what compiled_event.py needs of it
      2. Source                            what is wanted, the callback, the queue
      3. the module
 
@@ -257,7 +257,7 @@ static PyObject *batch_payloads(Batch *self, PyObject *wanted)
 }
 
 static PyType_Slot batch_slots[] = {
-    {Py_tp_doc, "The Batch of port.py."},
+    {Py_tp_doc, "The Batch of switch/port."},
     {Py_tp_dealloc, batch_dealloc},
     {Py_tp_members,
      (PyMemberDef[]){
@@ -322,7 +322,7 @@ static int is_wanted(Source *self, const fs_event *event)
     }
     if (self->wanted[type]) {
         const Text subclass = text_of(event->subclass_name);
-        /* Wanted.has() of port.py; wanted is 2 where subclasses do not count. */
+        /* Wanted.has() of switch/port; wanted is 2 where subclasses do not count. */
         if (self->wanted[type] == 2 || type != FS_CUSTOM || !subclass.size ||
             has(&self->subclasses, subclass)) {
             return 1;
@@ -673,7 +673,7 @@ static PyObject *source_wake(Source *self, PyObject *Py_UNUSED(nothing))
 }
 
 static PyType_Slot source_slots[] = {
-    {Py_tp_doc, "Most of the EventSource of port.py; compiled.py has the rest."},
+    {Py_tp_doc, "Most of the EventSource of switch/port; compiled.py has the rest."},
     {Py_tp_new, source_new},
     {Py_tp_dealloc, source_dealloc},
     {Py_tp_methods,

@@ -276,8 +276,8 @@ static int view_event(View *view, const fs_event *event, int is_copy)
 
 /* --- 3. encoding ------------------------------------------------------------------------------------------------- */
 
-/* The first two are the members of port.py's Form. PLAIN is BINARY without the URL-decoding of values: what is kept of
-   an event when neither of the others has its values as they are. */
+/* The first two are the members of switch/port's Form. PLAIN is BINARY without the URL-decoding of values: what is kept
+   of an event when neither of the others has its values as they are. */
 enum { STRING, BINARY, PLAIN, FORMS };
 
 static const char UNDEFINED[] = {119, 9, 'u', 'n', 'd', 'e', 'f', 'i', 'n', 'e', 'd'};

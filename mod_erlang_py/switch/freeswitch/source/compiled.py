@@ -20,7 +20,7 @@ counts."""
 
 
 class CompiledSource:
-    """The EventSource of port.py.
+    """The EventSource of switch/port.
 
     Each event of the switch is looked at where the switch dispatches it, and those that are wanted are encoded there,
     by what is in C the encoder of etf/event.py. So it needs no encoders; proof.py has compared it with them.

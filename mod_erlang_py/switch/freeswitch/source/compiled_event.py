@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CompiledEvent:
-    """The Received of port.py: one event of a batch. It is made by _compiled.c, once somebody looks at it."""
+    """The Received of switch/port: one event of a batch. It is made by _compiled.c, once somebody looks at it."""
 
     __slots__ = ("_batch", "_encoded", "_number", "name", "subclass")
 

@@ -31,7 +31,7 @@ than about twice the least."""
 
 
 class PythonSource:
-    """The EventSource of port.py, over a Consumer.
+    """The EventSource of switch/port, over a Consumer.
 
     A consumer can be bound to types only: while a call is watched, to all of them. What nobody wants is discarded here,
     unread.

@@ -13,8 +13,10 @@ _UNREAD = b"\0"
 
 
 class ReceivedEvent:
-    """The Received of port.py, and its Batch, of one. It is looked at where it lies; and read, once, when all of it is
-    asked for."""
+    """The Received of switch/port, and its Batch, of one.
+
+    It is looked at where it lies; and read, once, when all of it is asked for.
+    """
 
     count = 1
 
