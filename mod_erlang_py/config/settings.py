@@ -18,7 +18,7 @@ from mod_erlang_py.config.limits import Limits
 from mod_erlang_py.config.rights import NAMES, NodeRule, Params, Rights, node_rules, rights
 from mod_erlang_py.config.strategy import Random, Strategy, strategy
 from mod_erlang_py.config.tls import Tls
-from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, whole
+from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, one_of, whole
 from mod_erlang_py.errors import ConfigError
 
 FILE = "erlang_event.conf"
@@ -232,27 +232,6 @@ def _shown(name: str, value: str) -> str:
     return "***" if _nearest(name) == "cookie" and name != "cookie-file" else value
 
 
-def _encoding(value: str) -> Encoding:
-    try:
-        return Encoding(value.lower())
-    except ValueError:
-        raise ValueError("string or binary") from None
-
-
-def _epmd(value: str) -> EpmdMode:
-    try:
-        return EpmdMode(value.lower())
-    except ValueError:
-        raise ValueError("auto, external, builtin or none") from None
-
-
-def _event_source(value: str) -> EventSource:
-    try:
-        return EventSource(value.lower())
-    except ValueError:
-        raise ValueError("auto, compiled or python") from None
-
-
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "listen-ip": address,
     "listen-port": whole(1, 65535),
@@ -262,10 +241,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "cookie-file": cookie_file,
     "apply-inbound-acl": acl,
     "stop-on-bind-error": flag,
-    "epmd": _epmd,
+    "epmd": one_of(EpmdMode),
     "compat-rel": whole(7, 99),
-    "encoding": _encoding,
-    "event-source": _event_source,
+    "encoding": one_of(Encoding),
+    "event-source": one_of(EventSource),
     "max-event-bulk": whole(1, 1000),
     "max-log-bulk": whole(1, 1000),
     "outbox-bytes": whole(65536, 2**40),

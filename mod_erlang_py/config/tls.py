@@ -11,15 +11,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from mod_erlang_py.config.values import flag, whole
+from mod_erlang_py.config.values import flag, one_of, whole
 from mod_erlang_py.errors import ConfigError
 
 
 class ProtoDist(Enum):
     """What erl's flag -proto_dist calls the two ways."""
 
-    TCP = "inet_tcp"
     TLS = "inet_tls"
+    TCP = "inet_tcp"
 
 
 class Verify(Enum):
@@ -88,35 +88,18 @@ def _file(value: str) -> str:
     return value
 
 
-def _proto_dist(value: str) -> ProtoDist:
-    try:
-        return ProtoDist(value.lower())
-    except ValueError:
-        raise ValueError("inet_tls or inet_tcp") from None
-
-
-def _verify(value: str) -> Verify:
-    try:
-        return Verify(value.lower())
-    except ValueError:
-        raise ValueError("name, ca or none") from None
-
-
 def _version(value: str) -> Version:
-    try:
-        return Version(value.lower().removeprefix("tlsv"))
-    except ValueError:
-        raise ValueError("1.2 or 1.3") from None
+    return one_of(Version)(value.lower().removeprefix("tlsv"))
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {
     "tls-listen-port": whole(1, 65535),
     "tls-only": flag,
-    "proto-dist": _proto_dist,
+    "proto-dist": one_of(ProtoDist),
     "tls-cert": _file,
     "tls-key": _file,
     "tls-ca": _file,
-    "tls-verify": _verify,
+    "tls-verify": one_of(Verify),
     "tls-min-version": _version,
 }
 CHANGEABLE = frozenset({"tls_cert", "tls_key", "tls_ca", "tls_verify", "tls_min_version"})

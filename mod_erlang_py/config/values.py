@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
+
+E = TypeVar("E", bound=Enum)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -16,6 +20,19 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         if not low <= number <= high:
             raise ValueError(expected)
         return number
+
+    return parse
+
+
+def one_of(enum: type[E]) -> Callable[[str], E]:
+    """A member by its value, in any case."""
+
+    def parse(value: str) -> E:
+        try:
+            return enum(value.lower())
+        except ValueError:
+            *others, last = (str(one.value) for one in enum)
+            raise ValueError(f"{', '.join(others)} or {last}") from None
 
     return parse
 
