@@ -21,7 +21,7 @@ from mod_erlang_py.distribution.handshake_events import PeerNode
 from mod_erlang_py.etf import Atom, Pid, Reference, Term
 from mod_erlang_py.node.link import Link
 from mod_erlang_py.node.processes import NOPROC
-from mod_erlang_py.switch.port import Event, Fetch, Form, Header, Section, Wanted
+from mod_erlang_py.switch.port import BatchOfOne, Event, Fetch, Form, Header, Section, Wanted
 from tests.models.scheduler import Scheduler
 
 KILLED = Atom("killed")
@@ -29,15 +29,12 @@ NUMBER = b"Event-Sequence"
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedEvent:
-    """Both a batch of one event, and that event."""
-
+class PlayedEvent(BatchOfOne):
     name: str
     uuid: bytes | None
     sequence: int
     more: tuple[Header, ...] = ()
     subclass: bytes | None = None
-    count: int = 1
     body: bytes | None = None
 
     def headers(self) -> Sequence[Header]:
@@ -49,12 +46,6 @@ class PlayedEvent:
 
     def encoded(self, form: Form) -> bytes:
         return etf.encode_bare([self.uuid or Atom("undefined"), *self.headers()])
-
-    def events(self) -> Sequence[PlayedEvent]:
-        return (self,)
-
-    def payloads(self, form: Form) -> Sequence[bytes]:
-        return (self.encoded(form),)
 
 
 class PlayedSource:

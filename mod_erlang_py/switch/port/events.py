@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 ALL = "ALL"
 """In the place of an event type: every one."""
@@ -176,6 +176,22 @@ class Batch(Protocol):
 
     def payloads(self, form: Form) -> Sequence[bytes]:
         """Each of them, encoded."""
+
+
+R = TypeVar("R", bound=Received)
+
+
+class BatchOfOne:
+    """What makes a Received a Batch too: of itself."""
+
+    __slots__ = ()
+    count = 1
+
+    def events(self: R) -> Sequence[R]:
+        return (self,)
+
+    def payloads(self: R, form: Form) -> Sequence[bytes]:
+        return (self.encoded(form),)
 
 
 class EventSource(Protocol):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import formatdate
 
 from mod_erlang_py.errors import SwitchError
-from mod_erlang_py.switch.port import ALL, Encoder, Event, Form, Wanted
+from mod_erlang_py.switch.port import ALL, BatchOfOne, Encoder, Event, Form, Wanted
 from mod_erlang_py.switch.simulated.core import Core
 from mod_erlang_py.switch.simulated.event_types import EVENT_TYPES, UNIQUE_HEADERS
 from mod_erlang_py.switch.simulated.origin import Origin
@@ -35,10 +35,8 @@ OnFull = Callable[[int], None]
 OnClose = Callable[["EventSource"], None]
 
 
-class ReceivedEvent:
-    """The port's Received, and its Batch, of one."""
-
-    count = 1
+class ReceivedEvent(BatchOfOne):
+    """The port's Received."""
 
     __slots__ = ("_encoded", "_encoders", "_event", "name", "subclass", "uuid")
 
@@ -69,12 +67,6 @@ class ReceivedEvent:
             names, values = zip(*self._event.headers, strict=True) if self._event.headers else ((), ())
             self._encoded[form] = self._encoders[form](names, values, self._event.body, self.uuid)
         return self._encoded[form]
-
-    def events(self) -> Sequence[ReceivedEvent]:
-        return (self,)
-
-    def payloads(self, form: Form) -> Sequence[bytes]:
-        return (self.encoded(form),)
 
 
 class EventSource:

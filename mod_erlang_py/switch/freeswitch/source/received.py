@@ -6,19 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from mod_erlang_py.errors import SwitchError
 from mod_erlang_py.switch.freeswitch.events import contents, header
-from mod_erlang_py.switch.port import Encoder, Form, Header, Headers, sequence_number
+from mod_erlang_py.switch.port import BatchOfOne, Encoder, Form, Header, Headers, sequence_number
 
 _UNREAD = b"\0"
 """In the place of a value that was not looked for yet: no text of C has a zero byte."""
 
 
-class ReceivedEvent:
-    """The Received of switch/port, and its Batch, of one.
-
-    It is looked at where it lies; and read, once, when all of it is asked for.
-    """
-
-    count = 1
+class ReceivedEvent(BatchOfOne):
+    """The Received of switch/port. It is looked at where it lies; and read, once, when all of it is asked for."""
 
     __slots__ = ("_contents", "_encoded", "_encoders", "_event", "_uuid", "name", "subclass")
 
@@ -66,12 +61,6 @@ class ReceivedEvent:
             names, values, body = self._contents or self._read()
             encoded[form] = self._encoders[form](names, values, body, self.uuid)
         return encoded[form]
-
-    def events(self) -> Sequence[ReceivedEvent]:
-        return (self,)
-
-    def payloads(self, form: Form) -> Sequence[bytes]:
-        return (self.encoded(form),)
 
     def _read(self) -> tuple[list[bytes], list[bytes], bytes | None]:
         self._contents = contents(self._event or self._gone())
