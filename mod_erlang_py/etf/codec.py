@@ -24,6 +24,7 @@ from mod_erlang_py.etf.terms import (
     Reference,
     Term,
     encode_atom,
+    encode_string,
 )
 
 VERSION = b"\x83"
@@ -167,17 +168,6 @@ def _float(value: float) -> bytes:
     return struct.pack(">Bd", 70, value)
 
 
-def _string(value: bytes) -> bytes:
-    size = len(value)
-    if not size:
-        return b"j"
-    if size <= 0xFFFF:
-        return struct.pack(">BH", 107, size) + value
-    elements = bytearray(b"a") * (2 * size)  # a SMALL_INTEGER_EXT for every byte
-    elements[1::2] = value
-    return struct.pack(">BI", 108, size) + elements + b"j"
-
-
 def _atom(value: Atom) -> bytes:
     name = value.value
     if isinstance(name, bytes):
@@ -245,7 +235,7 @@ _LEAVES: dict[type, Callable[[Term], bytes]] = {
     OtpErlangReference: _as_it_came,
     Port: _as_it_came,
     Function: _as_it_came,
-    bytes: _string,
+    bytes: encode_string,
     int: _integer,
     float: _float,
     bool: lambda value: encode_atom("true" if value else "false"),

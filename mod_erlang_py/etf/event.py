@@ -10,12 +10,11 @@ import re
 import struct
 from collections.abc import Sequence
 
-from mod_erlang_py.etf.terms import encode_atom
+from mod_erlang_py.etf.terms import encode_atom, encode_binary, encode_string
 
 MAX_NAMES = 20_000
 MAX_NAME = 256
 """Encoded header names that are kept, of so many bytes; with more, all are forgotten."""
-MAX_STRING = 65535
 _SHORT = 4096
 
 _UNDEFINED = encode_atom("undefined")
@@ -82,11 +81,6 @@ class EventEncoder:
         return known
 
 
-def event(headers: bytes) -> bytes:
-    """`{event, [UUID | Headers]}`, without a version byte."""
-    return EVENT + headers
-
-
 def tagged(tag: bytes, term: bytes) -> bytes:
     """`{Tag, Term}` of two encoded terms."""
     return _TUPLE2 + tag + term
@@ -94,22 +88,6 @@ def tagged(tag: bytes, term: bytes) -> bytes:
 
 EVENT = _TUPLE2 + encode_atom("event")
 """What stands before `[UUID | Headers]` in an `{event, _}`."""
-
-
-def encode_binary(value: bytes) -> bytes:
-    return b"m" + struct.pack(">I", len(value)) + value
-
-
-def encode_string(value: bytes) -> bytes:
-    """A list of bytes: STRING_EXT, or LIST_EXT when it is longer than that can be."""
-    size = len(value)
-    if size == 0:
-        return _NIL
-    if size <= MAX_STRING:
-        return b"k" + struct.pack(">H", size) + value
-    elements = bytearray(b"a\0" * size)
-    elements[1::2] = value
-    return b"l" + struct.pack(">I", size) + bytes(elements) + _NIL
 
 
 def url_escape(value: bytes) -> bytes:

@@ -14,8 +14,8 @@ from math import isfinite
 from erlang import binary_to_term
 
 from mod_erlang_py.errors import DecodeError, LimitExceeded
-from mod_erlang_py.etf.long_text import MAX_STRING, LongText, read
-from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS
+from mod_erlang_py.etf.long_text import LongText, read
+from mod_erlang_py.etf.terms import MAX_ATOM_CHARACTERS, MAX_STRING
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,6 @@ from mod_erlang_py.etf.terms import characters_as_utf8
 
 SMALL_INTEGER_EXT, INTEGER_EXT, NIL_EXT = 97, 98, 106
 
-MAX_STRING = 0xFFFF
-"""Characters of a STRING_EXT; a longer string is sent as a list."""
-
 
 @dataclass(frozen=True, slots=True)
 class LongText:

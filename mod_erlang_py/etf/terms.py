@@ -41,6 +41,8 @@ __all__ = [
     "atom_text",
     "characters_as_utf8",
     "encode_atom",
+    "encode_binary",
+    "encode_string",
     "text",
 ]
 
@@ -68,6 +70,8 @@ compare atom_text(term) or ask isinstance first. Pid and Reference can be compar
 """
 
 MAX_ATOM_CHARACTERS = 255
+MAX_STRING = 65535
+"""Characters of a STRING_EXT; a longer string is sent as a list."""
 
 
 @lru_cache(maxsize=4096)
@@ -84,6 +88,22 @@ def encode_atom(name: str) -> bytes:
         raise EncodeError(f"atom {name!r} is not Unicode text") from None
     size = len(data)
     return (struct.pack(">BB", 119, size) if size < 256 else struct.pack(">BH", 118, size)) + data
+
+
+def encode_binary(value: bytes) -> bytes:
+    return b"m" + struct.pack(">I", len(value)) + value
+
+
+def encode_string(value: bytes) -> bytes:
+    """A list of bytes: STRING_EXT, or LIST_EXT when it is longer than that can be."""
+    size = len(value)
+    if size == 0:
+        return b"j"
+    if size <= MAX_STRING:
+        return b"k" + struct.pack(">H", size) + value
+    elements = bytearray(b"a\0" * size)
+    elements[1::2] = value
+    return b"l" + struct.pack(">I", size) + bytes(elements) + b"j"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,12 +9,14 @@ import time
 from collections.abc import Sequence
 
 import pytest
+from erlang import term_to_binary
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mod_erlang_py import etf
 from mod_erlang_py.etf import Atom, Binary, Term
-from mod_erlang_py.etf.event import MAX_NAMES, EventEncoder, encode_binary, encode_string, event, url_decode, url_escape
+from mod_erlang_py.etf.event import EVENT, MAX_NAMES, EventEncoder, url_decode, url_escape
+from mod_erlang_py.etf.terms import encode_binary, encode_string
 
 ENCODINGS = ["string", "binary"]
 
@@ -35,7 +37,7 @@ def plain(pairs: Pairs, body: bytes | None, uuid: bytes | None, encoding: str) -
 
 
 def fast(encoder: EventEncoder, pairs: Pairs, body: bytes | None, uuid: bytes | None) -> bytes:
-    return b"\x83" + event(encoder.headers([name for name, _ in pairs], [value for _, value in pairs], body, uuid))
+    return b"\x83" + EVENT + encoder.headers([name for name, _ in pairs], [value for _, value in pairs], body, uuid)
 
 
 def c_url_decode(value: bytes) -> bytes:
@@ -126,9 +128,12 @@ def test_more_names_than_are_kept() -> None:
 
 
 @given(st.binary())
+@example(b"")
+@example(b"x" * 65535)
+@example(b"x" * 65536)
 def test_texts(value: bytes) -> None:
-    assert b"\x83" + encode_string(value) == etf.encode(value)
-    assert b"\x83" + encode_binary(value) == etf.encode(Binary(value))
+    assert b"\x83" + encode_string(value) == term_to_binary(value)
+    assert b"\x83" + encode_binary(value) == term_to_binary(Binary(value))
 
 
 @pytest.mark.parametrize(

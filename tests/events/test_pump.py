@@ -11,8 +11,7 @@ import pytest
 
 from mod_erlang_py import etf
 from mod_erlang_py.distribution.connection import Frames
-from mod_erlang_py.etf.event import EventEncoder
-from mod_erlang_py.etf.event import event as event_term
+from mod_erlang_py.etf.event import EVENT, EventEncoder
 from mod_erlang_py.events.encoding import encode
 from mod_erlang_py.events.filters import Filters, after, command
 from mod_erlang_py.events.interest import EVERYTHING, NOTHING, Names
@@ -170,7 +169,7 @@ def test_encode_takes_headers_of_either_kind() -> None:
     encoder = EventEncoder(False).headers
     one = encode(encoder, Event("TRAP", pairs))
     assert one == encode(encoder, Event("TRAP", Headers([b"A", b"unique-id", b"A"], [b"1", b"u", b"2"], b"u")))
-    assert etf.decode(b"\x83" + event_term(one))[1] == [b"u", *pairs]
+    assert etf.decode(b"\x83" + EVENT + one)[1] == [b"u", *pairs]
 
 
 # --- batches ------------------------------------------------------------------------------------------------------
