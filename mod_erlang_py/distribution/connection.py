@@ -146,10 +146,9 @@ class Bodies:
             if control is not None and body.startswith(VERSION, end):
                 return Received(control, body[end:])
         received = decode_body(body)
-        if received.payload is not None and not isinstance(
-            received.control, SpawnRequest
-        ):  # each has its own reference
-            self._remember(body[: len(body) - len(received.payload)], received.control)
+        control, payload = received
+        if payload is not None and not isinstance(control, SpawnRequest):  # each of those has a reference of its own
+            self._remember(body[: len(body) - len(payload)], control)
         return received
 
     def _remember(self, beginning: bytes, control: ControlMessage) -> None:

@@ -35,7 +35,7 @@ from mod_erlang_py.distribution.flags import DistFlags
 from mod_erlang_py.etf import Pid, Reference, encode, encode_atom
 
 MONITORS = DistFlags.DIST_MONITOR | DistFlags.DIST_MONITOR_NAME
-"""OTP monitors a node that has both, and no other (reference, section 0, fact 2): ei has the first, and knows none."""
+"""OTP monitors a node that has both, and no other (dist.c): ei has the first, and knows none."""
 ALIASES = DistFlags.ALIAS | DistFlags.ALTACT_SIG
 """A node that has either takes what is sent to an alias."""
 

@@ -63,6 +63,7 @@ class EventHandlers:
             return True
 
     def filter(self, link: Link, change: Callable[[Filters], Filters]) -> None:
+        """Change what an event must pass for the node's handler to get it. Raises TooMuch."""
         with self._lock:
             handler = self._of(link)
             if handler is not None:

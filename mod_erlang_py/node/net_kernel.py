@@ -17,7 +17,7 @@ def answer(link: Link, payload: bytes) -> bool:
     """`{'$gen_call', {Pid, Tag}, {is_auth, Node}}`, which is net_adm:ping, gets `{Tag, yes}`. Whether that is all.
 
     Tag is given back as it came: a reference, or `[alias | Ref]` since OTP 24. To a ping there must be no other answer,
-    and no DOWN: OTP takes them for a reason to disconnect (the reference's section 0, fact 4). Whoever waits for
+    and no DOWN: OTP takes them for a reason to disconnect (seen with 25). Whoever waits for
     something else is answered as by any other process of ours; the rest is dropped.
     """
     try:

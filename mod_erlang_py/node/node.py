@@ -210,9 +210,8 @@ class Node:
             trailing,
         )
         self._links.add(link, made_by)
-        link.configure(
-            self._room, Intake.of(self._config.limits)
-        )  # which may have changed, for those that were up then
+        # A reload may have come since that was read, for the links that were up then.
+        link.configure(self._room, Intake.of(self._config.limits))
         log.log(NOTICE, "node up: %s, from %s, by %s", peer.name, address, stream.protocol, extra=about(peer.name))
         return link
 
@@ -272,7 +271,7 @@ class Node:
         return self._up(stream, peer, address, trailing)
 
     def _status(self, name: str, ip: str) -> Status:
-        """What a node that connects to us is told (the reference's sections 2.2 and 2.3). Raises NotAllowed."""
+        """What a node that connects to us is told (ERTS, "Distribution Handshake"). Raises NotAllowed."""
         if name == self.name:
             # Without epmd every node has our port: on our own address we dialled ourselves, and need not wait.
             return Status.NOT_ALLOWED if self._config.epmd is EpmdMode.NONE else Status.NOK

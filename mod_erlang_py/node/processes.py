@@ -1,4 +1,4 @@
-"""Our side of links and monitors (the reference's sections 5.2 and 7).
+"""Our side of links and monitors (ERTS, "Protocol between Connected Nodes"; dist.c).
 
 The node has one process with a pid, which lives as long as the node; every registered name leads to it. So a link or a
 monitor that names it stands until the connection ends, which Erlang notices by itself; one that names another pid of

@@ -57,6 +57,7 @@ def setevent(ask: Request) -> Term:
 
 @request("noevents", 0, family=Family.EVENTS)
 def noevents(ask: Request) -> Term:
+    """Nothing more for the node's handler. `{error, notlistening}`: it gets nothing already."""
     return OK if ask.context.event_handlers.noevents(ask.link) else error("notlistening")
 
 

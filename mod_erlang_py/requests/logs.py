@@ -34,5 +34,6 @@ def set_log_level(ask: Request) -> Term:
 
 @request("nolog", 0, family=Family.LOGS)
 def nolog(ask: Request) -> Term:
+    """No more lines for the node's handler; `ok`, also when it has none."""
     ask.context.logs.nolog(ask.link)
     return OK

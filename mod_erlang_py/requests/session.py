@@ -37,6 +37,7 @@ def session_setevent(ask: Request) -> Term:
 
 @request("session_noevents", 0, family=Family.CALLS)
 def session_noevents(ask: Request) -> Term:
+    """None any more. `{error, notlistening}`, as for all of these: the sender has no call."""
     return _change(ask, lambda _: NOTHING, cut=True)
 
 

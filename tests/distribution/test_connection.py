@@ -56,7 +56,7 @@ def gen_call(caller: Pid, tag: Reference, request: Term) -> Term:
     return Atom("$gen_call"), (caller, List([Atom("alias"), tag], improper=True)), request
 
 
-# Frame bodies as OTP 25 sent them (the reference's section 7.3).
+# Frame bodies as OTP 25 sent them.
 VECTORS: dict[str, tuple[str, ControlMessage, Term]] = {
     "ping, monitor": (
         "70836804611358770d6f7470403132372e302e302e310000005c000000006b03653b770a6e65745f6b65726e656c5a0003770d6f7470403132372e302e302e316b03653b00004c3e6f4d0002b13faefc",

@@ -1,4 +1,4 @@
-"""Frames: seen with OTP 25 (the reference's section 2), OTP being otp@127.0.0.1 and we cn1@127.0.0.1."""
+"""Frames: seen with OTP 25, OTP being otp@127.0.0.1 and we cn1@127.0.0.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links and monitors on our side (the reference's sections 5.2 and 7)."""
+"""Links and monitors on our side (ERTS, "Protocol between Connected Nodes")."""
 
 from __future__ import annotations
 

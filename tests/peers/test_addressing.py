@@ -1,4 +1,4 @@
-"""What reaches the node and how it is answered: the "Addressing" table of the reference, from a real Erlang node."""
+"""What reaches the node and how it is answered, as by mod_erlang_event, from a real Erlang node."""
 
 from __future__ import annotations
 

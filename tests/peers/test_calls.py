@@ -1,4 +1,4 @@
-"""Calls that the switch hands to Erlang processes (the reference's "Calls"), and what becomes of lost ones."""
+"""Calls that the switch hands to Erlang processes (as mod_erlang_event does), and what becomes of lost ones."""
 
 from __future__ import annotations
 

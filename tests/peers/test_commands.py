@@ -1,4 +1,4 @@
-"""api and bgapi: the "Commands" table of the reference, from a real Erlang node."""
+"""api and bgapi, as mod_erlang_event has them, from a real Erlang node."""
 
 from __future__ import annotations
 

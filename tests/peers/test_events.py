@@ -1,4 +1,4 @@
-"""The "Events" of the reference, from a real Erlang node, row by row."""
+"""Events, as mod_erlang_event has them, from a real Erlang node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The "Logs" of the reference, from a real Erlang node."""
+"""Log lines, as mod_erlang_event has them, from a real Erlang node."""
 
 from __future__ import annotations
 

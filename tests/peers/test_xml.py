@@ -1,4 +1,4 @@
-"""Look-ups of the switch that Erlang processes answer (the reference's "XML")."""
+"""Look-ups of the switch that Erlang processes answer (as mod_erlang_event has them)."""
 
 from __future__ import annotations
 
