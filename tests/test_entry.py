@@ -74,7 +74,7 @@ def test_started_again_after_its_end(entry: Any, services: Services, switch: Fak
 def test_a_start_that_failed_is_undone_and_can_be_tried_again(
     entry: Any, services: Services, switch: FakeSwitch, where: str, error: Callable[[], Exception]
 ) -> None:
-    """Fault 7: it was "already running" until the switch restarted."""
+    """It was "already running" until the switch restarted."""
     services.fails[where] = error()
     for _ in range(3):
         with pytest.raises(type(services.fails[where])):

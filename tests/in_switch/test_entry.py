@@ -29,7 +29,6 @@ def entry(services: Services, switch: FreeSwitch) -> Iterator[Any]:
 def test_a_start_that_failed_can_be_tried_again(
     entry: Any, services: Services, switch: FreeSwitch, where: str, error: Callable[[], Exception]
 ) -> None:
-    """Fault 7."""
     services.fails[where] = error()
     for _ in range(3):
         with pytest.raises(type(services.fails[where])):

@@ -66,7 +66,7 @@ def test_a_listener_that_fails(switch: FreeSwitch, log_lines: list[LogLine]) -> 
 
 
 def test_listening_again_and_again(switch: FreeSwitch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 8: 1,000 rounds of it left 1,000 callbacks behind, and as many bindings in the switch's memory."""
+    """1,000 rounds of it once left 1,000 callbacks behind, and as many bindings in the switch's memory."""
     bound: list[str] = []
     library = without_gil()
     for name in ("switch_log_bind_logger", "switch_log_unbind_logger"):

@@ -115,7 +115,7 @@ def test_a_long_text(switch: FreeSwitch, expression: bytes, found: bool) -> None
     ],
 )
 def test_the_work_is_bounded(switch: FreeSwitch, expression: bytes, text: bytes, log_lines: list[LogLine]) -> None:
-    """Fault 4. One that matches only after more steps than there are: so it is seen that they were not done. Without a
+    """One that matches only after more steps than there are: so it is seen that they were not done. Without a
     line in the log."""
     assert unbounded(expression, text)
     assert not switch.matcher(expression)(text)
@@ -153,7 +153,6 @@ def another_runs_during(work: Callable[[], object]) -> bool:
 
 @pytest.mark.usefixtures("no_switching")
 def test_matching_lets_go_of_the_gil(switch: FreeSwitch) -> None:
-    """Fault 4."""
     matches = switch.matcher(b"/(a+)+$/")
     wait_until(lambda: another_runs_during(lambda: matches(b"a" * 32 + b"b")))
     assert not another_runs_during(lambda: sum(range(100_000)))
@@ -161,7 +160,7 @@ def test_matching_lets_go_of_the_gil(switch: FreeSwitch) -> None:
 
 @pytest.mark.usefixtures("no_switching")
 def test_compiling_lets_go_of_the_gil(switch: FreeSwitch) -> None:
-    """Fault 13. One that is wrong at its very end: nothing but compiling is done."""
+    """One that is wrong at its very end: nothing but compiling is done."""
     expression = b"/" + b"|".join(b"(?:a{1,20}b%d)" % number for number in range(1000)) + b"(/"
 
     def compile_it() -> None:

@@ -118,7 +118,7 @@ class TestPythonSource(SourceContract):
         assert own.take(0, 64) == ()
 
     def test_it_is_unbound_though_something_went_wrong(self, subject: Subject, log_lines: list[LogLine]) -> None:
-        """Fault 1: a consumer that stays bound fills up, and then there is an ERR line for each event."""
+        """A consumer that stays bound fills up, and then there is an ERR line for each event."""
         source = PythonSource({}, 10)
         source.want(TRAPS)
         with pytest.raises(SwitchError, match="EventConsumer::bind"):

@@ -11,6 +11,8 @@ from typing import Protocol, TypeAlias, TypeVar
 import pytest
 
 from mod_erlang_py.node.threads import Threads
+from tests.node.epmds import FakeEpmd
+from tests.node.nodes import LocalNode
 
 T = TypeVar("T")
 
@@ -58,6 +60,22 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     monkeypatch.setattr(threading.Thread, "start", start_or_not)
     return missing
+
+
+@pytest.fixture
+def fake_epmd(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEpmd]:
+    fake = FakeEpmd()
+    monkeypatch.setenv("ERL_EPMD_PORT", str(fake.port))
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def local(fake_epmd: FakeEpmd, free_port: Callable[[], int]) -> Iterator[LocalNode]:
+    local = LocalNode(free_port())
+    yield local
+    local.stop()
+    assert local.threads() == []
 
 
 class Running(Protocol):

@@ -66,22 +66,6 @@ class Listener:
 
 
 @pytest.fixture
-def fake_epmd(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEpmd]:
-    fake = FakeEpmd()
-    monkeypatch.setenv("ERL_EPMD_PORT", str(fake.port))
-    yield fake
-    fake.stop()
-
-
-@pytest.fixture
-def local(fake_epmd: FakeEpmd, free_port: Callable[[], int]) -> Iterator[LocalNode]:
-    local = LocalNode(free_port())
-    yield local
-    local.stop()
-    assert local.threads() == []
-
-
-@pytest.fixture
 def listener(fake_epmd: FakeEpmd) -> Iterator[Callable[[str], Listener]]:
     with contextlib.ExitStack() as stack:
 

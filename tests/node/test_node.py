@@ -6,7 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -35,22 +35,6 @@ from scripts.trials.client import Client
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode, Receiver
 from tests.waiting import DEADLINE, wait_until
-
-
-@pytest.fixture
-def fake_epmd(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEpmd]:
-    fake = FakeEpmd()
-    monkeypatch.setenv("ERL_EPMD_PORT", str(fake.port))
-    yield fake
-    fake.stop()
-
-
-@pytest.fixture
-def local(fake_epmd: FakeEpmd, free_port: Callable[[], int]) -> Iterator[LocalNode]:
-    local = LocalNode(free_port())
-    yield local
-    local.stop()
-    assert local.threads() == []
 
 
 def test_a_peer_comes_and_goes(local: LocalNode) -> None:

@@ -350,7 +350,7 @@ class SourceContract:
         assert bench.numbers() == [1]
 
     def test_a_wake_is_remembered(self, bench: Bench) -> None:
-        """Fault 9: it comes when the one who takes is about to wait. Any number of them is one."""
+        """It comes when the one who takes is about to wait. Any number of them is one."""
         for wakes in (1, 2, 5):
             for _ in range(wakes):
                 bench.source.wake()
@@ -564,7 +564,7 @@ class SourceContract:
     )
     @given(st.data())
     def test_nothing_in_an_event_raises(self, subject: Subject, data: st.DataObject) -> None:
-        """Fault 1: whoever may send an event writes what he likes into it."""
+        """Whoever may send an event writes what he likes into it."""
         name, headers, body = data.draw(FORGED)
         check_forged(subject, name, headers, body)
 
