@@ -48,10 +48,6 @@ class EpmdEntry:
     lowest: int = 5
     extra: bytes = b""
 
-    @property
-    def hidden(self) -> bool:
-        return self.node_type == NodeType.HIDDEN
-
 
 @dataclass(frozen=True, slots=True)
 class AliveRequest:

@@ -44,11 +44,6 @@ entries = st.builds(EpmdEntry, names, u16, st.integers(0, 255), u16, u16, st.bin
 def test_alive2_request() -> None:
     assert alive2_request(CN1) == REQUEST
     assert decode_request(REQUEST[2:]) == AliveRequest(CN1)
-
-
-def test_hidden() -> None:
-    assert CN1.hidden
-    assert not EpmdEntry("otp", 5001, NodeType.NORMAL).hidden
     assert alive2_request(EpmdEntry("cn1", 5001, NodeType.NORMAL))[5] == 77
 
 

@@ -82,7 +82,6 @@ def test_registers_and_leaves(run: list[Running], threads: Threads, fake: FakeEp
     assert running.named.wait(DEADLINE)
     assert running.registration.registered.wait(DEADLINE)
     assert running.state() is EpmdState.EXTERNAL
-    assert ENTRY.hidden
     assert fake.left.empty()
     running.registration.stop()
     assert fake.left.get(timeout=DEADLINE) == ENTRY
