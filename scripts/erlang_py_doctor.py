@@ -100,10 +100,10 @@ def examine(ask: Callable[[str], str], cookie_file: Path | None) -> Iterator[Fin
     script_dir = Path(ask("global_getvar script_dir"))
     yield check_files(script_dir, Path(ask("global_getvar conf_dir")), switch)
     if running:
-        status = ask("erlang status json")
-        yield from check_status(status, script_dir)
-        yield from check_source(status)
-        yield from check_protection(status)
+        told = read_status(ask("erlang status json"))
+        yield from check_status(told, script_dir)
+        yield from check_source(told)
+        yield from check_protection(told)
     located = ask("xml_locate configuration configuration name erlang_event.conf")
     settings, finding = check_settings(located)
     node = find_node(settings, ask("global_getvar hostname"))
@@ -164,7 +164,7 @@ def check_command(status: str) -> Finding:
 
 
 def read_status(status: str) -> dict[str, Any]:
-    """{} when it is none."""
+    """What the node tells: `erlang status json`. {} when it is none."""
     try:
         told = json.loads(status)
     except ValueError:
@@ -223,9 +223,8 @@ def can_read(path: Path) -> bool:
     return True
 
 
-def check_status(status: str, script_dir: Path) -> Iterator[Finding]:
-    """What the node itself warns of; first, whether what runs is what is installed. status: `erlang status json`."""
-    told = read_status(status)
+def check_status(told: Mapping[str, Any], script_dir: Path) -> Iterator[Finding]:
+    """What the node itself warns of; first, whether what runs is what is installed."""
     versions = told.get("versions", {})
     if "digest" not in versions and (script_dir / PACKAGES / "mod_erlang_py" / "code.py").exists():
         running = versions.get("mod_erlang_py", "an early version")
@@ -238,9 +237,8 @@ def check_status(status: str, script_dir: Path) -> Iterator[Finding]:
         yield Finding(Level.FAIL if serious else Level.WARN, check, warning)
 
 
-def check_source(status: str) -> Iterator[Finding]:
-    """Where the node's events come from; nothing of a node that does not tell. status: `erlang status json`."""
-    told = read_status(status)
+def check_source(told: Mapping[str, Any]) -> Iterator[Finding]:
+    """Where the node's events come from; nothing of a node that does not tell."""
     source, reason = told.get("event_source"), told.get("event_source_reason", "")
     if source == "compiled":
         yield ok("source", "compiled")
@@ -253,9 +251,9 @@ def check_source(status: str) -> Iterator[Finding]:
         yield ok("source", f"python, so events cost more; {reason}{to_do}")
 
 
-def check_protection(status: str) -> Iterator[Finding]:
-    """What the settings protect from; nothing of a node that does not tell. status: `erlang status json`."""
-    protection = read_status(status).get("protection")
+def check_protection(told: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the settings protect from; nothing of a node that does not tell."""
+    protection = told.get("protection")
     if isinstance(protection, dict):
         yield Finding(Level.OK if protection.get("enough") else Level.WARN, "protection", str(protection.get("text")))
 
@@ -858,19 +856,8 @@ halt().
 def erl_asks(erl: str, node: Node, cookie: str, epmd_port: str) -> dict[str, str]:
     """What an Erlang node says that pings ours, asks for {api, version}, and has a call made to it: "answer", as
     "pong ok VERSION", and "call", as "over". Raises Trouble."""
-    names = ["-name" if node.is_long else "-sname", name_doctor(node.is_long, node.tls)]
-    command = [
-        erl,
-        "-noinput",
-        "-boot",
-        "start_clean",
-        *names,
-        "-hidden",
-        "-start_epmd",
-        "false",
-        "-dist_listen",
-        "false",
-    ]
+    command = [erl, "-noinput", "-boot", "start_clean", "-hidden", "-start_epmd", "false", "-dist_listen", "false"]
+    command += ["-name" if node.is_long else "-sname", name_doctor(node.is_long, node.tls)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
     with tempfile.TemporaryDirectory(prefix="erlang_py_doctor.") as home:
         file = Path(home, ".erlang.cookie")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import tempfile
@@ -516,16 +515,18 @@ def test_files_of_a_switch_that_cannot_be_seen(installed: Path) -> None:
 
 
 def test_what_runs_is_not_what_is_installed(installed: Path) -> None:
-    old = json.dumps({"versions": {"mod_erlang_py": "0.1.0"}, "warnings": ["the cookie is ClueCon"]})
+    old = {"versions": {"mod_erlang_py": "0.1.0"}, "warnings": ["the cookie is ClueCon"]}
     assert list(doctor.check_status(old, installed)) == []
     (installed / "erlang_py_packages" / "mod_erlang_py" / "code.py").touch()
     newer = "files are newer, running is %s: unload mod_erlang_py, then pyrun erlang_py"
     assert list(doctor.check_status(old, installed)) == [doctor.warn("version", newer % "0.1.0")]
-    assert list(doctor.check_status("USAGE:", installed)) == [doctor.warn("version", newer % "an early version")]
+    assert list(doctor.check_status(doctor.read_status("USAGE:"), installed)) == [
+        doctor.warn("version", newer % "an early version")
+    ]
     told = "files are 0.2.0 (1234567), running is 0.2.0 (89abcde): unload mod_erlang_py, then pyrun erlang_py"
     new = {"versions": {"mod_erlang_py": "0.2.0", "digest": "89abcde"}, "warnings": [told]}
-    assert list(doctor.check_status(json.dumps(new), installed)) == [doctor.warn("version", told)]
-    assert list(doctor.check_status(json.dumps(new | {"warnings": []}), installed)) == []
+    assert list(doctor.check_status(new, installed)) == [doctor.warn("version", told)]
+    assert list(doctor.check_status(new | {"warnings": []}, installed)) == []
 
 
 @pytest.mark.parametrize(
@@ -539,7 +540,7 @@ def test_what_runs_is_not_what_is_installed(installed: Path) -> None:
 )
 def test_what_the_node_warns_of(installed: Path, warning: str, level: Level) -> None:
     status = {"versions": {"digest": "1"}, "warnings": [warning]}
-    assert list(doctor.check_status(json.dumps(status), installed)) == [doctor.Finding(level, "status", warning)]
+    assert list(doctor.check_status(status, installed)) == [doctor.Finding(level, "status", warning)]
 
 
 # --- the event source ---------------------------------------------------------------------------------------------
@@ -572,4 +573,4 @@ def test_what_the_node_warns_of(installed: Path, warning: str, level: Level) -> 
 )
 def test_where_events_come_from(source: str | None, reason: str, found: list[doctor.Finding]) -> None:
     status = {"event_source": source, "event_source_reason": reason} if source else {"node": "of an early version"}
-    assert list(doctor.check_source(json.dumps(status))) == found
+    assert list(doctor.check_source(status)) == found
