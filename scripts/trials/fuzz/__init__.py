@@ -2,5 +2,6 @@
 
 terms: requests of every family, and what can be wrong with a term. frames: what can be wrong with a link's bytes.
 handshakes: with a handshake's, both ways, and epmd's requests. rounds: one connection after the other, each made of a
-seed and its number alone. report: what is to be told of them.
+seed and its number alone. waits: how long the switch waited for a processor. log: what it wrote. report, page: what is
+to be told.
 """
