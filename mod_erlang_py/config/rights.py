@@ -47,10 +47,13 @@ class Pattern:
     arguments: str | None = None
     _command: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
     _arguments: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
+    _words: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_command", _compiled(self.command))
-        object.__setattr__(self, "_arguments", _compiled("*" if self.arguments is None else self.arguments))
+        arguments = _bytes("*" if self.arguments is None else self.arguments)
+        object.__setattr__(self, "_command", _compiled(_bytes(self.command)))
+        object.__setattr__(self, "_arguments", _compiled(arguments))
+        object.__setattr__(self, "_words", _compiled(_words(arguments)))
 
     @classmethod
     def of(cls, text: str) -> Pattern:
@@ -76,14 +79,30 @@ class Pattern:
         """Both in lower case, without whitespace around them."""
         return bool(self._command.match(command) and self._arguments.match(arguments))
 
+    def matches_words(self, command: bytes, words: bytes) -> bool:
+        """The same by the words that a switch makes of the arguments, `_words`."""
+        return bool(self._command.match(command) and self._words.match(words))
 
-def _compiled(pattern: str) -> re.Pattern[bytes]:
-    return re.compile(translate(_lower(pattern)).encode("latin-1"))
+
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    """One character a byte: a switch knows no other letters than those of ASCII."""
+    return re.compile(translate(pattern.lower().decode("latin-1")).encode("latin-1"))
 
 
-def _lower(text: str) -> str:
-    """Its UTF-8 as one character a byte, in which a switch knows no other letters than those of ASCII."""
-    return text.encode("utf-8", "surrogateescape").lower().decode("latin-1")
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _words(arguments: bytes) -> bytes:
+    """What most commands see of them, with a blank between two words (switch_separate_string): another character
+    between them, which ^^ names, quotes and escapes make no difference."""
+    if arguments.startswith(b"^^") and len(arguments) > 3:
+        arguments = arguments[3:].replace(arguments[2:3], b" ")
+    return b" ".join(_unquoted(re.sub(rb"\\[nrts]", b" ", arguments)).split())
+
+
+def _unquoted(arguments: bytes) -> bytes:
+    return arguments.translate(None, b"'\"\\")
 
 
 def _closed(pattern: str) -> bool:
@@ -123,13 +142,14 @@ class Rights:
         if self.allow_api is None and not self.deny_api:
             return None
         name = command.strip(WHITESPACE).encode("utf-8", "surrogateescape").lower()
-        given = arguments.strip(WHITESPACE.encode()).lower()
-        if len(given) > MAX_ARGUMENTS:
+        raw = arguments.strip(WHITESPACE.encode())
+        if len(raw) > MAX_ARGUMENTS:
             return f"over {MAX_ARGUMENTS} bytes"
+        given, words = raw.lower(), _words(raw).lower()
         for pattern in self.deny_api:
-            if pattern.matches(name, given):
+            if pattern.matches(name, given) or pattern.matches_words(name, words):
                 return f"{DENY_API} {pattern}"
-        expands = EXPANSION.encode() in given
+        expands = EXPANSION.encode() in _unquoted(given)
         if self.allow_api is None:
             fits = not (indirect or expands)
         else:

@@ -16,7 +16,7 @@ from .registry import Entry
 log = logging.getLogger(__name__)
 
 INDIRECT = frozenset(
-    {"bgapi", "chat", "expand", "json", "sched_api", "xml_wrap"}
+    {"bgapi", "chat", "expand", "json", "sched_api", "single_esl", "xml_wrap"}
     | {"basic", "jsapi", "jsrun", "lua", "luarun", "managed", "managedrun", "perl", "perlrun", "pyrun", "python"}
 )
 """FreeSWITCH's commands that run whatever command, or code, stands in their arguments."""

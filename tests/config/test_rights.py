@@ -99,6 +99,38 @@ def test_what_can_do_more_than_it_says_has_to_be_named(deny: tuple[str, ...]) ->
     assert only_denied.refuses_command("eval", b"$${a}") is not None
 
 
+@pytest.mark.parametrize("written", ["$''{system(id)}", "$\\'{system(id)}", '$"{system(id)}', "a $\\\\''{x}"])
+def test_what_becomes_an_expansion_without_its_quotes_is_one(written: str) -> None:
+    """As FreeSWITCH has it when an `originate` is taken apart."""
+    for one in (allow_api("*"), allow_api(deny=("system",))):
+        assert one.refuses_command("originate", f"null/x '&log(INFO {written})'".encode()) == "no allow-api with ${"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "arguments"),
+    [
+        ("fsctl shutdown*", ["'shutdown' now", "shut''down", '"shutdown"', "^^:shutdown:now", "^^SshutdownSnow"]),
+        (
+            "fsctl shutdown now",
+            ["shutdown  now", "shutdown\tnow", "shutdown\\snow", "'shutdown' 'now'", "^^:shutdown:now"],
+        ),
+        ("uuid_setvar * api_*", ["U  api_hangup_hook x", "U 'api_hangup_hook' x", "^^|U|api_hangup_hook|x"]),
+        ("originate *'&system*", ["null/x &system(x)", "null/x ''&system(x)", "null/x '&sys'tem(x)"]),
+        ("fsctl ^^:shutdown*", ["shutdown now"]),
+    ],
+)
+def test_arguments_are_denied_however_they_are_quoted(pattern: str, arguments: list[str]) -> None:
+    """What FreeSWITCH takes apart into the same words; nothing is allowed that way."""
+    command, wanted = pattern.split(None, 1)
+    for one in (*arguments, wanted.replace("*", "x")):
+        refused = allow_api(deny=(pattern,)).refuses_command(command, one.encode())
+        assert refused == f"deny-api {pattern}", one
+    for one in arguments:
+        assert allow_api(pattern).refuses_command(command, one.encode()) in (None, "no allow-api for it")
+    assert allow_api(deny=(pattern,)).refuses_command(command, b"something else") is None
+    assert allow_api("fsctl sps").refuses_command("fsctl", b"'sps'") == "no allow-api for it"
+
+
 def test_arguments_too_long_to_be_looked_at() -> None:
     assert allow_api("*").refuses_command("echo", b"x" * MAX_ARGUMENTS) is None
     assert allow_api("*").refuses_command("echo", b"x" * (MAX_ARGUMENTS + 1)) == "over 65536 bytes"
@@ -114,13 +146,14 @@ def test_against_fnmatch(patterns: list[tuple[str, str | None]], command: str, a
     made = [Pattern.of(name if args is None else f"{name} {args}") for name, args in patterns]
     given = arguments.strip().lower()
 
-    def fits(one: Pattern) -> bool:
-        return fnmatchcase(command.lower(), one.command.lower()) and (
-            one.arguments is None or fnmatchcase(given, one.arguments.lower())
-        )
+    def fits(one: Pattern, taken_apart: bool = False) -> bool:
+        args, pattern = (given, (one.arguments or "*").lower())
+        if taken_apart:
+            args, pattern = (" ".join(text.split()) for text in (args, pattern))
+        return fnmatchcase(command.lower(), one.command.lower()) and fnmatchcase(args, pattern)
 
     denying = Rights(deny_api=tuple(made))
-    if any(map(fits, made)):
+    if any(fits(one) or fits(one, taken_apart=True) for one in made):
         assert denying.refuses_command(command, arguments.encode(), indirect) is not None
     elif not indirect and "${" not in given:
         assert denying.refuses_command(command, arguments.encode(), indirect) is None

@@ -161,12 +161,17 @@ EVASIONS = [
     '{api, eval, "${\\tsystem touch FILE}"}',
     '{api, pyrun, "touching FILE"}',
     "{api, originate, \"null/x '&log(INFO ${system(touch FILE)})'\"}",
+    "{api, originate, \"null/x '&log(INFO $''{system(touch FILE)})'\"}",
 ]
+
+ARGUMENTS = ["robbed=yes", "'robbed'=yes", "rob''bed=yes", "^^:robbed:yes"]
+"""Of global_setvar, which sets `robbed` to yes by each."""
 
 
 @pytest.mark.freeswitch
 def test_no_spelling_of_a_command_slips_through(start_node: StartNode, erl: StartErl, tmp_path: Path) -> None:
-    """In the real switch: each works as long as it is allowed, and none once `system` is denied."""
+    """In the real switch: each works as long as it is allowed, and none once `system` is denied; the same of a
+    command with these arguments."""
     node = start_node("freeswitch")
     peer = erl(node, name="poor")
     for number, term in enumerate(EVASIONS):
@@ -183,6 +188,13 @@ def test_no_spelling_of_a_command_slips_through(start_node: StartNode, erl: Star
         for term in EVASIONS:
             assert peer.request(node.name, term.replace("FILE", str(tmp_path / "denied"))) == EACCES, term
         assert peer.request(node.name, '{api, status, ""}').startswith('{ok,"UP')
+    for pattern, done in ("other", True), ("global_setvar robbed*", False):
+        reload(node, of("poor@*", ("deny-api", pattern)))
+        for arguments in ARGUMENTS:
+            assert node.api("global_setvar robbed=no").strip() == "+OK"
+            said = peer.request(node.name, f'{{api, global_setvar, "{arguments}"}}')
+            assert said == ('{ok,"+OK"}' if done else EACCES), arguments
+            assert node.api("global_getvar robbed").strip() == ("yes" if done else "no"), arguments
     node.api(f"sched_api +1 none system touch {tmp_path}/last")  # after what one of them would have left behind
     wait_until((tmp_path / "last").exists)
     assert not list(tmp_path.glob("denied*"))
