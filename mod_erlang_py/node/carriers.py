@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import ClassVar, Literal
 
@@ -25,8 +26,9 @@ class Carrier(ABC):
     header: ClassVar[Literal[2, 4]]
 
     @abstractmethod
-    def accept(self, sock: socket.socket) -> Stream:
-        """Of a socket that came in. Raises HandshakeError, OSError."""
+    def accept(self, sock: socket.socket, spoke: Callable[[], None]) -> Stream:
+        """Of a socket that came in. spoke: called when the peer has said something that is right, before this returns.
+        Raises HandshakeError, OSError."""
 
     @abstractmethod
     def connect(self, sock: socket.socket, host: str) -> Stream:
@@ -37,7 +39,7 @@ class Carrier(ABC):
 class TcpCarrier(Carrier):
     header = 2
 
-    def accept(self, sock: socket.socket) -> Stream:
+    def accept(self, sock: socket.socket, spoke: Callable[[], None]) -> Stream:
         return TcpStream(sock)
 
     def connect(self, sock: socket.socket, host: str) -> Stream:
@@ -61,9 +63,9 @@ class TlsCarrier(Carrier):
         faults = self.credentials.own.faults(host, datetime.now(timezone.utc))
         return tuple(f"tls-cert: {fault}" for fault in faults)
 
-    def accept(self, sock: socket.socket) -> Stream:
+    def accept(self, sock: socket.socket, spoke: Callable[[], None]) -> Stream:
         ours = self.credentials
-        return TlsStream(sock, shake_hands(sock, ours.server, None), ours.checks_names)
+        return TlsStream(sock, shake_hands(sock, ours.server, None, spoke), ours.checks_names)
 
     def connect(self, sock: socket.socket, host: str) -> Stream:
         ours = self.credentials

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class _Connection:
-    """address: "ip:port". silent: whether it has not said yet which node it is."""
+    """address: "ip:port". silent: whether it has not said yet which node it is, nor begun with TLS."""
 
     address: str
     ip: str
@@ -19,7 +19,8 @@ class _Connection:
 
 class HalfOpen:
     """Those that have said nothing make way first, of these one of the IP address that has most, of these the oldest.
-    So whoever only connects, however often, keeps no node out: a node gives its name at once. most: may be changed."""
+    So whoever only connects, however often, keeps no node out: a node gives its name, or begins with TLS, at once.
+    most: may be changed."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -43,7 +44,7 @@ class HalfOpen:
         return max(among, key=lambda one: counts[known[one].ip])  # the first of several
 
     def spoke(self, connection: socket.socket) -> None:
-        """It has said which node it is."""
+        """It has said which node it is, or begun with TLS."""
         with self._lock:
             about = self._connections.get(connection)
             if about is not None:

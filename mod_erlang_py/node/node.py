@@ -257,7 +257,7 @@ class Node:
         link.read()
 
     def _greet(self, carrier: Carrier, sock: socket.socket, address: str, status: Callable[[str], Status]) -> Link:
-        stream = carrier.accept(sock)
+        stream = carrier.accept(sock, partial(self._half_open.spoke, sock))
         with self._challenges.fresh() as challenge:
             handshake = AcceptorHandshake(
                 self._local(),

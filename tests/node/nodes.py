@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mod_erlang_py import etf
 from mod_erlang_py.config.settings import Config, EpmdMode
+from mod_erlang_py.config.tls import Tls
 from mod_erlang_py.distribution.control import SpawnRequest
 from mod_erlang_py.etf import Pid, Reference, Term
 from mod_erlang_py.node.link import Link
@@ -62,11 +63,16 @@ class LocalNode:
     """A Node with a Receiver, listening on 127.0.0.1."""
 
     def __init__(
-        self, port: int, name: str = "freeswitch@localhost", epmd: EpmdMode = EpmdMode.AUTO, outbox_bytes: int = 1 << 28
+        self,
+        port: int,
+        name: str = "freeswitch@localhost",
+        epmd: EpmdMode = EpmdMode.AUTO,
+        outbox_bytes: int = 1 << 28,
+        tls: Tls | None = None,
     ) -> None:
         self.port = port
         self.receiver = Receiver()
-        config = Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon", epmd=epmd)
+        config = Config(listen_ip="127.0.0.1", listen_port=port, cookie="ClueCon", epmd=epmd, tls=tls or Tls())
         self.node = Node(name, config, Room(outbox_bytes, config.outbox_messages), self.receiver)
         self.node.start()
         assert epmd is EpmdMode.NONE or self.node.registration.registered.wait(DEADLINE)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import struct
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from mod_erlang_py.config.settings import EpmdMode
+from mod_erlang_py.distribution.flags import OURS
 from mod_erlang_py.node.half_open import HalfOpen
+from scripts.certs import make_ca, make_certificate
 from scripts.trials.client import Client
 from tests.node.epmds import FakeEpmd
 from tests.node.nodes import LocalNode
+from tests.node.streams.test_tls_stream import Peer as TlsPeer
+from tests.tls import client_context, tls
 from tests.waiting import DEADLINE, wait_until
 
 
@@ -84,17 +93,38 @@ def test_a_node_far_away_gets_in_past_silent_connections(
     epmd = FakeEpmd()
     monkeypatch.setenv("ERL_EPMD_PORT", str(epmd.port))
     local = LocalNode(free_port())
-    silent: list[socket.socket] = []
-
-    def storm() -> None:
-        silent.extend(socket.create_connection(("127.0.0.1", local.port), timeout=DEADLINE) for _ in range(200))
-
     try:
-        with Client(local.port, before_reply=storm) as client:
+        with ExitStack() as silent, Client(local.port, before_reply=lambda: storm(local.port, silent)) as client:
             wait_until(local.names)
             assert local.names() == [client.name]
     finally:
-        for one in silent:
-            one.close()
         local.stop()
         epmd.stop()
+
+
+def storm(port: int, silent: ExitStack) -> None:
+    for _ in range(200):
+        silent.enter_context(socket.create_connection(("127.0.0.1", port), timeout=DEADLINE))
+
+
+def test_by_tls_too(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    """It has begun, and its certificate takes its time."""
+    make_ca(tmp_path)
+    make_certificate(tmp_path, "localhost")
+    port = free_port()
+    local = LocalNode(free_port(), epmd=EpmdMode.NONE, tls=tls(tmp_path, port=port))
+    name = b"N" + struct.pack(">QIH", OURS, 7, 14) + b"peer@localhost"
+    try:
+        with ExitStack() as silent, socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as sock:
+            peer = TlsPeer(sock, client_context(tmp_path))
+            with pytest.raises(ssl.SSLWantReadError):
+                peer.tls.do_handshake()
+            peer.move()
+            assert peer.feed()  # its answer
+            storm(port, silent)
+            peer.shake_hands()
+            peer.tls.write(struct.pack(">I", len(name)) + name)
+            peer.move()
+            assert peer.read(7)[:7] == b"\0\0\0\3sok"
+    finally:
+        local.stop()

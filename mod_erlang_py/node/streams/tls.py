@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mod_erlang_py.errors import HandshakeError
@@ -215,9 +215,11 @@ def _batches(buffers: Sequence[bytes | memoryview], skip: int) -> Iterator[bytes
         yield parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str | None) -> Session:
-    """TLS's own handshake. host: that we connect to; None for who accepts. Raises HandshakeError, OSError and, for what
-    can be no host, UnicodeError."""
+def shake_hands(
+    sock: socket.socket, context: ssl.SSLContext, host: str | None, spoke: Callable[[], None] = lambda: None
+) -> Session:
+    """TLS's own handshake. host: that we connect to; None for who accepts. spoke: called when there is something to
+    answer the peer. Raises HandshakeError, OSError and, for what can be no host, UnicodeError."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     try:
         tls = context.wrap_bio(incoming, outgoing, server_side=host is None, server_hostname=host)
@@ -227,6 +229,8 @@ def shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str | None) 
     heard = False
     try:
         while not _step(tls):
+            if outgoing.pending:
+                spoke()
             _send_all(sock, outgoing.read(), deadline)
             sock.settimeout(_left(deadline))
             came = sock.recv(READ_SIZE)
