@@ -15,6 +15,7 @@ from mod_erlang_py import console, etf
 from mod_erlang_py.calls.applications import Applications
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
+from mod_erlang_py.calls.ends import has_ended
 from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.calls.groups import Groups
 from mod_erlang_py.calls.loads import Loads
@@ -91,7 +92,7 @@ class Service:
         shaped = {(Format.LIST, one): encoder for one, encoder in encoders.items()}
         shaped |= {(Format.MAP, one): EventMapEncoder(one is Form.BINARY).map for one in Form}
         self._own_subscriptions = OwnSubscriptions(
-            self._subscriptions, shaped, partial(_exists, switch), limits.max_subscriptions
+            self._subscriptions, shaped, partial(_exists, switch), partial(has_ended, switch), limits.max_subscriptions
         )
         self._logs = Logs(switch, settings.max_log_bulk)
         self._asking = Asking(self.node, text, settings.handler_timeout)

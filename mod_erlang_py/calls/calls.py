@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 
 from mod_erlang_py import etf
@@ -51,7 +52,8 @@ CALL_TAKEN = etf.encode_atom("call_taken")
 class Call:
     """A call, from when its events are kept. since: the number of the first of them. named: the application's data.
 
-    ended: called in the pump's thread once the call has ended. lost: called once its process is gone.
+    has_ended: the switch's word, which an event's is not. ended: called in the pump's thread once the call has ended.
+    lost: called once its process is gone.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Call:
         form: Form,
         since: int,
         named: bytes,
+        has_ended: Callable[[], bool],
         ended: Callable[[Call], None],
         lost: Callable[[Call, Term], None],
     ) -> None:
@@ -68,6 +71,7 @@ class Call:
         self.waiting = Waiting()
         self.found: Found | None = None
         self.over = False
+        self._has_ended = has_ended
         self._ended = ended
         self.subscription = Subscription(
             form,
@@ -81,6 +85,8 @@ class Call:
         )
 
     def _ends(self, received: Received) -> None:
+        if not self._has_ended():
+            return
         self.waiting.end(HungUp())
         if received.name != HANGUP:
             self.over = True
@@ -125,7 +131,9 @@ class Calls:
 
     def candidate(self, session: Session, named: bytes = b"") -> Call:
         """The call's events are kept from now on, for the process that will be found."""
-        call = Call(session.uuid, self._form, self._switch.sequence(), named, self._ended, self._lost)
+        uuid, since = session.uuid, self._switch.sequence()
+        ends = partial(has_ended, self._switch, uuid)
+        call = Call(uuid, self._form, since, named, ends, self._ended, self._lost)
         with self._lock:
             self._candidates[call.uuid] = (*self._candidates.get(call.uuid, ()), call)
         with self.or_let_out(call):

@@ -11,6 +11,7 @@ ENDS = frozenset({"CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"})
 
 
 def has_ended(switch: Switch, uuid: str) -> bool:
-    """Whether it has hung up, or there is no such call: for who may have missed the events."""
+    """Whether it has hung up, or there is no such call: for who may have missed the events, or was sent one by whoever
+    may send events."""
     with switch.locate(uuid) as session:
         return session is None or session.has_hung_up()

@@ -155,8 +155,11 @@ class Executes:
                     self._end(wait, wait.completed)
                 else:
                     self._soon_over(wait)
-        elif received.name != HANGUP or not wait.ends_call:
+        elif (received.name != HANGUP or not wait.ends_call) and self._call_has_ended(wait):
             self._end(wait, Failure.HANGUP)
+
+    def _call_has_ended(self, wait: Wait) -> bool:
+        return has_ended(self._switch, (wait.subscription.call or b"").decode())
 
     def _soon_over(self, wait: Wait) -> None:
         """The session is done with the command, and no application has been: unless that event was overtaken."""
@@ -171,7 +174,7 @@ class Executes:
         with self._changed:
             waits = list(self._waits)
         for wait in waits:
-            if has_ended(self._switch, (wait.subscription.call or b"").decode()):
+            if self._call_has_ended(wait):
                 self._end(wait, Failure.HANGUP)
 
     def _end(self, wait: Wait, how: Completed | Failure) -> None:

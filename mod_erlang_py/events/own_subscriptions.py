@@ -110,20 +110,23 @@ class _OfNode:
 
 
 class OwnSubscriptions:
-    """encoders: of each format and form. exists: whether the switch has a call of that UUID. of_node: subscriptions
-    whose events go to the processes of one node, at most."""
+    """encoders: of each format and form. exists: whether the switch has a call of that UUID, perhaps one that has hung
+    up. has_ended: whether it has none, but for that: its word, which an event's is not. of_node: subscriptions whose
+    events go to the processes of one node, at most."""
 
     def __init__(
         self,
         subscriptions: Subscriptions,
         encoders: Mapping[tuple[Format, Form], Encoder],
         exists: Callable[[str], bool],
+        has_ended: Callable[[str], bool],
         of_node: int,
     ) -> None:
         self._of_node = of_node
         self._subscriptions = subscriptions
         self._shapes = Shapes(encoders)
         self._exists = exists
+        self._has_ended = has_ended
         self._lock = threading.Lock()
         self._all: dict[Reference, OwnSubscription] = {}
         self._of_nodes: dict[Link, _OfNode] = {}
@@ -208,7 +211,7 @@ class OwnSubscriptions:
         """In the pump's thread."""
         if received.name == FIRST_EVENT:
             own.begun = True
-        else:
+        elif self._has_ended((own.options.call or b"").decode()):
             own.over = True
             self._end_if_over(own)
 

@@ -152,6 +152,24 @@ def kinds(link: FakeLink) -> list[str]:
     ]
 
 
+def test_an_end_that_somebody_forged(bench: Bench) -> None:
+    """While its process is asked for, and afterwards: the switch knows better."""
+    call = bench.candidate()
+    ends = ["CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"]
+    for name in ends:
+        bench.fire(name)
+    settled(bench.events)
+    assert not call.waiting.hung_up
+    bench.give(call, bench.one)
+    for name in ends:
+        bench.fire(name)
+    settled(bench.events)
+    assert kinds(bench.one) == ["call", *ends, *ends]
+    bench.hang_up()
+    settled(bench.events)
+    assert kinds(bench.one)[-1] == "call_hangup"
+
+
 def test_from_its_beginning_to_its_end(bench: Bench) -> None:
     call = bench.candidate()
     bench.fire("CHANNEL_STATE")

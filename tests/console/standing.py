@@ -77,7 +77,7 @@ class Standing:
 
     def call(self, peer: Peer, uuid: str = UUID) -> None:
         """A call that a process of the peer has."""
-        call = Call(uuid, Form.STRING, 0, b"", lambda _: None, lambda *_: None)
+        call = Call(uuid, Form.STRING, 0, b"", lambda: True, lambda _: None, lambda *_: None)
         call.found = Found(Target(peer.link, peer.pid))
         self.context.calls._attached[uuid] = call
 

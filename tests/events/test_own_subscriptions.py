@@ -48,7 +48,8 @@ class Desk:
     calls: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.all = OwnSubscriptions(self.bench.subscriptions, ENCODERS, self.calls.__contains__, 100)
+        exists = self.calls.__contains__
+        self.all = OwnSubscriptions(self.bench.subscriptions, ENCODERS, exists, lambda uuid: not exists(uuid), 100)
 
     def subscribe(self, link: FakeLink, opened: bool = True, **options: object) -> OwnSubscription:
         given = {"form": Form.STRING, "interest": EVERYTHING} | options
@@ -95,6 +96,16 @@ def test_a_call_is_over(desk: Desk) -> None:
     link.wait_for(2)
     assert came(link) == ["CHANNEL_HANGUP", "unsubscribed"]
     assert len(desk.all) == 0
+
+
+def test_a_call_that_is_not_over_whatever_an_event_says(desk: Desk) -> None:
+    link = FakeLink()
+    desk.calls.add(UUID.decode())
+    desk.subscribe(link, call=UUID)
+    desk.bench.fire("CHANNEL_DESTROY", OF_THE_CALL)
+    desk.bench.fire("DTMF", OF_THE_CALL)
+    link.wait_for(2)
+    assert (came(link), len(desk.all)) == (["CHANNEL_DESTROY", "DTMF"], 1)
 
 
 def test_a_call_that_is_over_before_it_is_open(desk: Desk) -> None:

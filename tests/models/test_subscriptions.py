@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from mod_erlang_py.calls.ends import has_ended
 from mod_erlang_py.calls.waiting import NoAnswer
 from mod_erlang_py.errors import NotConnected
 from mod_erlang_py.etf import Pid, Reference
@@ -48,7 +49,9 @@ class SubscriptionWorld(World):
         self, scheduler: Scheduler, call: bool = False, window: int | None = None, by_name: bool = False
     ) -> None:
         super().__init__(scheduler, bulk=2)
-        self._own_subscriptions = Counted(self._subscriptions, {}, self._exists, MANY)
+        self._own_subscriptions = Counted(
+            self._subscriptions, {}, self._exists, partial(has_ended, cast(Any, self.switch)), MANY
+        )
         self.peer = self.node("one@localhost")
         self.to: Pid | str = "desk" if by_name else self.peer.pid
         self.options = Options(Form.STRING, EVERYTHING, call=UUID.encode() if call else None, window=window)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from mod_erlang_py.calls.applications import Applications
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Call, Calls
+from mod_erlang_py.calls.ends import has_ended
 from mod_erlang_py.calls.executes import Executes
 from mod_erlang_py.calls.groups import Groups
 from mod_erlang_py.calls.loads import Loads
@@ -81,7 +82,9 @@ class World(Hears):
         self._subscriptions = Subscriptions(self.source, switch.fire)
         self._event_handlers = EventHandlers(self._subscriptions, Form.STRING)
         encoders = dict.fromkeys(((Format.LIST, Form.STRING), (Format.MAP, Form.STRING)), ENCODER)
-        self._own_subscriptions = OwnSubscriptions(self._subscriptions, encoders, self._exists, MANY)
+        self._own_subscriptions = OwnSubscriptions(
+            self._subscriptions, encoders, self._exists, partial(has_ended, switch), MANY
+        )
         self._asking = Asking(cast(Any, self), lambda text: text, TIMEOUT)
         self._watching = Watching(self.processes, self._asking, self.exited)
         self._parking = Parking(switch, self._subscriptions, Form.STRING)

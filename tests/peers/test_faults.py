@@ -15,7 +15,19 @@ from scripts.epmd import Epmd
 from scripts.trials.limits import NoLimit, without_threads
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
-from tests.peers.test_calls import KINDS, api, called, dial, exists, gone, hang_up, parked, with_module, with_taker
+from tests.peers.test_calls import (
+    KINDS,
+    api,
+    called,
+    dial,
+    exists,
+    gone,
+    hang_up,
+    kinds,
+    parked,
+    with_module,
+    with_taker,
+)
 from tests.peers.test_scripts_calls import give_dialplan
 from tests.waiting import wait_until
 
@@ -45,6 +57,33 @@ def test_an_event_that_somebody_forged(node: RunningNode, erl: StartErl, headers
     hang_up(node, taker, uuid)
     assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
     assert "could not be handed out" not in node.log()
+
+
+def test_an_end_that_somebody_forged(node: RunningNode, erl: StartErl) -> None:
+    """The call's process hears of the event, as of any about its call; what is attached, waited for and subscribed to
+    stays so, until the switch itself has ended the call."""
+    taker, forger = with_taker(node, erl), erl(node)
+    uuid = parked(node, taker)
+    assert taker.request(node.name, f'{{handlecall, taker, "{uuid}"}}') == "ok"
+    assert called(taker) == uuid
+    taker.eval(
+        f"Ask = fun(T) -> {{foo, '{node.name}'}} ! T, receive R -> R after 5000 -> none end end, Me = self(),"
+        f" {{ok, _}} = Ask({{subscribe, 'CHANNEL_DESTROY', #{{uuid => \"{uuid}\"}}}}),"
+        f' spawn(fun() -> Me ! {{told, Ask({{execute, "{uuid}", playback, "tone_stream://%(60000,0,440)"}})}} end), ok'
+    )
+    heard = 'receive {event, _, [_ | H]} -> proplists:get_value("Event-Name", H) after 5000 -> none end'
+    listener = f"(fun() -> {heard} end)()"
+    for name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"):
+        assert forger.request(node.name, f'{{sendevent, \'{name}\', [{{"Unique-ID", "{uuid}"}}]}}') == "ok"
+    assert taker.text(listener) == '"CHANNEL_DESTROY"'
+    assert kinds(taker)[-3:] == ["CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"]
+    assert exists(node, forger, uuid)
+    assert taker.text("receive M -> M after 0 -> nothing end") == "nothing"
+    hang_up(node, forger, uuid)
+    assert taker.text("call_tests:wait(T, call_hangup, 1)") == f'"{uuid}"'
+    assert taker.text("receive {told, Told} -> Told after 5000 -> none end") == "{error,hangup}"
+    assert taker.text(listener) == '"CHANNEL_DESTROY"'
+    assert taker.text("receive {unsubscribed, _, Why} -> Why after 5000 -> none end") == "hangup"
 
 
 @pytest.mark.parametrize("kind", KINDS)
