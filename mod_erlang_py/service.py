@@ -71,8 +71,10 @@ class Service:
         given = switch.settings(config.FILE)
         settings, wrong = _read(given)
         limit_lines(settings.limits.max_log_lines_per_minute)
-        self._complaints = Complaints(partial(switch.settings_error, config.FILE), switch.has_acl)
-        self._complaints.read(settings, any(given), wrong)
+        self._complaints = Complaints(
+            partial(switch.settings_error, config.FILE), switch.has_acl, partial(switch.settings_path, config.FILE)
+        )
+        self._complaints.read(settings, _all(given), wrong)
         self._complain(settings, wrong)
         if settings.compat_rel:
             log.info("compat-rel %d has no effect: OTP 23 and later need none", settings.compat_rel)
@@ -240,7 +242,7 @@ class Service:
             if before is not None and after is not None and before.digest != after.digest:
                 renewed = Change("certificate", str(before.own), str(after.own))
                 found = replace(found, changed=(*found.changed, renewed))
-            self._complaints.read(found.config, True, wrong)
+            self._complaints.read(found.config, _all(given), wrong)
         return found
 
     def _configure(self, settings: Config) -> None:
@@ -310,6 +312,10 @@ def _exists(switch: Switch, uuid: str) -> bool:
 def _read(given: Settings) -> tuple[Config, list[ConfigError]]:
     home = os.environ.get("HOME")
     return config.read(given.params, Path(home) if home else None, given.nodes)
+
+
+def _all(given: Settings) -> list[tuple[str, str]]:
+    return [*given.params, *(param for _, params in given.nodes for param in params)]
 
 
 def _source(switch: Switch, encoders: Mapping[Form, Encoder], which: config.EventSource) -> EventSource:

@@ -262,13 +262,15 @@ def check_protection(told: Mapping[str, Any]) -> Iterator[Finding]:
 class Tls:
     """How other nodes reach ours by TLS, as the doctor does with the node's own certificate: files in PEM.
 
-    ca: None when nobody is verified. host: of the node's name, which must be that of ours then.
+    passphrase: of the key, where it has one. ca: None when nobody is verified. host: of the node's name, which must be
+    that of ours then.
     """
 
     cert: str
     key: str
     ca: str | None
     host: str
+    passphrase: str = field(default="", repr=False)
 
     def over(self, connection: socket.socket) -> ssl.SSLSocket:
         """Raises Trouble."""
@@ -276,7 +278,7 @@ class Tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_REQUIRED if self.ca else ssl.CERT_NONE
-            context.load_cert_chain(self.cert, self.key)
+            context.load_cert_chain(self.cert, self.key, self.passphrase)  # with None, OpenSSL would ask
             if self.ca:
                 context.load_verify_locations(self.ca)
         except OSError as error:
@@ -291,8 +293,8 @@ class Tls:
 
     def optfile(self) -> str:
         """For erl's -ssl_dist_optfile."""
-        files = [("certfile", self.cert), ("keyfile", self.key), ("cacertfile", self.ca)]
-        options = [f"{{{name}, {json.dumps(file)}}}" for name, file in files if file]
+        texts = [("certfile", self.cert), ("keyfile", self.key), ("password", self.passphrase), ("cacertfile", self.ca)]
+        options = [f"{{{name}, {json.dumps(text)}}}" for name, text in texts if text]
         options += ["{versions, ['tlsv1.3', 'tlsv1.2']}", f"{{verify, verify_{'peer' if self.ca else 'none'}}}"]
         return f"[{{server, [{', '.join(options)}]}}, {{client, [{', '.join(options)}]}}].\n"
 
@@ -358,7 +360,7 @@ def find_node(settings: Mapping[str, str], hostname: str) -> Node:
         return Node(name, settings["listen-ip"], settings["listen-port"])
     cert = settings.get("tls-cert", "")
     ca = None if settings.get("tls-verify") == "none" else settings.get("tls-ca")
-    tls = Tls(cert, settings.get("tls-key", cert), ca, name.partition("@")[2])
+    tls = Tls(cert, settings.get("tls-key", cert), ca, name.partition("@")[2], settings.get("tls-passphrase", ""))
     return Node(name, settings["listen-ip"], port, tls)
 
 

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.node import names
 from mod_erlang_py.switch.freeswitch.switch import settings_in
 from scripts import erlang_py_doctor as doctor
-from scripts.erlang_py_doctor import Level, Node, Process, Trouble
+from scripts.erlang_py_doctor import Level, Node, Process, Trouble, find_node
 
 ANY = Node("freeswitch@vm", "0.0.0.0", "8031")
 LOOPBACK = Node("freeswitch@localhost", "127.0.0.1", "8031")
@@ -151,6 +152,15 @@ def test_addresses() -> None:
 def test_judge_cookie_file(mode: int, owner: int, reader: int | None, wrong: str | None) -> None:
     judged = doctor.judge_cookie_file(Path("/c"), mode, owner, reader)
     assert judged is None if wrong is None else judged is not None and wrong in judged
+
+
+def test_how_erl_comes_by_tls() -> None:
+    params = {"tls-listen-port": "8032", "tls-cert": "/c", "tls-key": "/k", "tls-ca": "/a", "tls-passphrase": 'a "b"'}
+    found = find_node({**doctor.DEFAULTS, **params}, "sw").tls
+    assert found is not None
+    assert '{certfile, "/c"}, {keyfile, "/k"}, {password, "a \\"b\\""}, {cacertfile, "/a"}' in found.optfile()
+    assert "password" not in replace(found, passphrase="").optfile()
+    assert "a " not in repr(found)
 
 
 def test_a_cookie_of_the_configuration() -> None:

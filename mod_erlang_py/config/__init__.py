@@ -9,4 +9,5 @@ disposition.py  what becomes of a call whose process is lost: a setting, and a c
 strategy.py     which member of a process group gets a call: the same
 reload.py       what changes when the file is read again
 complaints.py   what is wrong with them
+exposed.py      whether everybody can read a file
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 from mod_erlang_py.config import tls
 from mod_erlang_py.config.limits import Limits
-from mod_erlang_py.config.settings import Config, field_of, values_of, with_values
+from mod_erlang_py.config.settings import SECRETS, Config, field_of, values_of, with_values
 from mod_erlang_py.errors import ConfigError
 
 CHANGEABLE = frozenset(
@@ -41,7 +41,7 @@ CHANGEABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """name: as the file has it. old and new: for people; "***" for a cookie."""
+    """name: as the file has it. old and new: for people; "***" for a secret."""
 
     name: str
     old: str
@@ -82,7 +82,7 @@ def compare(old: Config, new: Config, wrong: Iterable[ConfigError] = ()) -> Relo
 
 
 def _shown(name: str, value: Any) -> str:
-    if name == "cookie":
+    if name.replace("_", "-") in SECRETS:
         return "***"
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"

@@ -133,6 +133,8 @@ GROUPS = ("tls", "limits")
 """The fields of Config that are settings themselves, each a field of what stands there."""
 
 DEFAULT_COOKIE = "ClueCon"
+SECRETS = ("cookie", "tls-passphrase")
+"""Settings whose values are shown nowhere."""
 
 
 def read(
@@ -169,7 +171,7 @@ def read(
             wrong.append(bad)
             continue
         if name in tls.PARSERS:
-            given_tls[name] = value
+            given_tls[name] = _shown(name, value)
         if name == "apply-inbound-acl":
             acl.append(parsed)
         else:
@@ -228,8 +230,8 @@ def _nearest(name: str) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    """The value, unless it is a cookie, under that name or a misspelt one."""
-    return "***" if _nearest(name) == "cookie" and name != "cookie-file" else value
+    """The value, unless it is a secret, under its name or a misspelt one."""
+    return "***" if _nearest(name) in SECRETS and name != "cookie-file" else value
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

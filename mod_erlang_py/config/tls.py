@@ -6,7 +6,7 @@ Whoever gives one of them means to be protected, so a wrong one keeps the node f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Tls:
     """File with our certificate and those between it and its CA, in PEM."""
     tls_key: str | None = None
     """File with its key. None: it is in tls_cert too."""
+    tls_passphrase: str | None = field(default=None, repr=False)
+    """Of the key, where it is encrypted. (sofia.conf's name.)"""
     tls_ca: str | None = None
     """File with the certificates of those who may sign the peers'."""
     tls_verify: Verify = Verify.NAME
@@ -88,6 +90,12 @@ def _file(value: str) -> str:
     return value
 
 
+def _passphrase(value: str) -> str | None:
+    if len(value.encode()) > 1023:
+        raise ValueError("a pass phrase of up to 1023 bytes")
+    return value or None
+
+
 def _version(value: str) -> Version:
     return one_of(Version)(value.lower().removeprefix("tlsv"))
 
@@ -98,9 +106,10 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "proto-dist": one_of(ProtoDist),
     "tls-cert": _file,
     "tls-key": _file,
+    "tls-passphrase": _passphrase,
     "tls-ca": _file,
     "tls-verify": one_of(Verify),
     "tls-min-version": _version,
 }
-CHANGEABLE = frozenset({"tls_cert", "tls_key", "tls_ca", "tls_verify", "tls_min_version"})
+CHANGEABLE = frozenset({"tls_cert", "tls_key", "tls_passphrase", "tls_ca", "tls_verify", "tls_min_version"})
 """Those that count for new connections once they are read again; so do the files' contents."""

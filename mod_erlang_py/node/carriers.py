@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import ClassVar, Literal
 
+from mod_erlang_py.config.exposed import is_for_everybody
 from mod_erlang_py.config.settings import Config
 from mod_erlang_py.config.tls import Tls
 from mod_erlang_py.errors import HandshakeError
@@ -59,9 +60,13 @@ class TlsCarrier(Carrier):
         self.credentials = load(tls)
 
     def warnings(self, host: str) -> tuple[str, ...]:
-        """What is wrong with our certificate. host: of our name."""
+        """What is wrong with our certificate and its key. host: of our name."""
         faults = self.credentials.own.faults(host, datetime.now(timezone.utc))
-        return tuple(f"tls-cert: {fault}" for fault in faults)
+        found = [f"tls-cert: {fault}" for fault in faults]
+        key = self.credentials.key
+        if is_for_everybody(key):
+            found.append(f"tls-key: everybody on this machine can read {key}, and so be this node: chmod o-r {key}")
+        return tuple(found)
 
     def accept(self, sock: socket.socket, spoke: Callable[[], None]) -> Stream:
         ours = self.credentials

@@ -25,7 +25,9 @@ def test_there_is_none_by_default() -> None:
 
 def test_a_port_puts_it_in_the_place_of_plain_tcp() -> None:
     found = parsed()
-    assert found == Tls(8032, True, ProtoDist.TLS, "/x/fs.pem", "/x/fs.key", "/x/ca.pem", Verify.NAME, Version.TLS_1_2)
+    assert found == Tls(
+        8032, True, ProtoDist.TLS, "/x/fs.pem", "/x/fs.key", None, "/x/ca.pem", Verify.NAME, Version.TLS_1_2
+    )
     assert (found.on, found.plain, found.first) == (True, False, True)
 
 
@@ -42,6 +44,8 @@ def test_both_ports() -> None:
         ("tls-verify", "none", "tls_verify", Verify.NONE),
         ("tls-min-version", "1.3", "tls_min_version", Version.TLS_1_3),
         ("tls-min-version", "tlsv1.2", "tls_min_version", Version.TLS_1_2),
+        ("tls-passphrase", "a b", "tls_passphrase", "a b"),
+        ("tls-passphrase", "", "tls_passphrase", None),
     ],
 )
 def test_each(name: str, value: str, field: str, expected: object) -> None:
@@ -65,6 +69,19 @@ def test_a_wrong_one_keeps_the_node_from_starting(name: str, value: str, expecte
     with pytest.raises(ConfigError) as error:
         parsed(**{name: value})
     assert (error.value.param, error.value.value, error.value.expected) == (name, value, expected)
+
+
+def test_the_pass_phrase_is_never_told() -> None:
+    with pytest.raises(ConfigError) as alone:
+        read([("tls-passphrase", "secret")])
+    with pytest.raises(ConfigError) as long:
+        parsed(tls_passphrase="secret" * 200)
+    _, misspelt = read([("tls-passphrse", "secret")])
+    changed = compare(read(GIVEN.items())[0], read([*GIVEN.items(), ("tls-passphrase", "secret")])[0])
+    assert [str(one) for one in changed.changed] == ["tls-passphrase *** -> ***"]
+    told = f"{alone.value} {long.value} {misspelt} {changed} {changed.config}"
+    assert "secret" not in told
+    assert "1023 bytes" in told
 
 
 @pytest.mark.parametrize("missing", ["tls-cert", "tls-ca"])

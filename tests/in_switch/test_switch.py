@@ -136,6 +136,7 @@ def test_broken_xml(switch: FreeSwitch, conf_dir: Path, text: str, wrong: str | 
     """Of a file, as the switch's own parser has it; and of reloadxml, which says +OK to it."""
     file = conf_dir / "autoload_configs" / "broken.conf.xml"
     assert switch.settings_error("broken.conf") is None
+    assert switch.settings_path("broken.conf") == file
     try:
         file.write_text(text)
         found = switch.settings_error("broken.conf")

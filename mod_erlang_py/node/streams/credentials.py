@@ -23,7 +23,8 @@ _NO_CHECK_TIME = 0x200000
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """server, client: the contexts of whoever accepts and of whoever connects. own: our certificate.
+    """server, client: the contexts of whoever accepts and of whoever connects. own: our certificate. key: the file that
+    has our key.
 
     checks_names: whether a peer must be on a host that its certificate is for. digest: of all files.
     """
@@ -31,6 +32,7 @@ class Credentials:
     server: ssl.SSLContext
     client: ssl.SSLContext
     own: Certificate
+    key: Path
     checks_names: bool
     digest: str
 
@@ -41,15 +43,15 @@ def load(tls: Tls) -> Credentials:
     cert, key = tls.tls_cert, tls.tls_key or tls.tls_cert
     digest = hashlib.sha256(_read("tls-cert", cert, b"-----BEGIN CERTIFICATE-----", "a certificate in PEM"))
     the_key = _read("tls-key", key, b"PRIVATE KEY-----", "a private key in PEM")
-    if b"ENCRYPTED" in the_key:
-        raise ConfigError("tls-key", key, "a key without a pass phrase")
+    if b"ENCRYPTED" in the_key and tls.tls_passphrase is None:
+        raise ConfigError("tls-key", key, "a key without a pass phrase, or its pass phrase in tls-passphrase")
     digest.update(the_key)
     if tls.tls_ca is not None:
         digest.update(_read("tls-ca", tls.tls_ca, b"-----BEGIN CERTIFICATE-----", "certificates in PEM"))
     server = _context(ssl.PROTOCOL_TLS_SERVER, tls, cert, key)
     server.num_tickets = 0  # of no use: a link is not made anew often
     client = _context(ssl.PROTOCOL_TLS_CLIENT, tls, cert, key)
-    return Credentials(server, client, _own(server, cert), tls.tls_verify is Verify.NAME, digest.hexdigest())
+    return Credentials(server, client, _own(server, cert), Path(key), tls.tls_verify is Verify.NAME, digest.hexdigest())
 
 
 def _read(param: str, path: str, mark: bytes, expected: str) -> bytes:
@@ -72,10 +74,13 @@ def _context(protocol: int, tls: Tls, cert: str, key: str) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE if tls.tls_verify is Verify.NONE else ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET | _OP_ALLOW_CLIENT_RENEGOTIATION
     try:
-        context.load_cert_chain(cert, key)
+        context.load_cert_chain(cert, key, tls.tls_passphrase or "")  # with None, OpenSSL would ask on a terminal
     except (ssl.SSLError, OSError) as error:
         if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
             raise ConfigError("tls-key", key, f"the key of the certificate in {cert}") from None
+        if tls.tls_passphrase is not None:
+            expected = f"the pass phrase of {key}, if {cert} is a certificate that OpenSSL takes: {_why(error)}"
+            raise ConfigError("tls-passphrase", "***", expected) from None
         raise ConfigError("tls-cert", cert, f"a certificate and its key that OpenSSL takes: {_why(error)}") from None
     if tls.tls_ca is not None:
         try:

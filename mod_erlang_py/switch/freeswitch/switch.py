@@ -131,8 +131,11 @@ class FreeSwitch:
         if said != "+OK [Success]":  # +OK with an error, too
             raise SwitchError("reloadxml", plainly(said.removeprefix("+OK ")))
 
+    def settings_path(self, file: str) -> Path:
+        return Path(os.fsdecode(self.variable(b"conf_dir") or b""), "autoload_configs", f"{file}.xml")
+
     def settings_error(self, file: str) -> str | None:
-        path = Path(os.fsdecode(self.variable(b"conf_dir") or b""), "autoload_configs", f"{file}.xml")
+        path = self.settings_path(file)
         try:
             text = path.read_bytes()
         except FileNotFoundError:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
 
 from mod_erlang_py.log_levels import LogLevel
@@ -122,6 +123,9 @@ class Switch(Protocol):
 
     def settings(self, file: str) -> Settings:
         """What is in a configuration file; nothing where there is none."""
+
+    def settings_path(self, file: str) -> Path | None:
+        """Where a configuration file is looked for in the switch's folder; None when it has none."""
 
     def reload_xml(self) -> None:
         """Read all configuration anew. Raises SwitchError, with the reason in one line: then all is as it was."""

@@ -14,6 +14,10 @@ from mod_erlang_py.switch.port import Params, Settings
 _GLOBAL = re.compile(r"\$\$\{([^}]*)\}")
 
 
+def settings_path(conf_dir: Path, file: str) -> Path:
+    return conf_dir / "autoload_configs" / f"{file}.xml"
+
+
 def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | None]) -> Settings:
     """What is in `<conf_dir>/autoload_configs/<file>.xml`; nothing when there is no such file.
 
@@ -21,7 +25,7 @@ def read_settings(conf_dir: Path, file: str, variable: Callable[[str], str | Non
     <configuration> of that name counts, as for FreeSWITCH.
     Raises SwitchError for a file that cannot be read, is no XML, or has a DOCTYPE (and so perhaps entities).
     """
-    path = conf_dir / "autoload_configs" / f"{file}.xml"
+    path = settings_path(conf_dir, file)
     return settings_in(parse_file(path, "settings"), file, variable) if path.exists() else Settings()
 
 

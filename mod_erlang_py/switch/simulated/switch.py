@@ -51,7 +51,7 @@ from mod_erlang_py.switch.simulated.log import ConsoleHandler, ConsoleLog
 from mod_erlang_py.switch.simulated.loose_xml import parse_loosely
 from mod_erlang_py.switch.simulated.origin import Origin
 from mod_erlang_py.switch.simulated.regex import matcher
-from mod_erlang_py.switch.simulated.settings import read_settings, settings_in
+from mod_erlang_py.switch.simulated.settings import read_settings, settings_in, settings_path
 from mod_erlang_py.switch.simulated.variables import Variables
 from mod_erlang_py.switch.simulated.words import c_string
 from mod_erlang_py.switch.simulated.xml_bindings import XmlBindings
@@ -242,6 +242,9 @@ class SimulatedSwitch:
         if self._conf_dir is None:
             return Settings()
         return read_settings(self._conf_dir, file, self._variable)
+
+    def settings_path(self, file: str) -> Path | None:
+        return None if self._conf_dir is None else settings_path(self._conf_dir, file)
 
     def reload_xml(self) -> None:
         self.execute("reloadxml", b"")

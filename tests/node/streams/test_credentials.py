@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mod_erlang_py.errors import ConfigError
+from mod_erlang_py.node.carriers import TlsCarrier
 from mod_erlang_py.node.streams.credentials import load
 from scripts.certs import make_certificate
 from tests.tls import make_all, tls
@@ -30,6 +32,41 @@ def test_the_key_may_be_in_the_same_file(certs: Path, tmp_path: Path) -> None:
     assert load(replace(tls(certs), tls_cert=str(both), tls_key=None)).own.names == ("localhost",)
 
 
+def encrypt(certs: Path) -> Path:
+    """The key of `localhost` with a pass phrase, "x"."""
+    secret = certs / "secret.key"
+    command = ["openssl", "pkey", "-in", str(certs / "localhost.key"), "-aes256", "-passout", "pass:x"]
+    subprocess.run([*command, "-out", str(secret)], check=True)
+    return secret
+
+
+def test_a_key_with_a_pass_phrase(certs: Path) -> None:
+    encrypted = replace(tls(certs), tls_key=str(encrypt(certs)), tls_passphrase="x")
+    assert load(encrypted).own.names == ("localhost",)
+    with pytest.raises(ConfigError) as error:
+        load(replace(encrypted, tls_passphrase="another"))
+    assert (error.value.param, error.value.value) == ("tls-passphrase", "***")
+    assert error.value.expected.startswith(f"the pass phrase of {certs / 'secret.key'}, if ")
+
+
+def test_a_pass_phrase_for_a_key_that_needs_none(certs: Path) -> None:
+    assert load(replace(tls(certs), tls_passphrase="x")).own.names == ("localhost",)
+
+
+def test_a_key_that_everybody_can_read() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        certs = make_all(Path(name))
+        certs.chmod(0o755)
+        carrier = TlsCarrier(tls(certs))
+        assert carrier.warnings("localhost") == ()
+        key = certs / "localhost.key"
+        key.chmod(0o644)
+        expected = f"tls-key: everybody on this machine can read {key}, and so be this node: chmod o-r {key}"
+        assert carrier.warnings("localhost") == (expected,)
+        certs.chmod(0o700)
+        assert carrier.warnings("localhost") == ()
+
+
 def test_other_files_are_noticed(certs: Path, tmp_path: Path) -> None:
     make_all(tmp_path)
     first = load(tls(tmp_path)).digest
@@ -47,7 +84,7 @@ def test_other_files_are_noticed(certs: Path, tmp_path: Path) -> None:
         ("tls_key", "missing.key", "a file that can be read: No such file or directory"),
         ("tls_key", "localhost.pem", "a private key in PEM"),
         ("tls_key", "stranger.key", "the key of the certificate in "),
-        ("tls_key", "secret.key", "a key without a pass phrase"),
+        ("tls_key", "secret.key", "a key without a pass phrase, or its pass phrase in tls-passphrase"),
         ("tls_ca", "missing.pem", "a file that can be read: No such file or directory"),
         ("tls_ca", "localhost.key", "certificates in PEM"),
         ("tls_ca", "broken.pem", "certificates that OpenSSL takes: "),
@@ -55,8 +92,7 @@ def test_other_files_are_noticed(certs: Path, tmp_path: Path) -> None:
 )
 def test_files_that_cannot_be_used(certs: Path, field: str, file: str, expected: str) -> None:
     (certs / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    command = ["openssl", "pkey", "-in", str(certs / "localhost.key"), "-aes256", "-passout", "pass:x"]
-    subprocess.run([*command, "-out", str(certs / "secret.key")], check=True)
+    encrypt(certs)
     path = str(certs / file)
     with pytest.raises(ConfigError) as error:
         load(replace(tls(certs), **{field: path}))  # type: ignore[arg-type]
