@@ -118,7 +118,9 @@ class Service:
         self._executes = Executes(
             switch, self._subscriptions, self._asking, form, limits.max_executes, limits.max_executes_per_node
         )
-        self._pump = Pump(source, self._subscriptions, settings.max_event_bulk, self._look_after)
+        self._pump = Pump(
+            source, self._subscriptions, settings.max_event_bulk, limits.max_regex_ms_per_second, self._look_after
+        )
         self._fetches = Fetches(
             switch,
             encoders[form],
@@ -247,12 +249,12 @@ class Service:
 
     def _configure(self, settings: Config) -> None:
         self.node.configure(settings, _room(settings))
-        self._pump.configure(settings.max_event_bulk)
         self._logs.configure(settings.max_log_bulk)
         self._calls.configure(settings.on_handler_exit)
         self._asking.configure(settings.handler_timeout)
         self._groups.configure(settings.pg_strategy)
         limits = settings.limits
+        self._pump.configure(settings.max_event_bulk, limits.max_regex_ms_per_second)
         self._dispatcher.configure(_term_limits(limits))
         self._limit_lines(limits.max_log_lines_per_minute)
         self._workers.configure(limits.max_running_jobs, limits.max_waiting_jobs, limits.max_job_bytes)

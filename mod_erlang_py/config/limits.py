@@ -52,6 +52,8 @@ class Limits:
     """The same of one node."""
     max_subscriptions: int = 10_000
     """Subscriptions whose events go to one node: each event is compared with them."""
+    max_regex_ms_per_second: int = 200
+    """Milliseconds of each second for the regular expressions in all nodes' filters: all events wait meanwhile."""
     max_process_links: int = 100_000
     """Processes of one node that are linked to the switch's pid, which has to remember each."""
     max_monitors: int = 100_000
@@ -79,6 +81,7 @@ PARSERS: dict[str, Callable[[str], int]] = {
     "max-executes": whole(1, 1_000_000),
     "max-executes-per-node": whole(1, 1_000_000),
     "max-subscriptions": whole(1, 1_000_000),
+    "max-regex-ms-per-second": whole(1, 1000),
     "max-process-links": whole(1, 10_000_000),
     "max-monitors": whole(1, 10_000_000),
     "max-log-lines-per-minute": whole(1, 1_000_000),

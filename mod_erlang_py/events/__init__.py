@@ -3,6 +3,7 @@
 interest.py        which events somebody wants
 demand.py          which events all of them want
 filters.py         header filters
+budget.py          how long the regular expressions in filters may take
 shape.py           events as maps, or with some of their headers
 subscription.py    a target, and what it is to get
 subscriptions.py   all of them: adding, changing, opening, ending; who gets an event

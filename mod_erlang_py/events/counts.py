@@ -49,6 +49,11 @@ class Counts:
         self.lost += count
         self._stretch += count
 
+    def gave_up(self, count: int) -> None:
+        """So many were lost, to be reported now."""
+        self.lost += count
+        self.told(count)
+
     def told(self, count: int) -> None:
         """So many that are among the lost already are to be reported now."""
         self._stretch += count

@@ -89,6 +89,7 @@ class Filters:
     """The tests that an event has to pass, all of them."""
 
     tests: tuple[Filter | Condition, ...] = ()
+    has_regexes: bool = field(init=False, repr=False, compare=False)
     _by_header: dict[bytes, list[Filter | Condition]] = field(init=False, repr=False, compare=False)
     _conditions: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
 
@@ -96,6 +97,7 @@ class Filters:
         by_header: dict[bytes, list[Filter | Condition]] = {}
         for one in self.tests:
             by_header.setdefault(one.header.lower(), []).append(one)
+        object.__setattr__(self, "has_regexes", any(one.is_regex for one in self.tests))
         object.__setattr__(self, "_by_header", by_header)
         object.__setattr__(self, "_conditions", tuple(one for one in self.tests if isinstance(one, Condition)))
 

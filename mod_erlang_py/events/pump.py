@@ -13,6 +13,7 @@ from mod_erlang_py.node import traffic
 from mod_erlang_py.node.threads import prefer_this_thread
 from mod_erlang_py.switch.port import Batch, EventSource, Received
 
+from .budget import Budget
 from .shape import Shape
 from .subscription import Notice, Subscription
 from .subscriptions import Subscriptions
@@ -31,18 +32,24 @@ Shaped: TypeAlias = dict[tuple[Shape, Received], bytes]
 
 
 class Pump:
-    """bulk: the most events of one round, which are sent to a node in one write. after_loss: called when events were
-    lost before they came here.
+    """bulk: the most events of one round, which are sent to a node in one write. regexes: milliseconds of each second
+    for the regular expressions of filters. after_loss: called when events were lost before they came here.
 
     failures: rounds, and events, that failed.
     """
 
     def __init__(
-        self, source: EventSource, subscriptions: Subscriptions, bulk: int, after_loss: Callable[[], None]
+        self,
+        source: EventSource,
+        subscriptions: Subscriptions,
+        bulk: int,
+        regexes: int,
+        after_loss: Callable[[], None],
     ) -> None:
         self._source = source
         self._subscriptions = subscriptions
         self._bulk = bulk
+        self._regexes = Budget(regexes / 1000)
         self._after_loss = after_loss
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -54,8 +61,9 @@ class Pump:
         """Where events come from."""
         return self._source
 
-    def configure(self, bulk: int) -> None:
+    def configure(self, bulk: int, regexes: int) -> None:
         self._bulk = bulk
+        self._regexes.limit = regexes / 1000
 
     def run(self) -> None:
         """The pump's thread. Whatever goes wrong costs what it went wrong with; the source is closed in any case."""
@@ -79,6 +87,7 @@ class Pump:
         try:
             left = self._bulk
             batches = self._first()
+            self._subscriptions.gave_up(self._regexes.next_window())
             while batches:
                 for batch in batches:
                     self._hand_out(batch)
@@ -99,7 +108,7 @@ class Pump:
         if batches or self._stopping.is_set():  # this take may have been the one that was woken
             return batches
         began = time.monotonic()
-        batches = self._source.take(IDLE, self._bulk)
+        batches = self._source.take(self._regexes.patience(IDLE), self._bulk)
         if batches and time.monotonic() - began < GATHER:
             time.sleep(GATHER)
         return batches
@@ -127,7 +136,10 @@ class Pump:
 
     def _chosen(self, one: Subscription, events: Sequence[Received], shaped: Shaped) -> Sequence[bytes]:
         """Those that it is to get, encoded. shaped: those of this batch that were made already."""
-        chosen = [received for received in events if one.passes(received)]
+        if one.filters.has_regexes and one.target is not None:
+            chosen = self._regexes.passing(one.target.link, events, one.passes)
+        else:
+            chosen = [received for received in events if one.passes(received)]
         if traffic.is_shown() and one.target is not None:
             for received in chosen:
                 traffic.sent(one.target.link.name, one.target.to, (Atom(received.name), list(received.headers())))

@@ -8,7 +8,7 @@ takes over may all come at once, and one of them is told that it was the one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -304,6 +304,12 @@ class Subscriptions:
             links = {target.link for target in self._by_target}
             for link in links:
                 self._counts_of(link).missed(count)
+
+    def gave_up(self, lost: Mapping[Link, int]) -> None:
+        """Each of these nodes lost so many, whatever else it gets."""
+        with self._lock:
+            for link, count in lost.items():
+                self._counts_of(link).gave_up(count)
 
     def report(self) -> None:
         """Tell of losses, where delivery has resumed."""

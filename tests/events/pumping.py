@@ -25,7 +25,7 @@ def wants(*types: str, subclasses: tuple[bytes, ...] = ()) -> Callable[[Interest
 class Bench:
     """Events of a simulated switch, with the pump running."""
 
-    def __init__(self, bulk: int = 32) -> None:
+    def __init__(self, bulk: int = 32, regexes: int = 200) -> None:
         self.switch = SimulatedSwitch(log_to=io.StringIO())
         encoders: dict[Form, Encoder] = {Form.STRING: lambda *event: EventEncoder.headers(self.encoder, *event)}
         self.encoder = EventEncoder(False)
@@ -33,7 +33,7 @@ class Bench:
         self.subscriptions = Subscriptions(self.source, self.switch.fire)
         self.events = EventHandlers(self.subscriptions, Form.STRING)
         self.losses = 0
-        self.pump = Pump(self.source, self.subscriptions, bulk, self._lost)
+        self.pump = Pump(self.source, self.subscriptions, bulk, regexes, self._lost)
         self.threads = Threads()
         self.fired = 0
         self._counting = threading.Lock()

@@ -108,7 +108,7 @@ class World(Hears):
         self._executes = Executes(switch, self._subscriptions, self._asking, Form.STRING, MANY, MANY)
         self._fetches = Fetches(switch, ENCODER, lambda text: text, TIMEOUT, MANY, XML_LIMITS, False)
         self._fetches.start()
-        self._pump = Pump(self.source, self._subscriptions, bulk, self._look_after)
+        self._pump = Pump(self.source, self._subscriptions, bulk, 200, self._look_after)
         self._watch_log()
         scheduler.start("pump", self._pump.run, serves=True)
 

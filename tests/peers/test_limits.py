@@ -132,6 +132,21 @@ exit(B, kill),
 """
 """A look-up that nobody answers, and another one."""
 
+REGEXES = """
+(fun() ->
+    Burns = [begin {ok, R} = Ask({subscribe, [{'CUSTOM', burns}], [{filter, [{"X", regex, "^((a|b)+)+$"}]}]}), R end
+        || _ <- lists:seq(1, 20)],
+    [{foo, N} ! {sendevent, 'CUSTOM', burns, [{"X", X}]} || X <- ["aaaaaaaaaaaac", "aaaaaaaaaaaac", "a"]],
+    [receive ok -> ok after 5000 -> exit(timeout) end || _ <- [1, 2, 3]],
+    Last = erlang:monotonic_time(millisecond) + 500,
+    Got = [receive {event, R, _} -> 1
+        after max(0, Last - erlang:monotonic_time(millisecond)) -> 0 end || R <- Burns],
+    ok = Ask({unsubscribe, all}),
+    lists:sum(Got) =:= 20
+end)()
+"""
+"""Whether all of twenty get the event after two for which their expressions go back and forth."""
+
 ROWS = {
     "max-term-elements": Row(
         {"max_term_elements": "4096"},
@@ -203,6 +218,13 @@ ROWS = {
         "found",
         "max-fetches: 1 look-ups are under way already: one for directory finds nothing",
         "asked",
+    ),
+    "max-regex-ms-per-second": Row(
+        {"max_regex_ms_per_second": "1"},
+        REGEXES,
+        "false",
+        "max-regex-ms-per-second: limited@localhost: the regular expressions of its filters took ",
+        "true",
     ),
     "max-process-links": Row(
         {"max_process_links": "1"},
