@@ -31,7 +31,8 @@ class Limits:
     max_nodes_per_address: int = 1000
     """Of these, from one IP address: as many, since many nodes on one machine are usual."""
     max_running_requests: int = 256
-    """Requests of one node that take longer than a millisecond: each keeps a thread."""
+    """Requests of one node that take longer than a millisecond, with those of its earlier connections: each keeps a
+    thread."""
     max_waiting_requests: int = 100_000
     """Requests of one process that wait for one of its own that runs: a burst of `cast` fits."""
     max_waiting_request_bytes: int = 128 * 1024 * 1024

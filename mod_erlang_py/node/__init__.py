@@ -5,6 +5,7 @@ half_open.py      the connections in their handshake, of which there may be so m
 handshakes.py     runs distribution's handshake machines over a stream, each within its time
 link.py           one peer node, connected
 links.py          the links by name, and the attempts to make one
+left_behind.py    requests that still run though their link is gone
 target.py         a process at the other end of a link: where messages go
 receiving.py      from a frame to whom it is for
 reader.py         reads a link and runs what is asked, in order for each sender

@@ -29,9 +29,9 @@ class Link:
     """peer: who it is. address: "ip:port" of its end. local: the pid that we send as.
 
     numbers: of references; the same iterator for all links of the node. start: starts a thread, or raises Exhausted.
-    outboxes, readers: the pools of all links. receive: what to do about a frame's body; see Reader. down: takes down
-    what depends on the link, given the reason. trailing: bytes that came with the handshake; raises ProtocolViolation
-    for what no Erlang node sends.
+    outboxes, readers: the pools of all links. left_behind: see Reader. receive: what to do about a frame's body; see
+    Reader. down: takes down what depends on the link, given the reason. trailing: bytes that came with the handshake;
+    raises ProtocolViolation for what no Erlang node sends.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Link:
         start: Callable[[str, Callable[[], None]], None],
         outboxes: Pool[Outbox],
         readers: Pool[Reader],
+        left_behind: Callable[[], int],
         receive: Callable[[Link, bytes], Job | None],
         down: Callable[[Link, str], None],
         trailing: bytes = b"",
@@ -67,7 +68,9 @@ class Link:
         self.bodies = Bodies()
         self.outbox = Outbox(stream, room, start, outboxes)
         flush, received = self.outbox.flush, partial(receive, self)
-        self.reader = Reader(stream, intake, received, flush, self._take_down, watch, start, readers, trailing)
+        self.reader = Reader(
+            stream, intake, received, flush, self._take_down, watch, start, readers, left_behind, trailing
+        )
 
     def configure(self, room: Room, intake: Intake) -> None:
         self.outbox.resize(room)
@@ -92,6 +95,11 @@ class Link:
     def ended(self) -> bool:
         """Whether its end was asked for, or has come: nothing is sent any more, `down` has been told or will be."""
         return self._stream.why != ""
+
+    @property
+    def long_requests(self) -> int:
+        """How many of its requests run long, each in a thread of its own; also after its end."""
+        return self.reader.held_up
 
     def reference(self) -> Reference:
         """A reference that this node has not made before; its first word has 18 bits, for old nodes."""

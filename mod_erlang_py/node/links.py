@@ -7,6 +7,7 @@ from collections import Counter
 
 from mod_erlang_py.errors import HandshakeError, NotConnected
 
+from .left_behind import LeftBehind
 from .link import Link
 
 STOPS = "the node stops"
@@ -47,12 +48,13 @@ class Links:
     """A link that has ended counts for nothing here, but that its reader has still to take it down.
 
     most, of_address: nodes that may be connected at once, and of these those from one IP address; those that we dial
-    are not refused for their address.
+    are not refused for their address. running: requests that a node may have left behind when it connects anew. Who has
+    any counts as connected.
     """
 
-    def __init__(self, most: int, of_address: int) -> None:
-        self._most = most
-        self._of_address = of_address
+    def __init__(self, most: int, of_address: int, running: int) -> None:
+        self.configure(most, of_address, running)
+        self._left = LeftBehind()
         self._lock = threading.Lock()
         self._by_name: dict[str, Link] = {}
         self._standing: dict[Link, None] = {}  # those that are not taken down yet, also such as were replaced
@@ -61,10 +63,11 @@ class Links:
         self._past_requests = 0
         self.closed = False
 
-    def configure(self, most: int, of_address: int) -> None:
+    def configure(self, most: int, of_address: int, running: int) -> None:
         """Those that are up stay."""
         self._most = most
         self._of_address = of_address
+        self._running = running
 
     def up(self) -> list[Link]:
         """Those that are up, the oldest first."""
@@ -109,6 +112,10 @@ class Links:
         with self._lock:
             return self._past_requests + sum(link.requests for link in self._standing)
 
+    def left_behind(self, name: str) -> int:
+        """How many requests run that came over connections which the node has no more."""
+        return self._left.of(name)
+
     def add(self, link: Link, made_by: Attempt | None = None) -> None:
         """The link is up, in place of one that the peer had before.
 
@@ -125,6 +132,8 @@ class Links:
             if too_many:
                 raise HandshakeError("link", too_many)
             replaced = self._by_name.pop(link.name, None)
+            if replaced is not None:
+                self._left.add(replaced)
             self._by_name[link.name] = link
             self._standing[link] = None
             attempt = self._attempts.pop(link.name, None)
@@ -137,6 +146,7 @@ class Links:
         """The link is taken down."""
         with self._lock:
             del self._standing[link]
+            self._left.add(link)
             self._past_requests += link.requests
             if self._by_name.get(link.name) is link:
                 del self._by_name[link.name]
@@ -189,14 +199,22 @@ class Links:
 
     def _too_many(self, name: str, ip: str = "") -> str | None:
         """ip: of a node that we do not dial. Whoever is connected may connect anew. With the lock held."""
+        self._left.forget()
+        before = self._by_name.get(name)
+        running = self._left.of(name) + (before.long_requests if before is not None else 0)
+        if running >= self._running:
+            return f"max-running-requests: {running} requests of its earlier connections still run"
         if self._get(name) is not None:
             return None
-        up = [link for link in self._by_name.values() if not link.ended]
-        if len(up) >= self._most:
-            return f"max-nodes: {len(up)} nodes are connected"
-        of_address = sum(link.ip == ip for link in up)
-        if of_address >= self._of_address and name not in self._attempts:
-            return f"max-nodes-per-address: {of_address} nodes are connected from {ip}"
+        up = {link.name: link for link in self._by_name.values() if not link.ended}
+        nodes = {*up, *self._left.nodes()} - {name}
+        if len(nodes) >= self._most:
+            return f"max-nodes: {len(nodes)} nodes are connected{_and_gone(len(nodes) - len(up))}"
+        here = {one for one, link in up.items() if link.ip == ip}
+        nodes = {*here, *self._left.nodes(ip)} - {name}
+        if len(nodes) >= self._of_address and name not in self._attempts:
+            gone = _and_gone(len(nodes) - len(here))
+            return f"max-nodes-per-address: {len(nodes)} nodes are connected from {ip}{gone}"
         return None
 
     def _get(self, name: str) -> Link | None:
@@ -207,3 +225,7 @@ class Links:
         if self._attempts.get(attempt.name) is attempt:
             del self._attempts[attempt.name]
         attempt.settle(reason)
+
+
+def _and_gone(number: int) -> str:
+    return f" ({number} of them gone, with requests that still run)" if number else ""

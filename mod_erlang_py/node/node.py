@@ -76,7 +76,7 @@ class Node:
         self._refuses = refuses
         self._outboxes: Pool[Outbox] = Pool(config.outbox_bytes_total)
         self._readers: Pool[Reader] = Pool(limits.max_waiting_request_bytes_total)
-        self._links = Links(limits.max_nodes, limits.max_nodes_per_address)
+        self._links = Links(limits.max_nodes, limits.max_nodes_per_address, limits.max_running_requests)
         self._creation = 0  # until epmd has answered, or is not to be had
         self._named = threading.Event()
         self._challenges = Challenges()
@@ -154,7 +154,7 @@ class Node:
         self.processes.configure(limits.max_process_links, limits.max_monitors)
         self._outboxes.resize(config.outbox_bytes_total)
         self._readers.resize(limits.max_waiting_request_bytes_total)
-        self._links.configure(limits.max_nodes, limits.max_nodes_per_address)
+        self._links.configure(limits.max_nodes, limits.max_nodes_per_address, limits.max_running_requests)
         self._half_open.most = limits.max_half_open
         for link in self.links():
             link.configure(room, Intake.of(limits))
@@ -205,6 +205,7 @@ class Node:
             self.threads.start,
             self._outboxes,
             self._readers,
+            partial(self._links.left_behind, peer.name),
             partial(receive, self._receiver, self.processes),
             self._down,
             trailing,

@@ -70,7 +70,8 @@ class Reader:
     flush: sends what waits for more answers to go out with (see answers_more); raises nothing.
     ended: called once, by the last thread that reads, with why the stream was shut down; no other thread ends a link.
     start: starts a thread, or raises Exhausted. pool: of the readers of all links, also of such as are down, until what
-    they were asked is done: beyond it the link of the one that keeps most ends. trailing: bytes that came with the
+    they were asked is done: beyond it the link of the one that keeps most ends. left_behind: how many requests of the
+    peer run that came over other links: they count as running. trailing: bytes that came with the
     handshake; may raise ProtocolViolation.
     """
 
@@ -84,6 +85,7 @@ class Reader:
         watch: Watch,
         start: Callable[[str, Callable[[], None]], None],
         pool: Pool[Reader],
+        left_behind: Callable[[], int],
         trailing: bytes = b"",
     ) -> None:
         self._stream = stream
@@ -99,6 +101,7 @@ class Reader:
         self._turn = 0
         self._since = 0.0
         self._pool = pool
+        self._left_behind = left_behind
         self._running: Job | None = None
         self._overtaken: Job | None = None
         self._behind: dict[Pid | None, deque[tuple[Job, int]]] = {}
@@ -116,6 +119,11 @@ class Reader:
         """From the next frame, and the next job, on."""
         self._intake = intake
         self._frames.max_frame = intake.frame
+
+    @property
+    def held_up(self) -> int:
+        """How many threads are kept by requests that run long."""
+        return self._held_up
 
     @property
     def held(self) -> bool:
@@ -171,14 +179,15 @@ class Reader:
 
     def _do(self, job: Job, turn: int) -> bool:
         """Run the job, or let it wait behind its sender's earlier one. Whether this thread still reads."""
-        may_wait = job.sender in self._behind or self._held_up >= self._intake.running
+        most = self._intake.running - (self._left_behind() if self._held_up else 0)
+        may_wait = job.sender in self._behind or self._held_up >= max(1, most)
         size = _size(job) if may_wait else 0  # not with the lock held: to look at a big term takes a while
         with self._lock:
             behind = self._behind.get(job.sender)
             if behind is not None:
                 self._queue(behind, job, size)
                 return True
-            if self._held_up >= self._intake.running:
+            if self._held_up >= max(1, most):  # one at least, whose thread does what waits
                 self._behind[job.sender] = behind = deque()
                 self._unserved.append(job.sender)
                 self._queue(behind, job, size)

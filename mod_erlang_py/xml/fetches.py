@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mod_erlang_py import etf
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import VERSION, Atom, Pid, Term
 from mod_erlang_py.events.encoding import encode
 from mod_erlang_py.log_lines import about
@@ -28,6 +29,8 @@ from mod_erlang_py.xml.limits import BadXml, Limits
 log = logging.getLogger(__name__)
 
 UNDEFINED = b"undefined"
+MAX_BOUND = 1000
+"""Processes of one node that are bound: each look-up is sent to all of them, by the thread of a call."""
 
 
 class Verdict(Enum):
@@ -110,10 +113,13 @@ class Fetches:
     # bindings
 
     def bind(self, link: Link, pid: Pid, sections: Section) -> None:
+        """Raises Exhausted."""
         with self._lock:
             if link.ended:
                 return
             before = self._bindings.get(pid)
+            if before is None and sum(one.link is link for one in self._bindings.values()) >= MAX_BOUND:
+                raise Exhausted(f"{MAX_BOUND} processes of {link.name} are bound to look-ups")
             self._bindings[pid] = Answerer(link, sections | (before.sections if before else Section(0)))
             self._want()
 

@@ -67,6 +67,7 @@ class Bench:
         self.stream = PipedStream()
         self.watch = Watch()
         self.pool: Pool[Reader] = pool or Pool(1 << 30)
+        self.left_behind = 0
         self.terms: dict[Step, Term] = {}
         self.reader = self.make()
         self.ran: list[Step] = []
@@ -91,6 +92,7 @@ class Bench:
             self.watch,
             lambda name, target: self.start(name, target),
             self.pool,
+            lambda: self.left_behind,
             trailing,
         )
 

@@ -127,6 +127,28 @@ def test_with_too_many_held_up_further_senders_wait_for_one_of_them(bench: Bench
     bench.wait_ran((5, 1))
 
 
+def test_what_a_node_left_behind_takes_the_place_of_what_may_run(bench: Bench) -> None:
+    """But for one, whose thread does what waits."""
+    bench.reader.configure(replace(INTAKE, running=2))
+    bench.left_behind = 5
+    bench.ask(1, 1, slow=True)
+    bench.wait_started((1, 1))
+    wait_until(lambda: bench.reader.held_up == 1)
+    bench.ask(2, 1, slow=True)
+    bench.ask(3, 1)
+    wait_until(lambda: bench.reader.reads == 3)
+    assert not bench.started((2, 1))
+    bench.release((1, 1))
+    bench.wait_started((2, 1))
+    assert not bench.started((3, 1))
+    bench.left_behind = 0
+    bench.ask(4, 1)
+    bench.wait_ran((4, 1))
+    bench.release((2, 1))
+    bench.wait_ran((3, 1))
+    wait_until(lambda: bench.reader.held_up == 0)
+
+
 def test_a_sender_with_too_many_waiting_ends_the_link(bench: Bench) -> None:
     bench.reader.configure(replace(INTAKE, waiting=3))
     bench.ask(1, 0, slow=True)

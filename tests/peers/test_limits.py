@@ -352,6 +352,39 @@ def test_running_requests(bench: Bench) -> None:
     assert [bench.peer.text(first), bench.peer.text(first)] == ["quick", "slow"]
 
 
+LOOKED_UP = """
+Holds = spawn(fun() -> {foo, N} ! {bind, directory}, receive ok -> Me ! bound end,
+    receive M when element(1, M) =:= fetch -> Me ! asked end, receive stop -> ok end end),
+receive bound -> ok after 5000 -> exit(not_bound) end
+"""
+"""Holds: a process that keeps a look-up waiting until it ends."""
+
+
+def test_requests_that_a_node_left_behind(bench: Bench) -> None:
+    """With as many as it may have it is not let in before they are done, and knows why; others are."""
+    peer, other, node = bench.peer, bench.other, bench.node
+    ping = "net_adm:ping(N)"
+    other.eval(LOOKED_UP)
+    bench.limit(max_running_requests="1")
+    peer.eval('spawn(fun() -> Ask({api, user_data, "7@example.com param password"}) end)')
+    assert other.text("receive asked -> asked after 5000 -> none end") == "asked"
+    peer.eval("erlang:disconnect_node(N)")
+    wait_until(lambda: bench.links() == {other.name})
+    assert peer.text(ping) == "pang"
+    told = "max-running-requests: 1 requests of its earlier connections still run"
+    bench.wait_told(f"refused: status: {told}: limited@localhost is not let in")
+    connected = other.request(node.name, '{api, erlang, "connect limited@localhost"}')
+    assert connected.startswith(f'{{error,"-ERR no connection to limited@localhost: {told}')
+    bench.limit(max_running_requests="2")
+    assert peer.text(ping) == "pong"
+    bench.limit(max_running_requests="1")
+    assert peer.text(ping) == "pong"  # who is connected stays
+    peer.eval("erlang:disconnect_node(N)")
+    other.eval("exit(Holds, kill)")
+    wait_until(lambda: peer.text(ping) == "pong")
+    bench.limit()
+
+
 # --- who connects -------------------------------------------------------------------------------------------------
 
 

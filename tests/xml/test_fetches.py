@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from mod_erlang_py.distribution.connection import Frames
+from mod_erlang_py.errors import Exhausted
 from mod_erlang_py.etf import Binary, Pid
 from mod_erlang_py.etf.event import EventEncoder
 from mod_erlang_py.switch.port import Event, Fetch, Section
 from mod_erlang_py.switch.simulated import SimulatedSwitch
 from mod_erlang_py.xml.answerers import MOMENT, STALLED
-from mod_erlang_py.xml.fetches import Fetches, Verdict
+from mod_erlang_py.xml.fetches import MAX_BOUND, Fetches, Verdict
 from mod_erlang_py.xml.limits import BadXml, Limits
 from tests.fakes import FakeLink, FakeOutbox
 from tests.waiting import wait_until
@@ -396,6 +397,19 @@ def test_a_link_that_ends_while_it_is_asked(bench: Bench) -> None:
     assert soon(look) is None
     bench.fetches.bind(peer.link, peer.other, Section.DIRECTORY)
     assert [pid for pid, _ in bench.fetches.bindings()] == [peer.pid]
+
+
+def test_too_many_processes_of_a_node(bench: Bench) -> None:
+    """Who is bound may bind more; others' nodes, and who comes after one has gone, are bound."""
+    pids = [Pid("peer@localhost", number, 0, 1) for number in range(1000, 1001 + MAX_BOUND)]
+    peer = bench.peer(*pids[: MAX_BOUND - 1])
+    with pytest.raises(Exhausted, match="1000 processes of peer@localhost are bound to look-ups"):
+        bench.fetches.bind(peer.link, pids[-1], Section.DIRECTORY)
+    bench.fetches.bind(peer.link, peer.pid, Section.DIALPLAN)
+    bench.peer(name="other@localhost")
+    bench.fetches.unbind(peer.pid, None)
+    bench.fetches.bind(peer.link, pids[-1], Section.DIRECTORY)
+    assert len(bench.fetches.bindings()) == MAX_BOUND + 1
 
 
 def test_bindings_add_up_and_the_switch_is_asked_for_those_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
