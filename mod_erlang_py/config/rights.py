@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase, translate
 
-from mod_erlang_py.config.values import cookie, cookie_file
+from mod_erlang_py.config.values import cookie, cookie_file, flag
 from mod_erlang_py.errors import ConfigError
 
 Params = Sequence[tuple[str, str]]
@@ -165,14 +165,17 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class NodeRule:
-    """A <node>. name: a pattern, in which case counts. cookie: its own, or None for that of <settings>."""
+    """A <node>. name: a pattern, in which case counts. cookie: its own, or None for that of <settings>.
+    tls_required: whether it connects, and is connected to, by TLS alone."""
 
     name: str
     rights: Rights
     cookie: str | None = field(default=None, repr=False)
+    tls_required: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.rights}{', cookie ***' if self.cookie is not None else ''})"
+        words = [str(self.rights), *["cookie ***"] * (self.cookie is not None), *[TLS_REQUIRED] * self.tls_required]
+        return f"{self.name} ({', '.join(words)})"
 
     def is_of(self, node: str) -> bool:
         return fnmatchcase(node, self.name)
@@ -183,7 +186,8 @@ ALLOW, ALLOW_API, DENY_API = "allow", "allow-api", "deny-api"
 NAMES = (ALLOW, ALLOW_API, DENY_API)
 """The parameters that make Rights, in <settings> and in a <node>; each may be given several times, and adds up."""
 COOKIES = {"cookie": cookie, "cookie-file": cookie_file}
-"""Those that a <node> may have besides."""
+TLS_REQUIRED = "tls-required"
+"""What a <node> may have besides."""
 
 
 def rights(params: Params, general: Rights | None = None, of: str = "") -> Rights:
@@ -233,14 +237,19 @@ def node_rules(nodes: Iterable[tuple[str, Params]], general: Rights) -> tuple[No
 def _rule(name: str, params: Params, general: Rights) -> NodeRule:
     if not ("@" in name or "*" in name) or any(one.isspace() for one in name) or not _closed(name):
         raise ConfigError("node", name, "a name, NAME@HOST, perhaps with *, ? or [...]")
-    secret = None
+    secret, tls_required = None, False
     for param, value in params:
-        if param in COOKIES:
+        if param == TLS_REQUIRED:
+            try:
+                tls_required = flag(value)
+            except ValueError as error:
+                raise ConfigError(f"node {name}: {param}", value, str(error)) from None
+        elif param in COOKIES:
             try:
                 secret = COOKIES[param](value)
             except ValueError as error:
                 shown = "***" if param == "cookie" else value
                 raise ConfigError(f"node {name}: {param}", shown, str(error)) from None
         elif param not in NAMES:
-            raise ConfigError(f"node {name}: {param}", "***", f"one of {', '.join((*COOKIES, *NAMES))}")
-    return NodeRule(name, rights(params, general, f"node {name}: "), secret)
+            raise ConfigError(f"node {name}: {param}", "***", f"one of {', '.join((*COOKIES, TLS_REQUIRED, *NAMES))}")
+    return NodeRule(name, rights(params, general, f"node {name}: "), secret, tls_required)

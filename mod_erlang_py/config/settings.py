@@ -15,7 +15,7 @@ from typing import Any
 from mod_erlang_py.config import limits, tls
 from mod_erlang_py.config.disposition import Continue, Disposition, disposition
 from mod_erlang_py.config.limits import Limits
-from mod_erlang_py.config.rights import NAMES, NodeRule, Params, Rights, node_rules, rights
+from mod_erlang_py.config.rights import NAMES, TLS_REQUIRED, NodeRule, Params, Rights, node_rules, rights
 from mod_erlang_py.config.strategy import Random, Strategy, strategy
 from mod_erlang_py.config.tls import Tls
 from mod_erlang_py.config.values import acl, address, cookie, cookie_file, flag, nodename, one_of, whole
@@ -185,6 +185,9 @@ def read(
     values |= {"apply_inbound_acl": tuple(acl), "rights": general, "nodes": node_rules(nodes, general)}
     found = with_values(Config(), values)
     tls.check(found.tls, given_tls)
+    for rule in found.nodes:
+        if rule.tls_required and not found.tls.on:
+            raise ConfigError(f"node {rule.name}: {TLS_REQUIRED}", "true", "tls-listen-port in the settings")
     return found, wrong
 
 

@@ -14,6 +14,7 @@ from mod_erlang_py.config.settings import Config
 from mod_erlang_py.config.tls import Tls
 from mod_erlang_py.errors import HandshakeError
 
+from .handshakes import NotAllowed
 from .streams.credentials import load
 from .streams.stream import Stream
 from .streams.tcp import TcpStream
@@ -79,6 +80,15 @@ class TlsCarrier(Carrier):
         if refused:
             raise HandshakeError(STEP, refused)
         return stream
+
+
+def check(carrier: Carrier, config: Config, name: str) -> None:
+    """Whether a node of that name may be connected that way. Raises NotAllowed."""
+    rule = config.rule_of(name)
+    if rule is not None and rule.tls_required and isinstance(carrier, TcpCarrier):
+        raise NotAllowed(
+            "status", f"{name} comes by plain TCP, and has to come by TLS: tls-required of <node {rule.name}>"
+        )
 
 
 def ways(config: Config, tls: TlsCarrier | None) -> list[tuple[Carrier, str, int]]:

@@ -234,6 +234,7 @@ class Node:
             peer = name
             self._half_open.spoke(sock)
             self._links.greet(name, ip)
+            carriers.check(carrier, self._config, name)
             return self._status(name, ip)
 
         try:
@@ -333,6 +334,7 @@ class Node:
     def _dial(self, attempt: Attempt) -> Link | None:
         """The link; None when it is the peer's own attempt that counts, and that one has ended."""
         name = attempt.name
+        carriers.check(self._carrier, self._config, name)
         alive, _, host = name.partition("@")
         if self._config.epmd is EpmdMode.NONE:
             port = self._port  # the same on every node, as with OTP's -erl_epmd_port

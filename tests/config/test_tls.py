@@ -118,3 +118,13 @@ def test_the_rest_counts_at_once() -> None:
     found = compare(old, new)
     assert list(map(str, found.changed)) == ["tls-ca /x/ca.pem -> /y", "tls-verify name -> ca"]
     assert list(map(str, found.pending)) == ["tls-only true -> false"]
+
+
+def test_a_node_that_has_to_come_by_tls() -> None:
+    nodes = [("safe@h", [("tls-required", "true")]), ("other@h", [("tls-required", "no")])]
+    config, _ = read(GIVEN.items(), None, nodes)
+    assert [(rule.tls_required, "tls-required" in str(rule)) for rule in config.nodes] == [(True, True), (False, False)]
+    with pytest.raises(ConfigError, match=r"node safe@h: tls-required='true': expected tls-listen-port"):
+        read([], None, nodes)
+    with pytest.raises(ConfigError, match=r"node safe@h: tls-required='perhaps': expected true or false"):
+        read(GIVEN.items(), None, [("safe@h", [("tls-required", "perhaps")])])

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from mod_erlang_py.config.tls import ProtoDist
+from mod_erlang_py.errors import HandshakeError
 from mod_erlang_py.node.streams.tls_errors import PLAIN
 from scripts.certs import make_certificate, optfile
 from scripts.trials.client import Client
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
 from tests.peers.test_calls import called, dial, exists, gone, hang_up, with_module
+from tests.peers.test_console import configure
 from tests.peers.test_scripts_calls import give_dialplan
 from tests.tls import client_context, make_all
 from tests.waiting import wait_until
@@ -169,6 +171,31 @@ def test_plain_and_tls_beside_each_other(start: Start, erl: StartErl, free_port:
     assert f"127.0.0.1:{ports[0]}, 127.0.0.1:{ports[1]}" in printed
     with Client(plain, name="plain@localhost"), tls_client(by_tls, client_context(start.certs)):
         wait_until(lambda: protocols(node.log(), "plain@localhost") == ["TCP"])
+
+
+def test_names_that_have_to_come_by_tls(start: Start, free_port: FreePort) -> None:
+    """Whoever has the cookie cannot come under them by the plain port; nor are they connected to by plain TCP."""
+    plain, by_tls = free_port(), free_port()
+    settings = {
+        "listen_port": str(plain),
+        "tls_listen_port": str(by_tls),
+        "tls_only": "false",
+        "proto_dist": "inet_tcp",
+    }
+    settings |= {"tls_cert": str(start.certs / "localhost.pem"), "tls_key": str(start.certs / "localhost.key")}
+    node = start.node(**settings, tls_ca=str(start.certs / "ca.pem"))
+    rule = '<node name="safe*@localhost"><param name="tls-required" value="true"/></node>'
+    configure(node, rule, **settings, tls_ca=str(start.certs / "ca.pem"))
+    answer = node.api("erlang reload")
+    assert "changed: nodes none -> safe*@localhost (allow api" in answer
+    assert ", tls-required)" in answer
+    with pytest.raises(HandshakeError, match="not_allowed"):
+        Client(plain, name="safe1@localhost", to=node.name)
+    told = "safe1@localhost comes by plain TCP, and has to come by TLS: tls-required of <node safe*@localhost>"
+    assert f"refused: status: {told}" in node.log()
+    assert told.replace("safe1", "safe2") in node.api("erlang connect safe2@localhost")
+    with Client(plain, name="other@localhost", to=node.name):
+        wait_until(lambda: protocols(node.log(), "other@localhost") == ["TCP"])
 
 
 def tls_client(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
