@@ -148,7 +148,7 @@ def shown(name: str) -> str:
         return config.DEFAULT_COOKIE
     if name == "allow":
         return " ".join(Config().rights.names())
-    if name in ("cookie-file", "allow-api", "deny-api"):
+    if name in ("cookie-file", "allow-api", "deny-api", "tls-passphrase"):
         return "none"
     return reload._shown(name, values_of(Config())[field_of(name)])
 
