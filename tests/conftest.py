@@ -43,8 +43,10 @@ from tests.peers.erl import Erl, missing
 from tests.waiting import wait_until
 
 # How long an example takes on a busy machine says nothing; the run's timeout ends what hangs.
-settings.register_profile("tests", deadline=None)
-settings.register_profile("few", deadline=None, max_examples=10)
+# What CI runs is what was run before: the same examples each time. Elsewhere others are looked for.
+_CI = bool(os.environ.get("CI"))
+settings.register_profile("tests", deadline=None, derandomize=_CI, print_blob=True)
+settings.register_profile("few", settings.get_profile("tests"), max_examples=10)
 settings.load_profile("tests")
 
 # folders of tests/; "" is any other
