@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -181,9 +180,7 @@ def test_a_time_that_is_over_wakes_nobody_before(calls: Calls) -> None:
     ended = calls.wait("ended", 0.02)
     assert ended is not None
     calls.executes.drop(ended)
-    began = time.monotonic()
     assert calls.answer() == ("soon", Failure.TIMEOUT)
-    assert time.monotonic() - began < 10
     assert len(calls.executes) == 1
     calls.fire("CHANNEL_HANGUP")
     assert calls.answer() == ("late", Failure.HANGUP)

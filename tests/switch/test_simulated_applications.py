@@ -98,7 +98,7 @@ def test_playing(desk: Desk) -> None:
     uuid = application_call(desk, "playback(silence_stream://60)")
     start, stop = desk.next("PLAYBACK_START", uuid), desk.next("PLAYBACK_STOP", uuid)
     complete = desk.next("CHANNEL_EXECUTE_COMPLETE", uuid)
-    assert 0.03 < time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.06
     assert text(start, "Playback-File-Path") == text(stop, "Playback-File-Path") == "silence_stream://60"
     assert text(stop, "Playback-Status") == "done"
     assert int(text(stop, "variable_playback_ms") or 0) >= 60

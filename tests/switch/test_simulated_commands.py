@@ -198,7 +198,7 @@ def test_a_sleeping_command_holds_nobody_else(switch: SimulatedSwitch, monkeypat
 def test_msleep_takes_its_time(ask: Ask) -> None:
     began = time.monotonic()
     ask("msleep 60")
-    assert 0.05 < time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.06
 
 
 def test_log_command(switch: SimulatedSwitch, log: io.StringIO) -> None:

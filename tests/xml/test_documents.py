@@ -204,11 +204,11 @@ def test_a_document_that_the_switch_refuses(text: str, why: str) -> None:
 
 def test_whatever_is_in_a_document_ends_soon() -> None:
     """Nothing in it makes the look for its levels slow."""
-    began = time.monotonic()
+    began = time.thread_time()
     for piece in ("<a ", "<a b='", "<!--", '<a "', "<a b=c", "=", "<a b= '", "<", "</", "<?", "<![CDATA[", "<a b='1'"):
         with pytest.raises(BadXml):
             made("<document a='&'>" + piece * (90_000 // len(piece)))
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_too_long() -> None:

@@ -89,7 +89,7 @@ def test_what_is_counted(root: etree._Element) -> None:
 @pytest.mark.parametrize("piece", ["<a>", "</a>", "<a/>", "<!---->", "<a b='", "&", "<a &", "<a b='&'/>"])
 def test_counting_takes_no_time(piece: str) -> None:
     text = (piece * (4_000_000 // len(piece))).encode()
-    began = time.monotonic()
+    began = time.thread_time()
     with contextlib.suppress(BadXml):
         Limits(len(text), len(text), len(text), len(text) // 2).check(text)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5

@@ -327,7 +327,7 @@ def test_a_record_that_trickles_gets_no_further_time(bench: Bench, in_thread: In
 
     trickling = in_thread(trickle)
     with pytest.raises(TimeoutError):
-        reading.result(3.0)
+        reading.result()
     over.set()
     trickling.result()
 
@@ -335,10 +335,9 @@ def test_a_record_that_trickles_gets_no_further_time(bench: Bench, in_thread: In
 def test_a_peer_that_asks_and_asks_without_reading_is_let_go(pair: Pair, certs: Path, in_thread: InThread) -> None:
     """Each request for new keys is answered. What is not read of that is not kept without end."""
     bench = Bench(pair, certs, in_thread, ssl.TLSVersion.TLSv1_3)
-    bench.peer.sock.settimeout(0.2)  # once nobody reads
 
     def ask() -> None:
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(OSError):  # once nobody reads
             for _ in range(1000):
                 ask_for_new_keys(bench.peer.tls, 1000)
                 bench.peer.move()
@@ -346,6 +345,7 @@ def test_a_peer_that_asks_and_asks_without_reading_is_let_go(pair: Pair, certs: 
     asking = in_thread(ask)
     with pytest.raises(TlsError, match="the peer asks for more than it reads"):
         bench.stream.recv(65536)
+    bench.peer.sock.shutdown(socket.SHUT_RDWR)
     asking.result()
     assert len(bench.stream._kept) + bench.stream._outgoing.pending < 4 * BATCH
 
@@ -385,6 +385,6 @@ def test_one_that_trickles_has_no_longer(
 
     trickling = in_thread(trickle)
     with pytest.raises(HandshakeError, match=r"not done within 0\.3 s"):
-        shaking.result(3.0)
+        shaking.result()
     over.set()
     trickling.result()
