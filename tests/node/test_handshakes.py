@@ -129,18 +129,18 @@ def test_a_peer_that_trickles_gets_no_more_time(pair: Pair, in_thread: InThread)
     ours, peer = pair
     accepting = in_thread(lambda: accept(ours))
     over = threading.Event()
+    left = list(InitiatorHandshake(THEM, US.name, "ClueCon", 1).data_to_send())
 
     def trickle() -> None:
-        for byte in InitiatorHandshake(THEM, US.name, "ClueCon", 1).data_to_send():
-            peer.send(bytes([byte]))
-            if over.wait(0.05):
-                return
+        while left and not over.wait(0.05):
+            peer.send(bytes([left.pop(0)]))
 
     trickling = in_thread(trickle)
     with pytest.raises(HandshakeError, match=r"within 0\.2 s"):
-        accepting.result(1.0)
+        accepting.result()
     over.set()
     trickling.result()
+    assert left
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def test_builtin_registers_with_another_and_takes_over(
     assert running.state() is EpmdState.EXTERNAL
     assert f"another epmd has port {epmd.port}" in caplog.text
     epmd.stop()
-    wait_until(lambda: running.state() is EpmdState.BUILTIN, 3.0)
+    wait_until(lambda: running.state() is EpmdState.BUILTIN)
     assert epmd.names() == {"freeswitch": 8031}
     assert len(running.creations) == 1
 

@@ -94,7 +94,7 @@ def test_one_that_cannot_be_started_is_not_waited_for(monkeypatch: pytest.Monkey
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RuntimeError):
         threads.start("work", lambda: None)
-    assert threads.join(1) == []
+    assert threads.join(5) == []
 
 
 def test_those_that_are_started_meanwhile_are_waited_for(missing: set[str]) -> None:

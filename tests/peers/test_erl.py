@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from scripts.epmd import Epmd
@@ -50,9 +48,7 @@ def test_exit_of_the_evaluating_process(erl: StartErl) -> None:
 
 def test_kill9(erl: StartErl) -> None:
     node = erl()
-    started = time.monotonic()
     node.kill9()
-    assert time.monotonic() - started < 2
     assert not node.alive
     with pytest.raises(ErlGone):
         node.eval("1")

@@ -231,7 +231,7 @@ def test_a_moment_without_threads(kind: str, start_node: StartNode, erl: StartEr
     big = '{sendevent, \'CUSTOM\', "x::y", [{"big", lists:duplicate(100000, $x)}]}'
     job = "{ok, J} -> receive {bgok, J, _} -> done after 9000 -> never end; R -> R"
     bgapi = f"{{foo, '{node.name}'}} ! {{bgapi, status, \"\"}}, receive {job} after 5000 -> nothing end"
-    heard = "(fun F(N) -> receive {event, _} -> F(N + 1); ok -> F(N) after 1000 -> N end end)(0)"
+    heard = "(fun F(N, T) -> receive {event, _} -> F(N + 1, 300); ok -> F(N, T) after T -> N end end)(0, 9000)"
     connect = f'{{api, erlang, "connect {dialled.name}"}}'
     deaf.suspend()
     try:

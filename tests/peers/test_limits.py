@@ -120,16 +120,22 @@ EXECUTES = (
 )
 """One that somebody waits for, whose sender's next request is answered at once; and another one."""
 
-FETCHES = """
-B = spawn(fun() -> {foo, N} ! {bind, directory}, receive ok -> Me ! bound end,
+MUTE = """
+%s = spawn(fun() -> {foo, N} ! {bind, directory}, receive ok -> Me ! bound end,
     (fun F() -> receive M when element(1, M) =:= fetch -> Me ! asked, F() end end)() end),
 receive bound -> ok after 5000 -> exit(not_bound) end,
-Look = fun() -> spawn(fun() -> Ask({api, user_data, "7@example.com param password"}), Me ! found end) end,
+"""
+"""A process that is asked, and answers nothing."""
+
+FETCHES = (
+    MUTE % "B"
+    + """Look = fun() -> spawn(fun() -> Ask({api, user_data, "7@example.com param password"}), Me ! found end) end,
 Look(), asked = receive First -> First after 5000 -> none end,
-Look(), Second = receive Next -> Next after 3000 -> none end,
+Look(), Second = receive Next -> Next after 5000 -> none end,
 exit(B, kill),
 [receive found -> ok after 4000 -> exit(not_found) end || _ <- [1 | [2 || Second =:= asked]]], flush(), Second
 """
+)
 """A look-up that nobody answers, and another one."""
 
 REGEXES = """
@@ -338,18 +344,23 @@ def test_what_ends_the_link(bench: Bench, limits: dict[str, str], ask: str, told
 def test_running_requests(bench: Bench) -> None:
     """With one that keeps a thread, another process waits for its end; of the same node, and of no other."""
     ask = (
-        'P = spawn(fun() -> Me ! {slow, Ask({api, msleep, "800"})} end),'
-        " timer:sleep(200), spawn(fun() -> Me ! {quick, Ask(getpid)} end), ok"
+        'spawn(fun() -> Me ! {slow, Ask({api, user_data, "7@example.com param password"})} end),'
+        " receive asked -> ok after 5000 -> exit(not_asked) end,"
+        " spawn(fun() -> Me ! {quick, Ask(getpid)} end), ok"
     )
-    first = "element(1, hd(collect(1, 3000)))"
-    bench.limit(max_running_requests="1")
-    bench.peer.eval(f"flush(), {ask}")
+    first = "element(1, hd(collect(1, 5000)))"
+    bench.limit(max_running_requests="1", fetch_timeout="60")
+    bench.peer.eval(f"flush(), {MUTE % 'Mute1'} {ask}")
     bench.others_are_answered()
     assert bench.peer.text("flush()") == "[]"
+    bench.peer.eval("exit(Mute1, kill), ok")
     assert [bench.peer.text(first), bench.peer.text(first)] == ["slow", "quick"]
+    bench.limit(fetch_timeout="60")
+    bench.peer.eval(f"{MUTE % 'Mute2'} {ask}")
+    assert bench.peer.text(first) == "quick"
+    bench.peer.eval("exit(Mute2, kill), ok")
+    assert bench.peer.text(first) == "slow"
     bench.limit()
-    bench.peer.eval(ask.replace("P =", "P2 ="))
-    assert [bench.peer.text(first), bench.peer.text(first)] == ["quick", "slow"]
 
 
 LOOKED_UP = """

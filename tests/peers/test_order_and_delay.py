@@ -73,14 +73,14 @@ def test_bgapi_delays_not_even_its_own_sender(node: RunningNode, peer: Erl) -> N
 
 
 def test_many_slow_requests_at_once(node: RunningNode, peer: Erl) -> None:
-    """30 of half a second each: 15 s one after the other."""
+    """30 of a second each: 30 s one after the other."""
     started = time.monotonic()
     peer.eval(
-        f"Self = self(), [spawn(fun() -> {{foo, '{node.name}'}} ! {{api, msleep, \"500\"}},"
+        f"Self = self(), [spawn(fun() -> {{foo, '{node.name}'}} ! {{api, msleep, \"1000\"}},"
         " receive R -> Self ! R end end) || _ <- lists:seq(1, 30)]"
     )
-    assert peer.text('length([ok || {ok, "+OK"} <- collect(30, 5000)])', timeout=20) == "30"
-    assert time.monotonic() - started < 6
+    assert peer.text('length([ok || {ok, "+OK"} <- collect(30, 20000)])', timeout=60) == "30"
+    assert time.monotonic() - started < 20
 
 
 def test_more_slow_requests_than_threads_may_be_held_up(node: RunningNode, peer: Erl) -> None:

@@ -17,6 +17,8 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 MODULES = ["freeswitch", "myhandler", "directory_example"]
 STRICT = ["-Wall", "-Werror", "+warn_export_vars", "+warn_unused_import", "+warn_missing_spec"]
 NOWHERE = "'nobody@localhost'"
+_TIMEOUT = 5.0
+"""Seconds, of a request's that gets no answer."""
 
 # A handler that tells its starter what it gets.
 RELAY = """
@@ -277,7 +279,7 @@ def test_a_handler_hears_when_freeswitch_goes(
 def test_a_node_that_is_not_there(offline: Erl, call: str) -> None:
     begun = monotonic()
     assert offline.text(f"N = {NOWHERE}, [freeswitch:{call}, flush()]") == "[timeout,[]]"
-    assert monotonic() - begun < 4
+    assert monotonic() - begun < _TIMEOUT
 
 
 @pytest.fixture
@@ -319,9 +321,9 @@ def test_a_connection_lost_while_asking(start_node: StartNode, erl: StartErl) ->
     )
     begun = monotonic()
     node.kill9()
-    told = own.text("lists:sort([M || M <- collect(6, 3000), element(1, M) =/= 'DOWN']) -- [{bgerror, Job, Lost}]")
+    told = own.text("lists:sort([M || M <- collect(6, 9000), element(1, M) =/= 'DOWN']) -- [{bgerror, Job, Lost}]")
     assert told == '[{error,"-ERR connection lost\\n"},{timeout,[]},{timeout,[]}]'
-    assert monotonic() - begun < 4
+    assert monotonic() - begun < _TIMEOUT
 
 
 def test_answers_that_come_too_late(start_node: StartNode, erl: StartErl) -> None:
@@ -346,7 +348,7 @@ def test_a_request_that_is_never_answered(simulated_node: RunningNode, erl: Star
     assert own.text("freeswitch:noevents(N)", timeout=15) == "{error,notlistening}"
     begun = monotonic()
     assert own.text("freeswitch:set_log_level(N, debug)") == "ok"
-    assert monotonic() - begun < 2
+    assert monotonic() - begun < _TIMEOUT
 
 
 def test_another_connection_owes_nothing(start_node: StartNode, erl: StartErl) -> None:
@@ -357,7 +359,7 @@ def test_another_connection_owes_nothing(start_node: StartNode, erl: StartErl) -
     own.eval("ok = freeswitch:close(N), true = wait_until(fun() -> nodes(connected) =:= [] end)")
     begun = monotonic()
     assert own.text("freeswitch:noevents(N)") == "{error,notlistening}"
-    assert monotonic() - begun < 2
+    assert monotonic() - begun < _TIMEOUT
 
 
 # --- subscriptions, targets ---------------------------------------------------------------------------------------

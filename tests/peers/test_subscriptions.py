@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -625,13 +624,11 @@ def test_a_thousand_on_ten_nodes(start_node: StartNode, erl: StartErl, kind: str
         )
     shown = json.loads(node.api("erlang handlers json"))["handlers"]
     assert [len(one["subscriptions"]) for one in shown if one["node"].startswith("test")] == [100] * 10
-    began = time.monotonic()
     nodes[0].text("Number(1, 40)", 60)
     for own in nodes:
         all_ = "lists:append([receive {done, All} -> All after 30000 -> [timeout] end || _ <- Pids])"
         found = own.text(f"lists:usort({all_})", 60)
         assert found == "[true]"
-    assert time.monotonic() - began < 30
     for own in nodes[:5]:
         own.text("[P ! stop || P <- Pids]")
     wait_until(lambda: not any(own.shown() for own in nodes[:5]), 10)

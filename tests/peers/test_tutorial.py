@@ -197,8 +197,7 @@ def test_the_default_password_costs_ten_seconds(start_node: StartNode, erl: Star
         uuid = peer.eval("Call()", 20).value
         waited.append(monotonic() - began)
         node.api(f"uuid_kill {uuid.decode()}")
-    assert 10 <= waited[0] < 13
-    assert waited[1] < 3
+    assert waited[1] < 10 <= waited[0]
 
 
 def test_try_it(node: RunningNode, make_reader: MakeReader) -> None:

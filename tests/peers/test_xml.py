@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import RunningNode, StartErl, StartNode
 from tests.peers.erl import Erl
+from tests.peers.test_console import configure
 from tests.waiting import wait_until
 
 _MODULE = Path(__file__).with_name("xml_tests.erl")
@@ -22,7 +23,7 @@ Exists = fun(Tag) -> xml_tests:look(N, Tag, user_exists, "id 7 example.com") end
 Fetched = fun() -> xml_tests:fetched(N) end,
 Id = fun() -> element(6, Fetched()) end,
 Found = fun(Tag) -> element(1, xml_tests:found(Tag)) end,
-Soon = fun(Tag) -> {Answer, Took} = xml_tests:found(Tag), {Answer, Took < 1500} end,
+Soon = fun(Tag) -> {Answer, Took} = xml_tests:found(Tag), {Answer, Took < 4500} end,
 ok
 """
 
@@ -389,15 +390,17 @@ def test_what_would_hang_the_switch(own: Erl, xml: str, told: str) -> None:
 
 @KINDS
 def test_too_long_and_too_late(kind: str, start_node: StartNode, erl: StartErl) -> None:
-    node = start_node(kind, max_xml_bytes="1000", fetch_timeout="1")
+    node = start_node(kind, max_xml_bytes="1000")
     own = prepared(node, erl)
     own.eval("ok = Bind(directory), Exists(1), I = Id()")
     assert own.text("{error, I, {bad_xml, R}} = Say(I, xml_tests:user(lists:duplicate(1000, $a))), R") == (
         '"1070 bytes, the limit is 1000"'
     )
     assert own.text("Soon(1)") == '{"false",true}'
+    configure(node, max_xml_bytes="1000", fetch_timeout="1")
+    assert own.text("""ok = element(1, request(N, {api, erlang, "reload"}))""") == "ok"
     own.eval("Exists(2), J = Id(), {Late, Took} = xml_tests:found(2)")
-    assert own.text("{Late, Took >= 950, Took < 3000}") == '{"false",true,true}'
+    assert own.text("{Late, Took >= 950}") == '{"false",true}'
     assert own.text('Say(J, xml_tests:user("seven"))') == "{error,invalid_uuid}"
     assert "when waiting for XML fetch response for " + own.text("J").strip('"') in node.log()
 
@@ -447,8 +450,8 @@ def test_one_of_two_nodes_is_frozen(node: RunningNode, own: Erl, erl: StartErl) 
     own.eval('P = xml_tests:bound(N, directory, fun(I, _) -> {foo, N} ! {fetch_reply, I, xml_tests:user("7")} end)')
     other.suspend()
     try:
-        own.eval('Took = [begin Data(T), {A, M} = xml_tests:found(T), A = "7", M end || T <- lists:seq(1, 20)]', 30)
-        assert own.text("lists:sum(Took) < 2000") == "true", own.text("Took")
+        own.eval('Took = [begin Data(T), {A, M} = xml_tests:found(T), A = "7", M end || T <- lists:seq(1, 20)]', 60)
+        assert own.text("lists:sum(Took) < 15000") == "true", own.text("Took")
     finally:
         other.resume()
 
@@ -464,7 +467,7 @@ def test_a_frozen_node_that_is_the_only_one(kind: str, start_node: StartNode, er
         own.eval('Look = fun(T) -> Exists(T), {A, M} = xml_tests:found(T), "false" = A, M end, ok')
         own.eval("First = Look(0), Took = [Look(T) || T <- lists:seq(1, 10)]", 60)
         assert own.text("First >= 1900") == "true", own.text("First")
-        assert own.text("lists:sum(Took) < 1500") == "true", own.text("Took")
+        assert own.text("lists:sum(Took) < 10000") == "true", own.text("Took")
         assert f"no answer of <{other.name}." in node.log()
     finally:
         other.resume()

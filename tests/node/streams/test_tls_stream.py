@@ -376,15 +376,15 @@ def test_one_that_trickles_has_no_longer(
     with contextlib.suppress(ssl.SSLWantReadError):
         peer.tls.do_handshake()
     over = threading.Event()
+    left = list(peer.outgoing.read())
 
     def trickle() -> None:
-        for byte in peer.outgoing.read():
-            theirs.send(bytes([byte]))
-            if over.wait(0.02):
-                return
+        while left and not over.wait(0.02):
+            theirs.send(bytes([left.pop(0)]))
 
     trickling = in_thread(trickle)
     with pytest.raises(HandshakeError, match=r"not done within 0\.3 s"):
         shaking.result()
     over.set()
     trickling.result()
+    assert left
