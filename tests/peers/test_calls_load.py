@@ -45,7 +45,9 @@ def test_five_hundred_calls_at_once(node: RunningNode, erl: StartErl) -> None:
     peer = with_taker(node, erl)
     for _ in range(500):
         dial(node, peer, f"taker:! {peer.name}")
-    wait_until(lambda: kinds(peer).count("call") == 500, 60, lambda: kinds(peer).count("call"))
+    answer = 'receive {bgok, _, "+OK" ++ _} -> ok; {bgok, _, E} -> E; {bgerror, _, E} -> E after 60000 -> none end'
+    assert peer.text(f"lists:usort([{answer} || _ <- lists:seq(1, 500)])", 120) == "[ok]", node.log()[-5000:]
+    wait_until(lambda: kinds(peer).count("call") == 500, 60, lambda: (kinds(peer).count("call"), node.log()[-5000:]))
     assert "sessions: 500 " in node.api("erlang listeners")
     node.api("hupall")
     wait_until(lambda: kinds(peer).count("call_hangup") == 500, 60, lambda: kinds(peer).count("call_hangup"))
