@@ -7,14 +7,15 @@ import time
 from tests.conftest import RunningNode, StartErl
 from tests.peers.erl import Erl
 
-SLOW = "2000"
 
-
-def ask_slowly(peer: Erl, node: RunningNode, tag: str = "slow") -> None:
-    """From a process of its own; its reply comes to the evaluating process as {Tag, Reply}."""
+def ask_slowly(peer: Erl, node: RunningNode) -> None:
+    """A look-up that waits for the process Mute, for the 5 s of fetch-timeout at most."""
     peer.eval(
-        f"Self = self(), spawn(fun() -> {{foo, '{node.name}'}} ! {{api, msleep, \"{SLOW}\"}},"
-        f" receive R -> Self ! {{{tag}, R}} end end)"
+        f"Self = self(), N = '{node.name}', Mute = spawn(fun() -> {{foo, N}} ! {{bind, directory}},"
+        " receive ok -> Self ! bound end, receive {fetch, _, _, _, _, _, _} -> Self ! asked end,"
+        " receive never -> ok end end), receive bound -> ok end, spawn(fun() ->"
+        ' {foo, N} ! {api, user_data, "7@example.com param password"}, receive R -> Self ! {slow, R} end end),'
+        " receive asked -> ok end"
     )
 
 
@@ -24,7 +25,7 @@ def test_a_slow_request_does_not_delay_another_process(node: RunningNode, peer: 
     assert peer.text("flush()") == "[]", "the slow one was answered already"
     assert replies == [f'{{ok,"{number}"}}' for number in range(20)]
     assert peer.text(f"net_adm:ping('{node.name}')") == "pong"
-    assert peer.text("collect(1, 5000)") == '[{slow,{ok,"+OK"}}]'
+    assert peer.text("exit(Mute, kill), [{slow, _}] = collect(1, 5000), ended") == "ended"
 
 
 def test_a_slow_request_does_not_delay_another_node(node: RunningNode, peer: Erl, erl: StartErl) -> None:
@@ -33,7 +34,7 @@ def test_a_slow_request_does_not_delay_another_node(node: RunningNode, peer: Erl
     assert other.text(f"net_adm:ping('{node.name}')") == "pong"
     assert other.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
     assert peer.text("flush()") == "[]", "the slow one was answered already"
-    assert peer.text("collect(1, 5000)") == '[{slow,{ok,"+OK"}}]'
+    assert peer.text("exit(Mute, kill), [{slow, _}] = collect(1, 5000), ended") == "ended"
 
 
 def test_requests_of_one_sender_are_answered_in_order(node: RunningNode, peer: Erl) -> None:
