@@ -129,6 +129,11 @@ class Rights:
         """Of the families."""
         return [family.value for family in Family if family in self.families]
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether what a command is counts at all."""
+        return self.allow_api is not None or bool(self.deny_api)
+
     def refuses(self, family: Family) -> str | None:
         """Why, as `refuses_command`."""
         return None if family in self.families else f"{ALLOW} is {' '.join(self.names()) or NONE}"
@@ -139,7 +144,7 @@ class Rights:
         If so, or when its arguments are to be expanded, it can do more than what stands there: where there are patterns
         at all, one that allows it has to say so, by the command's name, by the `${`.
         """
-        if self.allow_api is None and not self.deny_api:
+        if not self.has_patterns:
             return None
         name = command.strip(WHITESPACE).encode("utf-8", "surrogateescape").lower()
         raw = arguments.strip(WHITESPACE.encode())

@@ -44,7 +44,9 @@ def run(ask: Request, entry: Entry) -> Term | ReplyThen | NoReply:
 
 def _refused(rights: Rights, ask: Request, entry: Entry, family: Family) -> str | None:
     why = rights.refuses(family)
-    return refuses(rights, *entry.runs(ask)) if why is None and entry.runs is not None else why
+    if why is not None or entry.runs is None or not rights.has_patterns:
+        return why  # what a command is costs a request more than all the rest of its rights
+    return refuses(rights, *entry.runs(ask))
 
 
 def withdraw(context: Context) -> None:

@@ -390,3 +390,23 @@ def test_one_line_says_who_what_and_why(made: Callable[[Rights], Bench], caplog:
         who + '0.0> may not {sendmsg,"1",[]}: allow is api events',
     ]
     assert {getattr(record, "peer", None) for record in caplog.records} == {"peer@localhost"}
+
+
+@pytest.mark.parametrize(("general", "looks"), [({}, 0), ({"deny-api": "system"}, 1), ({"allow-api": "echo"}, 1)])
+def test_what_a_command_is_costs_nothing_where_that_does_not_count(
+    made: Callable[[Rights], Bench], monkeypatch: pytest.MonkeyPatch, general: dict[str, str], looks: int
+) -> None:
+    """Each request would be read twice for rights that nobody has written down."""
+    looked_at = []
+
+    def runs(ask: Request) -> tuple[str, bytes]:
+        looked_at.append(ask.term)
+        return "echo", b"x"
+
+    entry = registry._exact["api", 3]
+    assert isinstance(entry, Entry)
+    monkeypatch.setitem(registry._exact, ("api", 3), replace(entry, runs=runs))
+    bench = made(rights(list(general.items())))
+    bench.receive(encode((Atom("api"), Atom("echo"), b"x")))
+    assert bench.link.sent.get_nowait() == (SENDER, (OK, b"x"))
+    assert len(looked_at) == looks
