@@ -179,19 +179,9 @@ class Reader:
 
     def _do(self, job: Job, turn: int) -> bool:
         """Run the job, or let it wait behind its sender's earlier one. Whether this thread still reads."""
-        most = self._intake.running - (self._left_behind() if self._held_up else 0)
-        may_wait = job.sender in self._behind or self._held_up >= max(1, most)
-        size = _size(job) if may_wait else 0  # not with the lock held: to look at a big term takes a while
+        if self._behind and self._waits(job):
+            return True
         with self._lock:
-            behind = self._behind.get(job.sender)
-            if behind is not None:
-                self._queue(behind, job, size)
-                return True
-            if self._held_up >= max(1, most):  # one at least, whose thread does what waits
-                self._behind[job.sender] = behind = deque()
-                self._unserved.append(job.sender)
-                self._queue(behind, job, size)
-                return True
             self._running = job
             self._since = time.perf_counter()
         self._watch.started()
@@ -205,6 +195,22 @@ class Reader:
                 return True
         self._finish(job.sender)
         return False
+
+    def _waits(self, job: Job) -> bool:
+        """Let it wait if it has to. By the reading thread between two jobs: others only end what runs."""
+        most = max(1, self._intake.running - self._left_behind())  # one at least, whose thread does what waits
+        if job.sender not in self._behind and self._held_up < most:
+            return False
+        size = _size(job)  # not with the lock held: to look at a big term takes a while
+        with self._lock:
+            behind = self._behind.get(job.sender)
+            if behind is None:
+                if self._held_up < most:
+                    return False
+                self._behind[job.sender] = behind = deque()
+                self._unserved.append(job.sender)
+            self._queue(behind, job, size)
+            return True
 
     def _queue(self, behind: deque[tuple[Job, int]], job: Job, size: int) -> None:
         """With the lock held. Raises ProtocolViolation when too much waits."""
