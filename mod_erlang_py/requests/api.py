@@ -46,8 +46,8 @@ def api(ask: Request) -> Term:
     Ours. A fourth element that is neither a map nor a list of pairs is ignored, as mod_erlang_event does.
     """
     command, argument = _command(ask)
-    options = ask.term[3] if len(ask.term) > 3 and _are_options(ask.term[3]) else {}
-    if not arguments.options(options, {"format": _is_json}):
+    options = ask.term[3] if len(ask.term) > 3 and _are_options(ask.term[3]) else None
+    if not options or not arguments.options(options, {"format": _is_json}):
         succeeded, output = _executed(ask, command, argument)
         return (OK if succeeded else ERROR, ask.context.text(output))
     if command.lower() == "show" and b" as " not in argument:

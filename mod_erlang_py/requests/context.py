@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mod_erlang_py.calls.asking import Asking
 from mod_erlang_py.calls.calls import Calls
@@ -58,9 +59,8 @@ def as_text(encoding: Encoding, value: bytes) -> Term:
     return Binary(value) if encoding is Encoding.BINARY else value
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, out of its envelope.
+class Request(NamedTuple):
+    """One request, out of its envelope. A tuple, which a frozen dataclass takes four times as long to be made as.
 
     by: the link that it came by, whose node's rights count. link: to the sender's node, which in an envelope may be
     another. to: the process that it was sent to, by its pid or by a registered name. term: the

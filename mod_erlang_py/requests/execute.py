@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from mod_erlang_py.calls.executes import Completed, Failure
@@ -68,7 +68,7 @@ def execute(ask: Request) -> Term | NoReply:
             return error("nosession")
         if options.is_async or ask.sender is None:  # who has no pid gets no answer
             return (OK, context.text(app_uuid)) if session.send_message(message) else error("badmem")
-        answer = partial(_answer, replace(ask, term=()), options)  # its argument, a megabyte perhaps, is not kept
+        answer = partial(_answer, ask._replace(term=()), options)  # its argument, a megabyte perhaps, is not kept
         wait = context.executes.wait(call, name, app_uuid, Target(ask.link, ask.sender), options.seconds, answer)
         if wait is None:
             return NO_REPLY

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mod_erlang_py.errors import BadArg
 from mod_erlang_py.etf import Term
 
@@ -18,7 +16,7 @@ def gen_call(ask: Request) -> Opened:
     """`{'$gen_call', {Pid, Tag}, Request}`: the answer is `{Tag, Answer}`."""
     _, sender, question = ask.term
     caller = _caller(ask, sender)
-    inner = replace(ask, link=caller.link, sender=caller.pid, term=question, reply=caller.answer, awaited=True)
+    inner = ask._replace(link=caller.link, sender=caller.pid, term=question, reply=caller.answer, awaited=True)
     if ask.to == "rex" and rpc.is_call(question):
         return rpc.by_value(inner, *question[1:4])
     if ask.to == "net_kernel" and otp.is_spawn(question):
@@ -32,7 +30,7 @@ def gen_cast(ask: Request) -> Opened:
     if ask.to == "global_group":
         return ask, otp.global_group
     question = ask.term[1]
-    inner = replace(ask, term=question, reply=Nobody.of(ask.link, ask.sender, question).answer)
+    inner = ask._replace(term=question, reply=Nobody.of(ask.link, ask.sender, question).answer)
     if ask.to == "rex" and rpc.is_cast(question):
         return rpc.cast(inner, *question[1:4])
     return inner, _entry(question)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from mod_erlang_py.config.rights import Family
 from mod_erlang_py.etf import Pid, Reference, Term
@@ -64,7 +63,7 @@ def rex(ask: Request) -> Term | NoReply:
     """`{rex, {Ref, Pid}}`: the same, as the result of an rpc (handle_msg_rpcresponse)."""
     match ask.term:
         case (_, (reference, *rest), *_) if Reference.of(reference) is not None:
-            return _spawn_reply(replace(ask, term=(reference, *rest)))
+            return _spawn_reply(ask._replace(term=(reference, *rest)))
     log.warning(
         "%s: an rpc answered with something else than a reference and a pid", ask.link.name, extra=about(ask.link.name)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from mod_erlang_py import etf
@@ -46,7 +46,7 @@ def apply(ask: Request, module: Term, function: Term, arguments: Term, raised: R
     if found is None:
         return ask, _raising(raised, UNDEF, [(module, function, given, [])])
     term, entry = found
-    return replace(ask, term=term), entry
+    return ask._replace(term=term), entry
 
 
 def _raising(raised: Raised, reason: Term, stack: Term) -> Entry:
@@ -100,7 +100,7 @@ def _by_pid(ask: Request) -> Opened:
     match ask.term:
         case (pid, question) if ask.to == "rex" and is_call(question):
             caller = Caller.of(ask, pid, Atom("rex"))
-            inner = replace(ask, link=caller.link, sender=caller.pid, reply=caller.answer, awaited=True)
+            inner = ask._replace(link=caller.link, sender=caller.pid, reply=caller.answer, awaited=True)
             return by_value(inner, *question[1:4])
     return ask, otp.by_pid
 
@@ -196,7 +196,7 @@ def _execute_call(ask: Request, process: _Process, arguments: list[Term]) -> Ope
     def raised(reason: Term, stack: Term) -> None:
         process.ended((result, Atom("error"), reason, stack))
 
-    return apply(replace(ask, reply=returned, awaited=True), module, function, given, raised)
+    return apply(ask._replace(reply=returned, awaited=True), module, function, given, raised)
 
 
 def _execute_cast(ask: Request, process: _Process, arguments: list[Term]) -> Opened:
@@ -211,7 +211,7 @@ def _execute_cast(ask: Request, process: _Process, arguments: list[Term]) -> Ope
         process.ended((reason, stack))
 
     module, function, given = arguments
-    return apply(replace(ask, reply=ended), module, function, given, raised)
+    return apply(ask._replace(reply=ended), module, function, given, raised)
 
 
 _EXECUTE: dict[tuple[str, str, int], Callable[[Request, _Process, list[Term]], Opened]] = {
