@@ -31,13 +31,15 @@ run: $(RUN)/.ready erlang ## try it: a scratch FreeSWITCH where one is installed
 
 # What runs the tests: pytest, or coverage with it.
 PYTEST := pytest
+# Most tests wait, for a switch or a node: two processes have all of them, each the next file, in half the time.
+ALL    := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 test: $(READY) erlang elixir strangers ## run the tests; ARGS="tests/etf -k atom" for some of them
-	@$(PY) -m $(PYTEST) $(ARGS)
+	@$(PY) -m $(PYTEST) $(or $(ARGS),$(ALL))
 
 # The nodes in processes of their own are measured too, which makes them slower.
 coverage: ## run the tests, and show which lines no test ran; ARGS as for test
 	@rm -f .coverage .coverage.*
-	@MEASURE_NODES=1 $(MAKE) --no-print-directory test PYTEST='coverage run -m pytest'; tests=$$?; \
+	@MEASURE_NODES=1 $(MAKE) --no-print-directory test ALL= PYTEST='coverage run -m pytest'; tests=$$?; \
 	$(PY) -m coverage combine --quiet && $(PY) -m coverage report && exit $$tests
 
 test-otp: $(READY) erlang ## run the tests that have Erlang nodes with OTP=23, 27 or 29, as root on Debian; ARGS="-k ticks"

@@ -104,8 +104,17 @@ def _python(version: str | None) -> str | None:
     return None
 
 
-_ports = iter(random.SystemRandom().sample(range(20_000, 32_000), 12_000))
+_PORTS = range(20_000, 32_000)
 """Below those that Linux gives to connections, one of which could take a port before its listener does."""
+_ports = iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+
+
+def share_ports(number: int, of: int) -> None:
+    """From now on free_port gives only those of this process, the number-th (from 0) of several that run at once: until
+    a listener has its port, another could find the same one free."""
+    global _ports
+    mine = _PORTS[number::of]
+    _ports = iter(random.SystemRandom().sample(mine, len(mine)))
 
 
 def free_port() -> int:

@@ -35,6 +35,7 @@ from scripts.scratch import (
     ScratchFreeSwitch,
     find_freeswitch,
     local_host_name,
+    share_ports,
     write_dialplan,
     write_settings,
 )
@@ -48,6 +49,9 @@ _CI = bool(os.environ.get("CI"))
 settings.register_profile("tests", deadline=None, derandomize=_CI, print_blob=True)
 settings.register_profile("few", settings.get_profile("tests"), max_examples=10)
 settings.load_profile("tests")
+
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):  # "gw0"
+    share_ports(int(_worker[2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 # folders of tests/; "" is any other
 _ORDER = ["etf", "distribution", "node", "events", "requests", "", "switch", "in_switch", "peers"]
@@ -523,6 +527,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A run in which no test ran is no success, even when all of them were skipped."""
+    if _worker:
+        return  # it has some of the tests
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     ran = reporter is not None and any(reporter.stats.get(outcome) for outcome in ("passed", "failed", "error"))
     if exitstatus == pytest.ExitCode.OK and not ran and not session.config.option.collectonly:
