@@ -25,18 +25,29 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType, ModuleType, TracebackType
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn
 
 from tests.models.order import ORDER
+from tests.models.touched import name_of, touch, touch_clock, touch_lock
 
 PACKAGE = "mod_erlang_py"
 MAX_POINTS = 20_000
 """Of a run; with more something goes round for ever."""
 
 
-class Schedule(Protocol):
+class Schedule:
     def choose(self, able: list[Task], goes_on: bool) -> Task | None:
         """Who runs, of those who can; None for nobody, now. goes_on: whether the first of them runs already."""
+        raise NotImplementedError
+
+    def begins(self, task: Task) -> None:
+        """A thread has been started."""
+
+    def stepped(self) -> None:
+        """Who ran has come to a point."""
+
+    def rest(self, tasks: list[Task]) -> None:
+        """Nobody can go on. Time moves now, or all is over."""
 
 
 class Wrong(AssertionError):
@@ -61,6 +72,9 @@ class Task:
         self.ready: Callable[[], bool] | None = None
         self.deadline = math.inf
         self.leaving = False
+        self.key: tuple[object, ...] = ()
+        """Who started it, and as the how manyth: the same in each run."""
+        self.children = 0
 
     def __repr__(self) -> str:
         return self.name
@@ -112,7 +126,13 @@ class Scheduler:
     def start(self, name: str, run: Callable[[], object], serves: bool = False) -> Task:
         """A thread; it begins when it is chosen."""
         task = Task(name, run, serves)
+        if self.current is None:
+            task.key = (len(self.tasks),)
+        else:
+            self.current.children += 1
+            task.key = (self.current.key, self.current.children)
         self.tasks.append(task)
+        self.schedule.begins(task)
         return task
 
     def run(self) -> None:
@@ -129,6 +149,9 @@ class Scheduler:
     def finish(self) -> None:
         """Run, and see that everybody has come to his end."""
         self.run()
+        self.check_all_ended()
+
+    def check_all_ended(self) -> None:
         stuck = [task for task in self.tasks if not task.done and (not task.serves or task.held or _wants_lock(task))]
         if stuck:
             raise Wrong(self.picture(Wrong("nobody can go on")))
@@ -196,12 +219,17 @@ class Scheduler:
             raise Abandoned
         task.at = f"waits for {what}"
         task.ready = ready
+        if seconds:
+            touch_clock(False)
         task.deadline = self.clock + (math.inf if seconds is None else seconds)
         self._switch(task)
         task.ready = None
+        if seconds:
+            touch_clock(False)
         return ready()
 
     def pass_time(self, seconds: float) -> None:
+        touch_clock(True)
         self.clock += seconds
         self.point(f"{seconds} s have passed")
 
@@ -235,10 +263,12 @@ class Scheduler:
     def _next(self) -> Task | None:
         if self._over or self.wrong:
             return None
+        self.schedule.stepped()
         while True:
             able = [task for task in self.tasks if not task.done and self._is_able(task)]
             if able:
                 break
+            self.schedule.rest(self.tasks)
             waiting = [task for task in self.tasks if not task.done and task.ready]
             clock = min((task.deadline for task in waiting if not task.serves), default=math.inf)
             if clock == math.inf:
@@ -248,7 +278,7 @@ class Scheduler:
         if goes_on and able[0] is not self.current:
             able.remove(self.current)  # type: ignore[arg-type]
             able.insert(0, self.current)  # type: ignore[arg-type]
-        return able[0] if len(able) == 1 and goes_on else self.schedule.choose(able, goes_on)
+        return self.schedule.choose(able, goes_on)
 
     def _is_able(self, task: Task) -> bool:
         return task.ready is None or self.clock >= task.deadline or task.ready()
@@ -313,17 +343,19 @@ class Lock:
         self._scheduler = scheduler
         self._locked = False
         self._holder: Task | None = None
+        name_of(self)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         scheduler = self._scheduler
         scheduler.point(f"before {self.name}")
+        touch_lock(self)
         task = scheduler.current
         if self._locked and task is not None and not task.leaving:
             if not blocking:
                 return False
             if self._holder is task:
                 scheduler.fail(f"{task.name} waits for {self.name}, which it holds")
-            scheduler.block(lambda: not self._locked, f"lock {self.name}")
+            scheduler.block(self._is_free, f"lock {self.name}")
         self._locked = True
         self._holder = task
         if blocking and task is not None:
@@ -333,13 +365,19 @@ class Lock:
             task.held.append(self)
         return True
 
+    def _is_free(self) -> bool:
+        touch_lock(self)
+        return not self._locked
+
     def release(self) -> None:
+        touch_lock(self)
         self._locked = False
         if self._holder is not None and self in self._holder.held:
             self._holder.held.remove(self)
         self._scheduler.point(f"behind {self.name}")
 
     def locked(self) -> bool:
+        touch_lock(self)
         return self._locked
 
     def __enter__(self) -> bool:
@@ -375,17 +413,27 @@ class Condition:
         self._scheduler = scheduler
         self._lock = lock
         self._waiting: deque[list[bool]] = deque()
+        name_of(self)
         self.acquire, self.release = lock.acquire, lock.release
 
     def wait(self, timeout: float | None = None) -> bool:
         told = [False]
+        if timeout:
+            touch_clock(False)
         until = math.inf if timeout is None else self._scheduler.clock + timeout
+        touch(self, "waiting", True)
         self._waiting.append(told)
+
+        def is_told() -> bool:
+            touch(self, "waiting", False)
+            return told[0]
+
         self._lock.release()
         try:
-            self._scheduler.block(lambda: told[0], f"{self._lock.name} to be notified", until - self._scheduler.clock)
+            self._scheduler.block(is_told, f"{self._lock.name} to be notified", until - self._scheduler.clock)
         finally:
             if told in self._waiting:
+                touch(self, "waiting", True)
                 self._waiting.remove(told)
             self._lock.acquire()
         return told[0]
@@ -399,6 +447,7 @@ class Condition:
     def notify(self, n: int = 1) -> None:
         if self._scheduler.current is not None and not self._lock.locked():
             self._scheduler.fail(f"{self._lock.name} is notified without being held")
+        touch(self, "waiting", bool(self._waiting))
         for _ in range(min(n, len(self._waiting))):
             self._waiting.popleft()[0] = True
 
@@ -421,19 +470,23 @@ class Event:
         self._scheduler = scheduler
         self._name = name
         self._set = False
+        name_of(self)
 
     def is_set(self) -> bool:
+        touch(self, "set", False)
         return self._set
 
     def set(self) -> None:
+        touch(self, "set", True)
         self._set = True
         self._scheduler.point(f"{self._name} is set")
 
     def clear(self) -> None:
+        touch(self, "set", True)
         self._set = False
 
     def wait(self, timeout: float | None = None) -> bool:
-        return self._scheduler.block(lambda: self._set, self._name, timeout)
+        return self._scheduler.block(self.is_set, self._name, timeout)
 
 
 class SimpleQueue:
@@ -442,22 +495,30 @@ class SimpleQueue:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._items: deque[Any] = deque()
+        name_of(self)
 
     def put(self, item: object) -> None:
+        touch(self, "items", True)
         self._items.append(item)
         self._scheduler.point("has put something into a queue")
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if not block:
             timeout = 0
-        if not self._scheduler.block(lambda: bool(self._items), "something in a queue", timeout):
+        if not self._scheduler.block(lambda: not self.empty(), "something in a queue", timeout):
             raise queue.Empty
+        touch(self, "items", True)
         return self._items.popleft()
 
+    def get_nowait(self) -> Any:
+        return self.get(False)
+
     def empty(self) -> bool:
+        touch(self, "items", False)
         return not self._items
 
     def qsize(self) -> int:
+        touch(self, "items", False)
         return len(self._items)
 
 
@@ -493,6 +554,7 @@ class Time:
         self.perf_counter = self.monotonic
 
     def monotonic(self) -> float:
+        touch_clock(False)
         return self._scheduler.clock
 
     def sleep(self, seconds: float) -> None:

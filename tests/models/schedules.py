@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from hypothesis import strategies as st
 
-from tests.models.scheduler import Scheduler, Task, Wrong
+from tests.models.scheduler import Schedule, Scheduler, Task, Wrong
 
 DEPTH = int(os.environ.get("DEPTH", "0"))
 """How much deeper than in an ordinary run: that many more changes; and so many times as many examples."""
@@ -26,7 +26,7 @@ class Choice:
     made: int = 0
 
 
-class Exhaustive:
+class Exhaustive(Schedule):
     """Depth first. Whose turn it is: who runs, for as long as he can; then the next in the order in which they were
     started. changes: how often at most another one goes on than whose turn it is."""
 
@@ -85,7 +85,7 @@ def replay(scenario: Scenario, choices: Sequence[int]) -> None:
     once(scenario, Exhaustive(0, choices))
 
 
-def once(scenario: Scenario, schedule: Exhaustive | Drawn, lines: bool = False) -> None:
+def once(scenario: Scenario, schedule: Schedule, lines: bool = False) -> None:
     scheduler = Scheduler(schedule, lines)
     with scheduler.instead():
         look = scenario(scheduler)
@@ -96,14 +96,14 @@ def once(scenario: Scenario, schedule: Exhaustive | Drawn, lines: bool = False) 
             raise Wrong(scheduler.picture(error)) from error
 
 
-class InTurn:
+class InTurn(Schedule):
     """Nobody is stopped."""
 
     def choose(self, able: list[Task], goes_on: bool) -> Task:
         return able[0]
 
 
-class Drawn:
+class Drawn(Schedule):
     """switches: (points that are passed, who goes on then), one after the other."""
 
     def __init__(self, switches: Sequence[tuple[int, int]]) -> None:
@@ -111,7 +111,7 @@ class Drawn:
         self._left = self._switches[-1][0] if self._switches else 0
 
     def choose(self, able: list[Task], goes_on: bool) -> Task:
-        if not self._switches:
+        if not self._switches or (goes_on and len(able) == 1):
             return able[0]
         if self._left:
             self._left -= 1
@@ -121,7 +121,7 @@ class Drawn:
         return able[who % len(able)]
 
 
-class Some:
+class Some(Schedule):
     """Of another schedule so many points; then nobody goes on until the next run."""
 
     def __init__(self, schedule: Drawn, points: int) -> None:
@@ -129,6 +129,8 @@ class Some:
         self._points = points
 
     def choose(self, able: list[Task], goes_on: bool) -> Task | None:
+        if goes_on and len(able) == 1:
+            return able[0]
         self._points -= 1
         return self._schedule.choose(able, goes_on) if self._points >= 0 else None
 
