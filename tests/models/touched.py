@@ -31,8 +31,10 @@ Touches: TypeAlias = "dict[object, bool]"
 
 
 class Now:
-    """touches: of the step under way; None while nobody notes. maker: which thread makes objects now."""
+    """watching: whether objects have names. touches: of the step under way; None while nobody notes.
+    maker: which thread makes objects now."""
 
+    watching = False
     touches: Touches | None = None
     locks: ClassVar[dict[object, tuple[Any, bool]]] = {}
     maker: object = ()
@@ -56,6 +58,9 @@ def new_name() -> object:
 
 
 def name_of(one: object) -> object:
+    """Given when it is asked for first, so by who makes it."""
+    if not Now.watching:
+        return None
     known = Now.names.get(id(one))
     if known is None:
         known = Now.names[id(one)] = (new_name(), one)
@@ -271,6 +276,7 @@ def _initializing(cls: type, init: Callable[..., None]) -> Callable[..., None]:
 def watched() -> Iterator[None]:
     """Objects that are made meanwhile note what is done with them."""
     before: list[tuple[type, str, Any]] = []
+    Now.watching = True
     try:
         for cls, names in _classes():
             for name in names:
@@ -288,6 +294,7 @@ def watched() -> Iterator[None]:
                 delattr(cls, name)
             else:
                 setattr(cls, name, old)
+        Now.watching = False
         begin_run()
 
 
@@ -327,9 +334,17 @@ def _found(modules: tuple[ModuleType, ...]) -> list[tuple[type, list[str]]]:
                 names = [field.name for field in dataclasses.fields(cls) if field.name in own]
             else:
                 names = sorted(own & assigned)
-            plain = [name for name in names if not isinstance(cls.__dict__.get(name), (FunctionType, property, type))]
+            plain = [name for name in names if _is_kept(cls, name)]
             found.append((cls, plain))
     return found
+
+
+def _is_kept(cls: type, name: str) -> bool:
+    """Whether its instances have it, each its own."""
+    there = cls.__dict__.get(name)
+    if isinstance(there, MemberDescriptorType):
+        return True
+    return cls.__dictoffset__ != 0 and not isinstance(there, (FunctionType, property, type))
 
 
 @cache
