@@ -206,7 +206,6 @@ def cover(scenario: Scenario) -> None:
     """Every schedule, and tell how many there were; with more than MOST it is to be said which are too many."""
     covered = explore_all(scenario, MOST)
     print(f"{covered.runs} schedules are all that differ; {covered.cut} more were begun")
-    assert covered.runs >= 1
 
 
 MOST = 2_500
