@@ -38,7 +38,7 @@ class Peer(FakeLink):
         self.ip = "127.0.0.1"
         self.protocol = "TCP"
         self.up_since = time.monotonic()
-        self.requests = self.denied = 0
+        self.requests = self.denied = self.long_requests = 0
         self.reasons: list[str] = []
 
     def configure(self, room: Room, intake: Intake) -> None:

@@ -88,7 +88,7 @@ def test_everything_that_can_change(standing: Standing) -> None:
     assert standing.ask("reload") == "+OK 0 changed\n"
 
 
-LIMITS = Limits(**{one.name: 5000 + number for number, one in enumerate(fields(Limits))} | {"max_term_depth": 40})
+LIMITS = Limits(**{one.name: 5000 + number for number, one in enumerate(fields(Limits))} | {"max_term_depth": 40, "max_regex_ms_per_second": 41})
 LIMITS_GIVEN = {name: str(value) for name, value in asdict(LIMITS).items()}
 
 
@@ -120,6 +120,8 @@ def they_are_heeded(standing: Standing) -> None:
     assert context.own_subscriptions._of_node == LIMITS.max_subscriptions
     assert node._half_open.most == LIMITS.max_half_open
     assert (node._links._most, node._links._of_address) == (LIMITS.max_nodes, LIMITS.max_nodes_per_address)
+    assert node._links._running == LIMITS.max_running_requests
+    assert context.pump._regexes.limit == LIMITS.max_regex_ms_per_second / 1000
     assert node.processes._most_links == LIMITS.max_process_links
     assert node.processes._most_monitors == LIMITS.max_monitors
     assert standing.service._dispatcher._limits == etf.Limits(
