@@ -137,6 +137,7 @@ class ScratchFreeSwitch:
     Args:
         folder: empty or not there yet; holds everything, and can be removed after stop().
         settings: of erlang_event.conf, by name; those not given have their defaults.
+        nodes: XML of its <node> elements.
         erlang: the module that is the Erlang node, loaded last: mod_python3, or mod_erlang_event to compare with; None
             for a switch where nothing of ours is installed yet.
         epmd_port: of an epmd that runs; goes into the environment as ERL_EPMD_PORT.
@@ -155,6 +156,7 @@ class ScratchFreeSwitch:
         folder: Path,
         *,
         settings: Mapping[str, str],
+        nodes: str = "",
         epmd_port: int,
         erlang: str | None = "mod_python3",
         event_socket_port: int | None = None,
@@ -181,7 +183,7 @@ class ScratchFreeSwitch:
                 pass
         self._write_configuration([*modules, erlang] if erlang else modules)
         if erlang:
-            self._install_configuration(settings)
+            self._install_configuration(settings, nodes)
         _write_files(self.conf_dir, files or {})
 
     @property
@@ -318,11 +320,11 @@ class ScratchFreeSwitch:
         }
         _write_files(self.conf_dir, ours)
 
-    def _install_configuration(self, settings: Mapping[str, str]) -> None:
+    def _install_configuration(self, settings: Mapping[str, str], nodes: str) -> None:
         for _ in install_configuration(self.conf_dir, self.folder / MANIFEST, dialplan=True):
             pass
         erlang_event = self.conf_dir / CONFIGURATION[0]
-        erlang_event.write_text(with_settings(erlang_event.read_text(), settings))
+        erlang_event.write_text(with_settings(erlang_event.read_text(), settings, nodes))
 
 
 def write_settings(conf_dir: Path, settings: Mapping[str, str], nodes: str = "") -> None:

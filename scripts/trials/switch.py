@@ -91,6 +91,7 @@ def started(
     folder: Path,
     *,
     settings: Mapping[str, str] | None = None,
+    nodes: str = "",
     files: Mapping[str, str] | None = None,
     modules: Sequence[str] = (),
     shared: Path | None = None,
@@ -98,8 +99,8 @@ def started(
     """Ended with the block, however that ends.
 
     folder: for everything of it; may be that of several. settings: of erlang_event.conf, beside address and cookie.
-    files: more of conf_dir, path -> text. modules: more of FreeSWITCH's. shared: as for ScratchFreeSwitch. Raises
-    TrialError, EpmdError, ScratchError.
+    nodes: XML of its <node> elements. files: more of conf_dir, path -> text. modules: more of FreeSWITCH's. shared: as
+    for ScratchFreeSwitch. Raises TrialError, EpmdError, ScratchError.
     """
     found = find_freeswitch()
     if not isinstance(found, FreeSwitch):
@@ -113,6 +114,7 @@ def started(
             found,
             folder / f"freeswitch{next(_unique)}",
             settings=address | dict(settings or {}),
+            nodes=nodes,
             epmd_port=epmd.port,
             modules=[*MODULES, *modules],
             shared=shared or folder / "shared",

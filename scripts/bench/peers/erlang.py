@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -23,17 +24,25 @@ class ErlangPeer:
     """One node, which is asked for one measurement at a time."""
 
     def __init__(
-        self, folder: Path, epmd_port: int, cookie: str, source: Path = SOURCE, certs: Path | None = None
+        self,
+        folder: Path,
+        epmd_port: int,
+        cookie: str,
+        source: Path = SOURCE,
+        *,
+        certs: Path | None = None,
+        name: str | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
-        """folder: where the source is compiled to, its home too. certs: a folder with those for TLS. Raises BenchError,
-        OSError."""
+        """folder: where the source is compiled to, its home too. certs: a folder with those for TLS. name: how its own
+        begins; as the module's, if not given. arguments: more for erl. Raises BenchError, OSError."""
         module = source.stem
         if not (folder / f"{module}.beam").exists():
             subprocess.run(["erlc", "-o", str(folder), str(_ASKED), str(source)], check=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ERL_")}
         environment |= {"ERL_EPMD_PORT": str(epmd_port), "HOME": str(folder), "ERL_CRASH_DUMP_SECONDS": "0"}
-        self.name = f"{module}{os.getpid()}_{next(_unique)}@localhost"
-        node = ["-sname", self.name, "-setcookie", cookie, *_ARGUMENTS]
+        self.name = f"{name or module}{os.getpid()}_{next(_unique)}@localhost"
+        node = ["-sname", self.name, "-setcookie", cookie, *_ARGUMENTS, *arguments]
         if certs is not None:
             options = folder / "inet_tls.conf"
             options.write_text(optfile(certs, "localhost"))

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from scripts.bench import machine
 from scripts.bench.errors import BenchError
+from scripts.certs import CertsError
 from scripts.epmd import EpmdError
 from scripts.scratch import FreeSwitch, ScratchError, find_freeswitch
 from scripts.trials.soak import page, phones
@@ -31,7 +32,7 @@ def main() -> int:
         found = soak(given.minutes, _tell)
     except KeyboardInterrupt:
         return 130
-    except (BenchError, EpmdError, ScratchError, TrialError, OSError) as error:
+    except (BenchError, CertsError, EpmdError, ScratchError, TrialError, OSError) as error:
         _tell(f"soak: {error}")
         return 1
     ran_on = machine.described(installed, load)

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 _PANEL_INCHES = (5.2, 2.9)
 _GROUPS = {
-    "requests": (Kind.API, Kind.BGAPI, Kind.GEN_SERVER, Kind.RPC, Kind.EXECUTE, Kind.LOOKUP, Kind.FETCH_REPLY),
+    "requests": (
+        Kind.API,
+        Kind.BGAPI,
+        Kind.GEN_SERVER,
+        Kind.RPC,
+        Kind.EXECUTE,
+        Kind.DENIED,
+        Kind.LOOKUP,
+        Kind.FETCH_REPLY,
+    ),
     "events": (Kind.EVENT, Kind.SUBSCRIPTION, Kind.ACKNOWLEDGED, Kind.BURST),
     "log lines": (Kind.LINE,),
     "calls": (Kind.CALL, Kind.SIP, Kind.HANDLER_DEATH, Kind.NODE_DEATH),

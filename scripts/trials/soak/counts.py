@@ -19,6 +19,7 @@ class Kind(Enum):
     GEN_SERVER = "`api` by `gen_server:call`"
     RPC = "`api` by `rpc:call`"
     EXECUTE = "`execute`"
+    DENIED = "requests without the right"
     LOOKUP = "look-ups"
     FETCH_REPLY = "`fetch_reply`"
     EVENT = "events, to the node's handler"
@@ -33,6 +34,7 @@ class Kind(Enum):
     HANDLER_DEATH = "calls whose process dies"
     NODE_DEATH = "calls whose node is killed"
     VISIT = "nodes that come and go"
+    RELOAD = "reloads, with another certificate"
 
 
 @dataclass(frozen=True)

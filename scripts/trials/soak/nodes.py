@@ -7,6 +7,7 @@ from types import TracebackType
 
 from scripts.bench.peers.erlang import ErlangPeer
 from scripts.trials.soak import phones
+from scripts.trials.soak.configuration import GUEST, GUEST_COOKIE, Place
 from scripts.trials.soak.counts import Counts, Kind, counts, together
 from scripts.trials.soak.phones import Phones
 from scripts.trials.switch import COOKIE, Switch
@@ -16,18 +17,22 @@ SOURCE = Path(__file__).with_name("soak.erl")
 
 class Nodes:
     """At work from when this is made until rest(). The desk asks for everything, dials calls and handles them, sipp's
-    too, and starts nodes that are killed; the ear answers look-ups, and receives what is fired and logged; the visitor
-    comes and goes."""
+    too, starts nodes that are killed, and has the switch take another certificate; the ear answers look-ups, and
+    receives what is fired and logged, by TLS; the visitor comes and goes, by TLS; the guest is denied what it asks
+    for."""
 
-    def __init__(self, switch: Switch, sip_port: int, folder: Path) -> None:
-        """folder: where soak.erl is compiled to. Raises BenchError, OSError."""
+    def __init__(self, switch: Switch, place: Place) -> None:
+        """Raises BenchError, OSError."""
         self._peers: list[ErlangPeer] = []
         self._phones: Phones | None = None
         try:
-            self._ear, self._desk, self._visitor = (self._started(switch, folder) for _ in range(3))
-            for peer, function in ((self._ear, "ear"), (self._desk, "desk"), (self._visitor, "visitor")):
+            self._ear, self._visitor = (self._by_tls(switch, place) for _ in range(2))
+            self._desk = self._started(ErlangPeer(place.folder, switch.epmd_port, COOKIE, SOURCE))
+            self._guest = self._started(ErlangPeer(place.folder, switch.epmd_port, GUEST_COOKIE, SOURCE, name=GUEST))
+            work = {self._ear: "ear", self._desk: "desk", self._visitor: "visitor", self._guest: "guest"}
+            for peer, function in work.items():
                 peer.measure(function, f"'{switch.name}'")
-            self._phones = Phones(sip_port)
+            self._phones = Phones(place.sip_port)
         except BaseException:
             self.close()
             raise
@@ -42,6 +47,7 @@ class Nodes:
         assert self._phones is not None
         self._phones.close()
         self._visitor.measure("rest")
+        self._guest.measure("rest")
         ticks, marks = self._desk.measure("rest")
         self._ear.measure("rest", int(ticks), int(marks))
         found = self.counts()
@@ -63,6 +69,13 @@ class Nodes:
     ) -> None:
         self.close()
 
-    def _started(self, switch: Switch, folder: Path) -> ErlangPeer:
-        self._peers.append(ErlangPeer(folder, switch.epmd_port, COOKIE, SOURCE))
-        return self._peers[-1]
+    def _by_tls(self, switch: Switch, place: Place) -> ErlangPeer:
+        """epmd knows the port for plain TCP; and nobody connects to such a node."""
+        told = ("-erl_epmd_port", str(place.tls_port), "-dist_listen", "false")
+        return self._started(
+            ErlangPeer(place.folder, switch.epmd_port, COOKIE, SOURCE, certs=place.certs, arguments=told)
+        )
+
+    def _started(self, peer: ErlangPeer) -> ErlangPeer:
+        self._peers.append(peer)
+        return peer

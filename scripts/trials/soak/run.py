@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from scripts.bench.switch import environment
-from scripts.scratch import free_port
-from scripts.trials.soak import configuration, growth
+from scripts.trials.soak import growth
+from scripts.trials.soak.configuration import NODES, Place, place
 from scripts.trials.soak.counts import Counts, together
 from scripts.trials.soak.nodes import Nodes
 from scripts.trials.soak.result import Result, line
@@ -27,24 +28,24 @@ _REST_SECONDS = 180.0
 """That threads of FreeSWITCH may take to end."""
 
 
+def switch_at(at: Place, shared: Path | None = None) -> AbstractContextManager[Switch]:
+    """As switch.started, for a soak."""
+    return started(
+        at.folder, settings=at.settings(), nodes=NODES, files=at.files(), modules=["mod_sofia"], shared=shared
+    )
+
+
 def soak(minutes: float, tell: Callable[[str], None]) -> Result:
-    """Raises TrialError, BenchError, EpmdError, ScratchError, OSError."""
-    sip_port = free_port()
+    """Raises TrialError, BenchError, CertsError, EpmdError, ScratchError, OSError."""
     with (
-        tempfile.TemporaryDirectory(prefix="soak.") as made,
-        started(
-            Path(made),
-            settings=configuration.SETTINGS,
-            files=configuration.files(sip_port),
-            modules=["mod_sofia"],
-        ) as switch,
+        tempfile.TemporaryDirectory(prefix="soak.") as folder,
+        switch_at(at := place(Path(folder))) as switch,
     ):
-        folder = Path(made)
         tell(f"FreeSWITCH runs as {switch.pid} with {environment()}; a warm-up of {WARM_UP_SECONDS:.0f} s")
-        warm, _ = _work(switch, sip_port, folder, WARM_UP_SECONDS, tell)
+        warm, _ = _work(switch, at, WARM_UP_SECONDS, tell)
         before = _calm(switch)
         tell(f"at rest: {before}")
-        main, series = _work(switch, sip_port, folder, minutes * 60, tell)
+        main, series = _work(switch, at, minutes * 60, tell)
         wait_until(lambda: not growth.more(before, switch.usage()), _REST_SECONDS)
         after = switch.usage()
         tell(f"at rest: {after}")
@@ -59,13 +60,11 @@ def soak(minutes: float, tell: Callable[[str], None]) -> Result:
         )
 
 
-def _work(
-    switch: Switch, sip_port: int, folder: Path, seconds: float, tell: Callable[[str], None]
-) -> tuple[Counts, Series]:
+def _work(switch: Switch, at: Place, seconds: float, tell: Callable[[str], None]) -> tuple[Counts, Series]:
     series = Series()
     began = time.monotonic()
     told: Sample | None = None
-    with Nodes(switch, sip_port, folder) as nodes:
+    with Nodes(switch, at) as nodes:
         while (left := began + seconds - time.monotonic()) > 0:
             time.sleep(min(_EVERY, left))
             if not switch.scratch.alive:

@@ -4,11 +4,11 @@
 %% many. What is not right, or does not come in a minute, ends the worker; another one goes on. So what was asked for
 %% and never answered is lost.
 -module(soak).
--export([start/0, desk/1, ear/1, visitor/1, counts/0, rest/0, rest/2, open_desk/1, work/2, doomed/1]).
+-export([start/0, desk/1, ear/1, visitor/1, guest/1, counts/0, rest/0, rest/2, open_desk/1, work/2, doomed/1]).
 
 %% As counts.py has them.
--define(KINDS, [api, bgapi, gen_server, rpc, execute, lookup, fetch_reply, event, subscription, acknowledged, burst,
-                mark, line, subscribe, call, sip, handler_death, node_death, visit]).
+-define(KINDS, [api, bgapi, gen_server, rpc, execute, denied, lookup, fetch_reply, event, subscription, acknowledged,
+                burst, mark, line, subscribe, call, sip, handler_death, node_death, visit, reload]).
 -define(BUCKETS, 120). % of the time that it took, four for each doubling
 -define(FIELDS, (4 + ?BUCKETS)).
 -define(ASKED, 1).
@@ -46,7 +46,7 @@ desk(Node) ->
     receive_ticks(subscription, Node, [{format, map}]),
     receive_ticks(acknowledged, Node, [{ack, 100}, {headers, ["Number", "Sent"]}]),
     [work(Kind, Node) || Kind <- [api, bgapi, crowd, gen_server, rpc, execute, lookup, tick, burst, mark, subscribe,
-        call, handler_death, node_death]],
+        call, handler_death, node_death, reload]],
     [1].
 
 %% Have the switch hand its calls to this node: [1].
@@ -67,6 +67,9 @@ ear(Node) ->
 
 %% Come and go: [1].
 visitor(Node) -> work(visit, Node).
+
+%% Ask for what this node has the right to, and for what it has not: [1].
+guest(Node) -> [work(Kind, Node) || Kind <- [api, denied]], [1].
 
 %% What there was of each kind until now: asked, answered, doubled, worst, and how many took how long.
 counts() ->
@@ -159,7 +162,9 @@ work(subscribe, Node) -> workers(2, subscribe, 400, fun(N, _) -> subscribe(Node,
 work(call, Node) -> workers(8, call, 2000, fun(_, _) -> call(Node) end);
 work(handler_death, Node) -> workers(2, handler_death, 2000, fun(_, _) -> handler_death(Node) end);
 work(node_death, Node) -> workers(1, node_death, 15000, fun(N, _) -> node_death(Node, N) end);
-work(visit, Node) -> workers(1, visit, 1000, fun(N, _) -> visit(Node, N) end).
+work(visit, Node) -> workers(1, visit, 1000, fun(N, _) -> visit(Node, N) end);
+work(denied, Node) -> workers(2, denied, 50, fun(N, _) -> denied(Node, N) end);
+work(reload, Node) -> workers(1, reload, 10000, fun(_, _) -> reload(Node) end).
 
 %% So many that do it again every so many milliseconds, each with what it had returned the time before.
 workers(Count, Kind, Interval, Round) ->
@@ -272,6 +277,37 @@ execute(Node, UUID, Left) ->
     timer:sleep(100),
     no_more(execute),
     rests() orelse execute(Node, UUID, Left - 1).
+
+%% One of each family after the other, in every envelope. configuration.py has what the guest may do.
+denied(Node, Number) ->
+    Requests = [{api, status}, {bgapi, status}, {json_api, #{command => status}},
+        {sendevent, 'CUSTOM', "soak::denied", []}, register_event_handler, {event, 'ALL'}, {subscribe, all},
+        register_log_handler, {bind, directory}, {handlecall, "soak-denied"},
+        {execute, "soak-denied", hangup, ""}, {sendmsg, "soak-denied", [{"call-command", "hangup"}]}],
+    Request = lists:nth(Number rem length(Requests) + 1, Requests),
+    Denied = {error, eacces},
+    case Number div length(Requests) rem 3 of
+        0 -> ask(denied, Node, Request, Denied);
+        1 -> Tag = make_ref(), ask(denied, Node, {'$gen_call', {self(), Tag}, Request}, {Tag, Denied});
+        2 ->
+            asked(denied),
+            Began = now_us(),
+            [Function | Arguments] = if is_atom(Request) -> [Request]; true -> tuple_to_list(Request) end,
+            Denied = rpc:call(Node, freeswitch, Function, Arguments, ?PATIENCE),
+            answered(denied, now_us() - Began)
+    end.
+
+%% With the certificate that it has not: the two change places.
+reload(Node) ->
+    Certs = filename:join(filename:dirname(code:which(?MODULE)), "certs"),
+    Path = fun(Name, Extension) -> filename:join(Certs, Name ++ Extension) end,
+    [ok = file:rename(Path(From, Extension), Path(To, Extension)) || Extension <- [".pem", ".key"],
+        {From, To} <- [{"switch", "was"}, {"spare", "switch"}, {"was", "spare"}]],
+    asked(reload),
+    Began = now_us(),
+    {foo, Node} ! {api, erlang, "reload"},
+    {ok, "+OK 1 changed\nchanged: certificate for localhost" ++ _} = next(),
+    answered(reload, now_us() - Began).
 
 %% A user that the ear knows, and one that it does not.
 lookup(Node, Number) ->

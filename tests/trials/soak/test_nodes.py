@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.scratch import free_port
-from scripts.trials.soak import configuration, phones
+from scripts.trials.soak import phones
+from scripts.trials.soak.configuration import place
 from scripts.trials.soak.counts import Kind
 from scripts.trials.soak.nodes import Nodes
-from scripts.trials.switch import started
+from scripts.trials.soak.run import switch_at
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.freeswitch, pytest.mark.erl]
@@ -20,10 +20,9 @@ pytestmark = [pytest.mark.freeswitch, pytest.mark.erl]
 @pytest.mark.skipif(phones.lacks() is not None, reason=phones.lacks() or "")
 def test_everything_is_done_and_nothing_lost_nor_doubled(tmp_path: Path, installed: Path) -> None:
     """And what the node killed had is served by another."""
-    port = free_port()
-    settings, files = configuration.SETTINGS, configuration.files(port)
-    with started(tmp_path, settings=settings, files=files, modules=["mod_sofia"], shared=installed) as switch:
-        with Nodes(switch, port, tmp_path) as nodes:
+    at = place(tmp_path)
+    with switch_at(at, installed) as switch:
+        with Nodes(switch, at) as nodes:
             wait_until(lambda: all(count.answered for count in nodes.counts().values()), 60)
             found = nodes.rest()
         assert {kind: (count.open, count.doubled) for kind, count in found.items() if count.open or count.doubled} == {}
