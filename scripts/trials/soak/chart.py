@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.bench.charts import NoMatplotlib
-from scripts.trials.soak.counts import Kind
+from scripts.trials.soak.counts import CALLS, Kind
 from scripts.trials.soak.series import Sample
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _GROUPS = {
     ),
     "events": (Kind.EVENT, Kind.SUBSCRIPTION, Kind.ACKNOWLEDGED, Kind.BURST),
     "log lines": (Kind.LINE,),
-    "calls": (Kind.CALL, Kind.SIP, Kind.HANDLER_DEATH, Kind.NODE_DEATH),
-    "nodes and subscriptions that come and go": (Kind.VISIT, Kind.SUBSCRIBE),
+    "calls": CALLS,
+    "nodes, subscriptions and certificates that come and go": (Kind.VISIT, Kind.SUBSCRIBE, Kind.RELOAD),
 }
 """Lines of the rates."""
 _BIN = 60.0

@@ -37,6 +37,9 @@ class Kind(Enum):
     RELOAD = "reloads, with another certificate"
 
 
+CALLS = (Kind.CALL, Kind.SIP, Kind.HANDLER_DEATH, Kind.NODE_DEATH)
+
+
 @dataclass(frozen=True)
 class Count:
     """Of one kind. doubled: what came and nobody awaited. worst: seconds. buckets: how many took how long, four to each

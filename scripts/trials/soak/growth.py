@@ -16,6 +16,11 @@ ALLOWED = 0.05
 """Of the memory, from the end of the warm-up to the end of all. A tenth of a kilobyte left by each call is more, in a
 day."""
 
+OBJECTS_OF_A_CALL = 0.5
+"""Of Python, left by each call: fewer than one."""
+FREE_OBJECTS = 2000
+"""What caches with a bound still take after the warm-up."""
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -47,6 +52,23 @@ def trend(points: Sequence[tuple[float, int]]) -> Trend | None:
         for later in judged[number + 1 :]
     ]
     return Trend(long, median(value for _, value in judged), median(slopes) * long)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What the switch has while nothing is under way. objects: Python's, by their blocks of memory."""
+
+    usage: Usage
+    objects: int
+
+
+def left(before: Rest, after: Rest, calls: int) -> list[str]:
+    """What there is more of after so many calls, in a line each."""
+    found = more(before.usage, after.usage)
+    allowed = FREE_OBJECTS + calls * OBJECTS_OF_A_CALL
+    if after.objects - before.objects > allowed:
+        found.append(f"objects at rest: {before.objects}, then {after.objects}, after {calls} calls")
+    return found
 
 
 def more(before: Usage, after: Usage) -> list[str]:

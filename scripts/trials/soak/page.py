@@ -52,6 +52,8 @@ def _milliseconds(count: Count, share: float) -> str:
 
 
 def _usage(found: Result) -> str:
+    before, after = found.before.usage, found.after.usage
+    risen = found.after.objects - found.before.objects
     memory = [one.usage.memory / 1024 for one in found.samples]
     trend = found.memory
     rise = f"{trend.rise / 1024:+.2f} in {trend.seconds / 60:.0f} minutes" if trend else "too short to tell"
@@ -60,14 +62,15 @@ def _usage(found: Result) -> str:
         f"{max(one.usage.descriptors for one in found.samples)}",
     ]
     rows = [
-        ["threads", f"{found.before.threads}", f"at most {at_work[0]}", f"{found.after.threads}", ""],
-        ["descriptors", f"{found.before.descriptors}", f"at most {at_work[1]}", f"{found.after.descriptors}", ""],
+        ["threads", f"{before.threads}", f"at most {at_work[0]}", f"{after.threads}", ""],
+        ["descriptors", f"{before.descriptors}", f"at most {at_work[1]}", f"{after.descriptors}", ""],
         [
             "memory, MiB",
-            f"{found.before.memory / 1024:.1f}",
+            f"{before.memory / 1024:.1f}",
             f"{min(memory):.1f} to {max(memory):.1f}",
-            f"{found.after.memory / 1024:.1f}",
+            f"{after.memory / 1024:.1f}",
             rise,
         ],
+        ["objects of Python", f"{found.before.objects:,}", "", f"{found.after.objects:,}", f"{risen:+,} in all"],
     ]
     return table.markdown([["the switch", "at rest before", "at work", "at rest after", "rise"], *rows])

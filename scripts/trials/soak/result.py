@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scripts.trials.soak import growth
-from scripts.trials.soak.counts import Counts, Kind
+from scripts.trials.soak.counts import CALLS, Counts, Kind
+from scripts.trials.soak.growth import Rest
 from scripts.trials.soak.series import Sample
-from scripts.trials.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,18 @@ class Result:
     seconds: float
     counts: Counts
     samples: tuple[Sample, ...]
-    before: Usage
-    after: Usage
+    before: Rest
+    after: Rest
     tracebacks: int
     exit_code: int
 
     @property
     def memory(self) -> growth.Trend | None:
         return growth.trend([(one.seconds, one.usage.memory) for one in self.samples])
+
+    @property
+    def calls(self) -> int:
+        return sum(self.counts[kind].answered for kind in CALLS)
 
     def faults(self) -> list[str]:
         """A line each; none when all went well."""
@@ -38,7 +42,7 @@ class Result:
                 *([] if count.asked else ["nothing was done"]),
             )
         ]
-        found += growth.more(self.before, self.after)
+        found += growth.left(self.before, self.after, self.calls)
         if self.memory and self.memory.grows:
             found.append(f"memory grows: {self.memory.rise:.0f} KiB in {self.memory.seconds / 60:.0f} minutes")
         if self.tracebacks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,12 +13,15 @@ from scripts.bench.switch import environment
 from scripts.trials.soak import growth
 from scripts.trials.soak.configuration import NODES, Place, place
 from scripts.trials.soak.counts import Counts, together
+from scripts.trials.soak.growth import Rest
 from scripts.trials.soak.nodes import Nodes
 from scripts.trials.soak.result import Result, line
 from scripts.trials.soak.series import Sample, Series, sample
 from scripts.trials.switch import Switch, TrialError, started, wait_until
 from scripts.trials.usage import Usage
 
+OBJECTS = Path(__file__).with_name("soak_objects.py")
+"""Runs inside FreeSWITCH."""
 WARM_UP_SECONDS = 30.0
 """After which there is what is only made when it is first needed: threads, pools."""
 _EVERY = 10.0
@@ -41,13 +45,14 @@ def soak(minutes: float, tell: Callable[[str], None]) -> Result:
         tempfile.TemporaryDirectory(prefix="soak.") as folder,
         switch_at(at := place(Path(folder))) as switch,
     ):
+        shutil.copy(OBJECTS, switch.scratch.script_dir)
         tell(f"FreeSWITCH runs as {switch.pid} with {environment()}; a warm-up of {WARM_UP_SECONDS:.0f} s")
         warm, _ = _work(switch, at, WARM_UP_SECONDS, tell)
-        before = _calm(switch)
+        before = _rest(switch, _calm(switch))
         tell(f"at rest: {before}")
         main, series = _work(switch, at, minutes * 60, tell)
-        wait_until(lambda: not growth.more(before, switch.usage()), _REST_SECONDS)
-        after = switch.usage()
+        wait_until(lambda: not growth.more(before.usage, switch.usage()), _REST_SECONDS)
+        after = _rest(switch, switch.usage())
         tell(f"at rest: {after}")
         return Result(
             minutes * 60,
@@ -78,6 +83,11 @@ def _work(switch: Switch, at: Place, seconds: float, tell: Callable[[str], None]
         last = nodes.rest()
         series.add(sample(time.monotonic() - began, switch.usage(), last))
         return last, series
+
+
+def _rest(switch: Switch, usage: Usage) -> Rest:
+    """Its objects, too, when that is what it takes."""
+    return Rest(usage, int(switch.fs_cli(f"python {OBJECTS.stem}")))
 
 
 def _calm(switch: Switch) -> Usage:

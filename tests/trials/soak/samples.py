@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from scripts.trials.soak.counts import BUCKETS, Count, Counts, Kind
+from scripts.trials.soak.growth import Rest
 from scripts.trials.soak.result import Result
 from scripts.trials.soak.series import Sample
 from scripts.trials.usage import Usage
 
-REST = Usage(threads=38, descriptors=22, memory=64_000)
+REST = Rest(Usage(threads=38, descriptors=22, memory=64_000), objects=300_000)
 
 
 def count(asked: int, answered: int, doubled: int = 0, *, milliseconds: float = 1.0) -> Count:
@@ -27,5 +28,5 @@ def samples(minutes: int, memory: int = 64_000, a_minute: float = 0.0) -> tuple[
     )
 
 
-def result(counts: Counts | None = None, *, after: Usage = REST, a_minute: float = 0.0, tracebacks: int = 0) -> Result:
+def result(counts: Counts | None = None, *, after: Rest = REST, a_minute: float = 0.0, tracebacks: int = 0) -> Result:
     return Result(1800.0, counts or well(), samples(30, a_minute=a_minute), REST, after, tracebacks, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,10 +13,11 @@ import pytest
 from scripts.bench.charts import NoMatplotlib
 from scripts.trials.soak import chart, page
 from scripts.trials.soak.counts import NOTHING, Counts, Kind
+from scripts.trials.soak.growth import Rest
 from scripts.trials.soak.result import Result, line
 from scripts.trials.usage import Usage
 from tests.bench.samples import MACHINE
-from tests.trials.soak.samples import count, result, samples, well
+from tests.trials.soak.samples import REST, count, result, samples, well
 
 
 def with_one(kind: Kind, asked: int, answered: int, doubled: int = 0) -> Counts:
@@ -24,6 +26,7 @@ def with_one(kind: Kind, asked: int, answered: int, doubled: int = 0) -> Counts:
 
 def test_all_went_well() -> None:
     assert result().faults() == []
+    assert result(after=replace(REST, objects=302_200)).faults() == []
     assert "Nothing lost, nothing doubled, no growth." in page.told(result(), MACHINE)
 
 
@@ -33,7 +36,8 @@ def test_all_went_well() -> None:
         (result(with_one(Kind.SIP, 100, 99)), "sip: 1 lost of 100"),
         (result(with_one(Kind.EVENT, 100, 100, 2)), "event: 2 doubled"),
         (result(well() | {Kind.VISIT: NOTHING}), "visit: nothing was done"),
-        (result(after=Usage(38, 23, 64_000)), "descriptors at rest: 22, then 23"),
+        (result(after=Rest(Usage(38, 23, 64_000), 300_000)), "descriptors at rest: 22, then 23"),
+        (result(after=replace(REST, objects=302_201)), "objects at rest: 300000, then 302201, after 400 calls"),
         (result(a_minute=500), "memory grows: 10000 KiB in 20 minutes"),
         (result(tracebacks=1), "1 tracebacks in the log"),
     ],

@@ -30,5 +30,5 @@ def test_what_is_under_way_and_doubled_is_that_of_all_kinds() -> None:
     found = well()
     first, second, *_ = found
     found[first], found[second] = count(10, 7, 1), count(10, 9, 2)
-    taken = sample(1.0, REST, found)
+    taken = sample(1.0, REST.usage, found)
     assert (taken.open, taken.doubled, taken.done[first]) == (4, 3, 7)
