@@ -18,7 +18,7 @@ day."""
 
 OBJECTS_OF_A_CALL = 0.5
 """Of Python, left by each call: fewer than one."""
-FREE_OBJECTS = 2000
+FREE_OBJECTS = 1000
 """What caches with a bound still take after the warm-up."""
 
 

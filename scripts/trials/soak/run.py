@@ -28,6 +28,7 @@ _EVERY = 10.0
 """Seconds between two samples."""
 _LINE_EVERY = 30.0
 _CALM_SECONDS = 20.0
+"""Longer than from one look of the node's ticker at its links to the next: until then it knows those that have gone."""
 _REST_SECONDS = 180.0
 """That threads of FreeSWITCH may take to end."""
 
@@ -48,11 +49,11 @@ def soak(minutes: float, tell: Callable[[str], None]) -> Result:
         shutil.copy(OBJECTS, switch.scratch.script_dir)
         tell(f"FreeSWITCH runs as {switch.pid} with {environment()}; a warm-up of {WARM_UP_SECONDS:.0f} s")
         warm, _ = _work(switch, at, WARM_UP_SECONDS, tell)
-        before = _rest(switch, _calm(switch))
+        before = _rest(switch)
         tell(f"at rest: {before}")
         main, series = _work(switch, at, minutes * 60, tell)
         wait_until(lambda: not growth.more(before.usage, switch.usage()), _REST_SECONDS)
-        after = _rest(switch, switch.usage())
+        after = _rest(switch)
         tell(f"at rest: {after}")
         return Result(
             minutes * 60,
@@ -85,9 +86,8 @@ def _work(switch: Switch, at: Place, seconds: float, tell: Callable[[str], None]
         return last, series
 
 
-def _rest(switch: Switch, usage: Usage) -> Rest:
-    """Its objects, too, when that is what it takes."""
-    return Rest(usage, int(switch.fs_cli(f"python {OBJECTS.stem}")))
+def _rest(switch: Switch) -> Rest:
+    return Rest(_calm(switch), int(switch.fs_cli(f"python {OBJECTS.stem}")))
 
 
 def _calm(switch: Switch) -> Usage:
