@@ -45,9 +45,11 @@ class Nodes:
         """Begin nothing more, and wait for what is under way: all that there was, with what sipp says of its calls.
         Raises BenchError."""
         assert self._phones is not None
+        for peer in (self._visitor, self._guest):
+            peer.begin("rest")
         self._phones.close()
-        self._visitor.measure("rest")
-        self._guest.measure("rest")
+        for peer in (self._visitor, self._guest):
+            peer.end()
         ticks, marks = self._desk.measure("rest")
         self._ear.measure("rest", int(ticks), int(marks))
         found = self.counts()
