@@ -48,9 +48,9 @@ class Nodes:
         for peer in (self._visitor, self._guest):
             peer.begin("rest")
         self._phones.close()
+        ticks, marks = self._desk.measure("rest")
         for peer in (self._visitor, self._guest):
             peer.end()
-        ticks, marks = self._desk.measure("rest")
         self._ear.measure("rest", int(ticks), int(marks))
         found = self.counts()
         found[Kind.SIP] = phones.checked(self._phones.made(), found[Kind.SIP])
