@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from weakref import WeakKeyDictionary
 
 from .link import Link
 
@@ -35,7 +36,7 @@ class Ticker:
         self._links = links
         self.tick_time = tick_time
         self._stopping = threading.Event()
-        self._seen: dict[Link, _Seen] = {}
+        self._seen: WeakKeyDictionary[Link, _Seen] = WeakKeyDictionary()  # no link is kept until the next look
 
     def run(self) -> None:
         while not self._stopping.wait(self.tick_time / INTENSITY):
@@ -43,11 +44,9 @@ class Ticker:
 
     def look(self) -> None:
         """One look at every link."""
-        links = list(self._links())
-        self._seen = {link: self._seen.get(link) or _Seen() for link in links}
-        for link, seen in self._seen.items():
+        for link in list(self._links()):
             try:
-                self._look_at(link, seen)
+                self._look_at(link, self._seen.setdefault(link, _Seen()))
             except Exception:
                 log.exception("the tick of %s failed", link.name)
 

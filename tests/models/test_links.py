@@ -40,6 +40,10 @@ class PlayedLink(Link):
     def ended(self) -> bool:
         return bool(self.why)
 
+    @property
+    def long_requests(self) -> int:
+        return 0
+
     def end(self, reason: str) -> None:
         self._world.scheduler.point("a link is to end")
         self.why = self.why or reason
