@@ -372,7 +372,8 @@ def test_subscribing(own: Erl) -> None:
     own.eval(
         f"{{ok, S}} = freeswitch:subscribe(N, {OWN}, [{{format, map}}]), {{ok, T}} = freeswitch:subscribe(N, {OWN}), ok"
     )
-    assert own.text(f'{FIRED}, receive {{event, S, #{{"A" := V}}}} -> V after 5000 -> timeout end') == '"b"'
+    # a map's pattern in a receive that erl interprets may end OTP 25.2 (SIGSEGV), whoever has sent it
+    assert own.text(f'{FIRED}, receive {{event, S, M}} -> map_get("A", M) after 5000 -> timeout end') == '"b"'
     assert own.text('receive {event, T, E} -> freeswitch:get_event_header(E, "A") after 5000 -> timeout end') == '"b"'
     assert own.text("freeswitch:unsubscribe(N, S)") == "ok"
     assert own.text(f"{FIRED}, receive {{event, T, _}} -> ok after 5000 -> timeout end, flush()") == "[]"
