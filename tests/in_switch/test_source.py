@@ -24,28 +24,23 @@ class InSwitch:
     def __init__(self) -> None:
         self._barrier = PythonSource({})
         self._barrier.want(Wanted(frozenset({CUSTOM}), frozenset({BARRIER})))
-        self._binding = PythonSource({})
         self._number = 0
 
     def fire(self, event: Event) -> None:
         events.fire(event)
 
     def settle(self) -> None:
-        """The switch delivers in order, and to one source after the other: one more event, and it has come. Once it had
-        10,000 waiting it has two threads that do: so whoever binds, and waits for deliveries under way, comes after."""
+        """The switch delivers in order, and to one source after the other: one more event, and it has come."""
         self._number += 1
         number = b"%d" % self._number
         events.fire(Event(CUSTOM, ((b"Event-Subclass", BARRIER), (b"Number", number))))
         while True:
             for event in self._barrier.take(WAIT, 1):
                 if event.subclass == BARRIER and event.header(b"Number") == number:
-                    self._binding.want(Wanted(frozenset({"CLONE"})))
-                    self._binding.want(Wanted())
                     return
 
     def close(self) -> None:
         self._barrier.close()
-        self._binding.close()
 
 
 class WithPython(InSwitch):
