@@ -141,6 +141,7 @@ class Run:
         self._reports = self._folder / "reports"
         self._read = 0
         self._lines: list[str] = []
+        self._of_others: dict[str, list[pytest.TestReport]] = {}
         self._over: str | None = None
         found = find_freeswitch()
         assert isinstance(found, FreeSwitch)
@@ -176,7 +177,12 @@ class Run:
         }
 
     def reports(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
-        """Those of its phases, as they come."""
+        """Those of its phases, as they come. They may be asked for in another order than they run in: of pytest-xdist
+        this process has some of the files."""
+        for report in self._of_others.pop(item.nodeid, []):
+            yield report
+            if report.when == "teardown":
+                return
         while True:
             line = self._next()
             if line is None:
@@ -184,12 +190,14 @@ class Run:
                 return
             if "report" in line:
                 report = self._config.hook.pytest_report_from_serializable(config=self._config, data=line["report"])
-                if report.nodeid == item.nodeid:
-                    if isinstance(report.longrepr, list):  # of a skipped test; JSON has no tuples
-                        report.longrepr = tuple(report.longrepr)
-                    yield report
-                    if report.when == "teardown":
-                        return
+                if isinstance(report.longrepr, list):  # of a skipped test; JSON has no tuples
+                    report.longrepr = tuple(report.longrepr)
+                if report.nodeid != item.nodeid:
+                    self._of_others.setdefault(report.nodeid, []).append(report)
+                    continue
+                yield report
+                if report.when == "teardown":
+                    return
 
     def _next(self) -> dict[str, Any] | None:
         """What was told next; None when no more will be, and _over says why."""
