@@ -146,7 +146,7 @@ class Rights:
         """
         if not self.has_patterns:
             return None
-        name = command.strip(WHITESPACE).encode("utf-8", "surrogateescape").lower()
+        name = _bytes(command.strip(WHITESPACE)).lower()
         raw = arguments.strip(WHITESPACE.encode())
         if len(raw) > MAX_ARGUMENTS:
             return f"over {MAX_ARGUMENTS} bytes"
@@ -192,6 +192,7 @@ NAMES = (ALLOW, ALLOW_API, DENY_API)
 """The parameters that make Rights, in <settings> and in a <node>; each may be given several times, and adds up."""
 COOKIES = {"cookie": cookie, "cookie-file": cookie_file}
 TLS_REQUIRED = "tls-required"
+OF_A_NODE = (*COOKIES, TLS_REQUIRED)
 """What a <node> may have besides."""
 
 
@@ -244,17 +245,16 @@ def _rule(name: str, params: Params, general: Rights) -> NodeRule:
         raise ConfigError("node", name, "a name, NAME@HOST, perhaps with *, ? or [...]")
     secret, tls_required = None, False
     for param, value in params:
-        if param == TLS_REQUIRED:
-            try:
+        if param in NAMES:
+            continue
+        if param not in OF_A_NODE:
+            raise ConfigError(f"node {name}: {param}", "***", f"one of {', '.join((*OF_A_NODE, *NAMES))}")
+        try:
+            if param == TLS_REQUIRED:
                 tls_required = flag(value)
-            except ValueError as error:
-                raise ConfigError(f"node {name}: {param}", value, str(error)) from None
-        elif param in COOKIES:
-            try:
+            else:
                 secret = COOKIES[param](value)
-            except ValueError as error:
-                shown = "***" if param == "cookie" else value
-                raise ConfigError(f"node {name}: {param}", shown, str(error)) from None
-        elif param not in NAMES:
-            raise ConfigError(f"node {name}: {param}", "***", f"one of {', '.join((*COOKIES, TLS_REQUIRED, *NAMES))}")
+        except ValueError as error:
+            shown = "***" if param == "cookie" else value
+            raise ConfigError(f"node {name}: {param}", shown, str(error)) from None
     return NodeRule(name, rights(params, general, f"node {name}: "), secret, tls_required)

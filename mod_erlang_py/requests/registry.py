@@ -58,11 +58,11 @@ class Envelope:
 
 
 UNKNOWN = Entry(lambda _: error("undef"))
-"""Who answers what nobody knows, and"""
+"""Who answers what nobody knows."""
 
 
 def wrong(why: BadArg) -> Entry:
-    """what is known, but not so."""
+    """Who answers what is known, but not so."""
     alone = why.with_traceback(None)  # which would keep the message
     return Entry(lambda ask: badarg(ask.context, alone))
 
