@@ -441,7 +441,7 @@ def test_what_the_call_says_about_a_lost_handler(node: RunningNode, taker: Erl, 
         hang_up(node, taker, uuid)
     gone(node, taker, uuid)
     if chosen == "nonsense":
-        assert "erlang_on_handler_exit" in node.log()
+        wait_until(lambda: "erlang_on_handler_exit" in node.log(), told=node.log)
 
 
 def test_a_handler_that_ends_on_purpose_is_no_lost_one(node: RunningNode, taker: Erl) -> None:

@@ -182,9 +182,9 @@ def test_a_call_is_there_when_the_job_is(node: RunningNode, erl: StartErl) -> No
             U = "mine-" ++ integer_to_list(erlang:unique_integer([positive])),
             Switch ! {{bgapi, originate, "{{origination_uuid=" ++ U ++ "}}loopback/park/default &park()"}},
             receive {{ok, _}} -> Switch ! {{handlecall, U}} end,
-            Me ! receive ok -> ok; {{error, _}} = E -> E end,
+            Outcome = receive ok -> ok; {{error, _}} = E -> E end,
             Switch ! {{api, uuid_kill, U}},
-            receive {{call_hangup, U}} -> ok end
+            Me ! receive {{call_hangup, U}} -> Outcome after 4000 -> {{nohangup, Outcome}} end
         end, ok""")
     for _ in range(6):
         outcomes = "[receive ok -> ok; E -> E after 5000 -> none end || _ <- lists:seq(1, 50), is_pid(spawn(Try))]"

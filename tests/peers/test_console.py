@@ -148,7 +148,7 @@ def test_reload(kind: str, start_node: StartNode, erl: StartErl) -> None:
     configure(node, cookie="")
     assert reload() == "-ERR cookie='***': expected 1 to 255 Latin-1 characters; nothing changed\n"
     assert ping(erl(node, cookie="changed"), node) == "pong"
-    assert "changed cookie *** -> ***" in node.log()
+    wait_until(lambda: "changed cookie *** -> ***" in node.log(), told=node.log)
     assert "Traceback" not in node.log()
 
 

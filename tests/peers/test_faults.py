@@ -136,7 +136,8 @@ def test_a_node_that_dies_when_it_is_asked(kind: str, form: str, start_node: Sta
         doomed.kill9()
     uuid = called(taker)
     assert exists(node, taker, uuid)
-    assert f"no connection to {doomed.name}: it went down when it was asked" in node.log()
+    told = f"no connection to {doomed.name}: it went down when it was asked"
+    wait_until(lambda: told in node.log(), told=node.log)
     hang_up(node, taker, uuid)
 
 
@@ -181,7 +182,8 @@ def test_a_handler_that_ends_with_a_big_reason(node: RunningNode, erl: StartErl,
     taker.eval(f"monitor_node('{node.name}', true), call_tests:stop(T, {reason}), ok")
     for uuid in uuids_of_calls:
         gone(node, taker, uuid)
-        assert f"{uuid}: its handler is gone: " in node.log()
+    told = [f"{uuid}: its handler is gone: " for uuid in uuids_of_calls]
+    wait_until(lambda: all(line in node.log() for line in told), told=node.log)
     assert taker.text("receive {nodedown, _} = Down -> Down after 0 -> up end") == "up"
     assert other.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
 

@@ -79,7 +79,7 @@ def test_requests(node: RunningNode, foreign: Foreign) -> None:
     answered, pid = foreign.ask(Atom("getpid"))
     assert answered == OK
     assert Pid.of(pid) is not None
-    assert f"node up: {foreign.name}" in node.log()
+    wait_until(lambda: f"node up: {foreign.name}" in node.log(), told=node.log)
 
 
 def test_calls_and_functions(node: RunningNode, foreign: Foreign) -> None:

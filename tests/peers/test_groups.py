@@ -71,7 +71,7 @@ def test_a_member_that_ends_gives_its_call_back_to_the_dialplan(node: RunningNod
     _, uuid = handed(node, peer, f"pg:desks {peer.name}", {"M": peer}, "{erlang_on_handler_exit='hangup USER_BUSY'}")
     peer.eval("M ! {stop, crash}, ok")
     gone(node, peer, uuid)
-    assert f"{uuid}: its handler is gone: crash" in node.log()
+    wait_until(lambda: f"{uuid}: its handler is gone: crash" in node.log(), told=node.log)
 
 
 def test_a_member_on_a_node_that_we_do_not_know(node: RunningNode, peer: Erl, erl: StartErl) -> None:
@@ -129,7 +129,8 @@ def test_all_of_them_are_dead(node: RunningNode, peer: Erl, erl: StartErl) -> No
     other = with_members(erl(node))
     other.eval("M = members:start(desks), ok")
     _, uuid = handed(node, other, f"pg:desks {peer.name}|{other.name}", {"M": other})
-    assert f"pg:desks at {peer.name}: none of its 3 members is there" in node.log()
+    told = f"pg:desks at {peer.name}: none of its 3 members is there"
+    wait_until(lambda: told in node.log(), told=node.log)
     hang_up(node, other, uuid)
 
 

@@ -35,7 +35,7 @@ def test_five_hundred_calls_while_members_come_and_go(start_node: StartNode, erl
     first.eval(f"C = members:churn('{node.name}', 8), ok")
     wait_until(lambda: first.text("length(pg:get_members(storm)) >= 15") == "true")
     assert first.text(f"members:storm('{node.name}', \"{TARGET}\", 500, 20)", 120) == '#{"USER_BUSY" => 500}'
-    assert "its handler is gone" in node.log()
+    wait_until(lambda: "its handler is gone" in node.log())
     first.eval("C ! stop, ok")
     second.eval("C ! stop, ok")
     wait_until(lambda: "0 total" in node.api("show channels count"), 30)

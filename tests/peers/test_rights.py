@@ -59,7 +59,7 @@ def test_a_cookie_for_some_nodes(kind: str, start_node: StartNode, erl: StartErl
         assert one.request(node.name, '{api, echo, "x"}') == '{ok,"x"}'
     for one in (general, stolen):
         assert node.api(f"erlang connect {one.name}").startswith(f"-ERR no connection to {one.name}: ")
-    assert "the peer has another cookie" in node.log()
+    wait_until(lambda: "the peer has another cookie" in node.log(), told=node.log)
     assert OWN not in node.log()
     assert "Traceback" not in node.log()
 
@@ -98,8 +98,8 @@ def test_families(kind: str, start_node: StartNode, erl: StartErl) -> None:
     assert without.request(node.name, "getpid").startswith("{ok,")
     assert ping(without, node) == "pong"
     assert with_all.request(node.name, f'{{api, uuid_exists, "{uuid}"}}') == '{ok,"true"}'
-    assert "none@localhost: <none@localhost" in node.log()
-    assert "may not {api,status,[]}: allow is none" in node.log()
+    wait_until(lambda: "none@localhost: <none@localhost" in node.log(), told=node.log)
+    wait_until(lambda: "may not {api,status,[]}: allow is none" in node.log(), told=node.log)
     for family in ASKED:
         reload(node, of("none@*", ("allow", family)))
         for other, others in ASKED.items():

@@ -192,7 +192,7 @@ def test_names_that_have_to_come_by_tls(start: Start, free_port: FreePort) -> No
     with pytest.raises(HandshakeError, match="not_allowed"):
         Client(plain, name="safe1@localhost", to=node.name)
     told = "safe1@localhost comes by plain TCP, and has to come by TLS: tls-required of <node safe*@localhost>"
-    assert f"refused: status: {told}" in node.log()
+    wait_until(lambda: f"refused: status: {told}" in node.log(), told=node.log)
     assert told.replace("safe1", "safe2") in node.api("erlang connect safe2@localhost")
     with Client(plain, name="other@localhost", to=node.name):
         wait_until(lambda: protocols(node.log(), "other@localhost") == ["TCP"])
