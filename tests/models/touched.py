@@ -125,7 +125,6 @@ READS = [
     "__sub__",
     "__le__",
     "__lt__",
-    "__bool__",
     "isdisjoint",
     "issubset",
     "union",
@@ -186,12 +185,6 @@ def _watched(base: type) -> type:
     members: dict[str, Any] = {"__hash__": None}
     for names, writes in ((READS, False), (WRITES, True)):
         members |= {name: _noting(base, name, writes) for name in names if name in dir(base)}
-    if not hasattr(base, "__bool__"):
-        members["__bool__"] = _noting(base, "__len__", False)
-        length = members["__bool__"]
-        members["__bool__"] = lambda self: bool(length(self))
-    if base is defaultdict:
-        members["__reduce__"] = base.__reduce__
     return type(f"Watched{base.__name__}", (base,), members)
 
 
